@@ -1,0 +1,27 @@
+//! The rules of Souk: ids, money, text, decisions and errors.
+//!
+//! Nothing here talks to AWS, waits, reads a clock or draws a random number: time and ids are arguments.
+
+pub mod currency;
+pub mod error;
+pub mod id;
+pub mod idempotency;
+pub mod input;
+pub mod limit;
+pub mod money;
+pub mod page;
+pub mod product;
+pub mod rating;
+pub mod review;
+pub mod session;
+pub mod text;
+pub mod timestamp;
+pub mod user;
+
+pub use error::{Error, Fault, Place};
+pub use input::Input;
+pub use money::Money;
+pub use timestamp::Timestamp;
+
+/// The version of a resource: 1 when it is created, one more with each change.
+pub type Version = u64;

@@ -1,0 +1,59 @@
+//! Amounts of money, without floating point.
+
+use crate::{
+    Fault,
+    currency::Currency,
+    input::{Checked, Members, integer},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// An amount of one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money {
+    /// How many of the currency's minor units (ISO 4217).
+    pub amount: i64,
+    /// In which currency.
+    pub currency: Currency,
+}
+
+/// The highest price, in minor units. Fifty lines of a thousand million such items still fit an `i128`,
+/// and a JSON number holds it exactly.
+pub const HIGHEST_PRICE: i64 = 99_999_999_999;
+
+impl Money {
+    /// A price: at least one minor unit, at most [`HIGHEST_PRICE`].
+    pub fn price(value: Value) -> Checked<Self> {
+        let mut members = Members::of(value)?;
+        let amount = members.required("amount", |value| integer(&value, 1, HIGHEST_PRICE));
+        let currency = members.required("currency", currency);
+        members.finish(|| Some(Self { amount: amount?, currency: currency? }))
+    }
+}
+
+fn currency(value: Value) -> Checked<Currency> {
+    let code = crate::text::string(value)?;
+    code.parse().map_err(|_| vec![Fault::here("must be the code of an active ISO 4217 currency")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn prices_are_positive_and_bounded() {
+        assert!(Money::price(json!({"amount": 1, "currency": "SGD"})).is_ok());
+        assert!(Money::price(json!({"amount": HIGHEST_PRICE, "currency": "JPY"})).is_ok());
+        for amount in [json!(0), json!(-1), json!(HIGHEST_PRICE + 1), json!(u64::MAX), json!(1.5), json!("1")]
+        {
+            assert!(Money::price(json!({"amount": amount, "currency": "SGD"})).is_err(), "{amount}");
+        }
+    }
+
+    #[test]
+    fn unknown_currencies_and_members_are_faults_of_their_own() {
+        let faults = Money::price(json!({"amount": 0, "currency": "sgd", "vat": 1})).unwrap_err();
+        assert_eq!(faults.len(), 3);
+    }
+}

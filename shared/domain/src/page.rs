@@ -1,0 +1,49 @@
+//! Lists, a page at a time.
+
+/// How many items a page has at most: 1 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSize(u8);
+
+impl PageSize {
+    /// What is served when nothing is asked for.
+    pub const DEFAULT: Self = Self(20);
+
+    /// As asked for; nothing outside 1 to 100.
+    pub fn new(size: i64) -> Option<Self> {
+        u8::try_from(size).ok().filter(|size| (1..=100).contains(size)).map(Self)
+    }
+
+    /// The number.
+    pub fn get(self) -> usize {
+        self.0.into()
+    }
+}
+
+/// One page of a list: items, and where the next page begins, if there may be one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T, P> {
+    /// The items, in the list's order.
+    pub items: Vec<T>,
+    /// The position of the last item, when more may follow.
+    pub next: Option<P>,
+}
+
+impl<T, P> Page<T, P> {
+    /// The page with each item changed.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U, P> {
+        Page { items: self.items.into_iter().map(change).collect(), next: self.next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_sizes() {
+        for (size, fits) in [(0, false), (1, true), (100, true), (101, false), (-1, false), (i64::MAX, false)]
+        {
+            assert_eq!(PageSize::new(size).is_some(), fits, "{size}");
+        }
+    }
+}

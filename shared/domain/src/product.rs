@@ -1,0 +1,282 @@
+//! Products, and who may change them.
+
+use crate::{
+    Error, Fault, Input, Money, Timestamp, Version,
+    id::{ProductId, UserId},
+    input::{Checked, Members, integer, merge},
+    page::Page,
+    rating::Rating,
+    review::Review,
+    text,
+    user::Caller,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The highest stock that can be entered.
+pub const HIGHEST_STOCK: i64 = 1_000_000_000;
+
+/// What a seller says of a product.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductDraft {
+    /// One line of 1 to 200 characters.
+    pub name: String,
+    /// Up to 5,000 characters; may be empty.
+    pub description: String,
+    /// One line of 1 to 64 characters; products are listed by it.
+    pub category: String,
+    /// The price of one.
+    pub price: Money,
+    /// How many can be sold.
+    pub stock: i64,
+    /// A picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_url: Option<String>,
+}
+
+/// A category: one line of 1 to 64 characters.
+pub fn category(value: Value) -> Checked<String> {
+    text::line(value, 1, 64)
+}
+
+impl ProductDraft {
+    fn read(value: Value) -> Checked<Self> {
+        let mut members = Members::of(value)?;
+        let name = members.required("name", |value| text::line(value, 1, 200));
+        let description = members.required("description", |value| text::lines(value, 0, 5000));
+        let category = members.required("category", category);
+        let price = members.required("price", Money::price);
+        let stock = members.required("stock", |value| integer(&value, 0, HIGHEST_STOCK));
+        let image_url = members.optional("imageUrl", text::https_url);
+        members.finish(|| {
+            Some(Self {
+                name: name?,
+                description: description?,
+                category: category?,
+                price: price?,
+                stock: stock?,
+                image_url,
+            })
+        })
+    }
+}
+
+impl Input for ProductDraft {
+    fn from_json(value: Value) -> Result<Self, Error> {
+        Self::read(value).map_err(Error::Invalid)
+    }
+}
+
+/// A change to a product: a JSON Merge Patch (RFC 7396) of what the seller said of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProductPatch(Value);
+
+impl Input for ProductPatch {
+    fn from_json(value: Value) -> Result<Self, Error> {
+        if value.is_object() {
+            Ok(Self(value))
+        } else {
+            Err(Error::invalid(Fault::here("must be an object")))
+        }
+    }
+}
+
+/// A product in the catalog.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Product {
+    /// The id.
+    pub product_id: ProductId,
+    /// Who sells it, and alone may change it.
+    pub seller_id: UserId,
+    /// What the seller says of it.
+    #[serde(flatten)]
+    pub draft: ProductDraft,
+    /// For optimistic locking.
+    pub version: Version,
+    /// When it was published.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Product {
+    /// A new product of the caller's.
+    pub fn publish(product_id: ProductId, caller: &Caller, draft: ProductDraft, now: Timestamp) -> Self {
+        Self { product_id, seller_id: caller.user_id, draft, version: 1, created_at: now, updated_at: now }
+    }
+
+    /// The next version of the product. Only the seller may change it, and only having seen the present version.
+    pub fn change(
+        &self,
+        caller: &Caller,
+        patch: ProductPatch,
+        seen: &Seen,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        self.owned_by(caller)?;
+        let mut merged = serde_json::to_value(&self.draft)
+            .map_err(|error| Error::internal(format!("product draft does not serialize: {error}")))?;
+        merge(&mut merged, patch.0);
+        let draft = ProductDraft::from_json(merged)?;
+        seen.check(self.version)?;
+        Ok(Self { draft, version: self.version + 1, updated_at: now, ..self.clone() })
+    }
+
+    /// Whether the caller may withdraw the product now. Only the seller may, and only having seen the present version.
+    pub fn withdraw(&self, caller: &Caller, seen: &Seen) -> Result<(), Error> {
+        self.owned_by(caller)?;
+        seen.check(self.version)
+    }
+
+    fn owned_by(&self, caller: &Caller) -> Result<(), Error> {
+        if self.seller_id == caller.user_id {
+            Ok(())
+        } else {
+            Err(Error::Forbidden { detail: "Only its seller may change a product." })
+        }
+    }
+}
+
+/// Which versions a caller has seen: what `If-Match` says (RFC 9110, section 13.1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Whichever is current: `*`.
+    Any,
+    /// One of these.
+    Versions(Vec<Version>),
+}
+
+impl Seen {
+    /// Fails when the current version is not among those seen.
+    pub fn check(&self, current: Version) -> Result<(), Error> {
+        match self {
+            Self::Versions(seen) if !seen.contains(&current) => Err(Error::Stale { current }),
+            Self::Any | Self::Versions(_) => Ok(()),
+        }
+    }
+}
+
+/// A product as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedProduct {
+    /// The product.
+    #[serde(flatten)]
+    pub product: Product,
+    /// What its reviews say, taken together.
+    pub rating: Rating,
+}
+
+/// A product with what its page shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProductPage {
+    /// The product and its rating.
+    pub listed: ListedProduct,
+    /// The newest reviews, and where the rest of them begin.
+    pub reviews: Page<Review, ReviewPosition>,
+}
+
+/// Where a review stands among a product's reviews, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewPosition {
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// By whom.
+    pub author_id: UserId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Id, SessionId};
+    use serde_json::json;
+
+    fn draft() -> Value {
+        json!({"name": "Kaya jam", "description": "", "category": "food", "price": {"amount": 650, "currency": "SGD"}, "stock": 3})
+    }
+
+    fn caller(byte: u8) -> Caller {
+        let now = Timestamp::from_unix_milliseconds(0);
+        Caller { user_id: UserId::new(now, [byte; 10]), session_id: SessionId::new(now, [0; 10]) }
+    }
+
+    fn product() -> Product {
+        let now = Timestamp::from_unix_milliseconds(0);
+        Product::publish(
+            ProductId::new(now, [9; 10]),
+            &caller(1),
+            ProductDraft::from_json(draft()).unwrap(),
+            now,
+        )
+    }
+
+    fn changed(patch: Value) -> Result<Product, Error> {
+        let patch = ProductPatch::from_json(patch)?;
+        product().change(&caller(1), patch, &Seen::Versions(vec![1]), Timestamp::from_unix_milliseconds(5))
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_nothing_else() {
+        let after =
+            changed(json!({"price": {"amount": 700}, "imageUrl": "https://a.example/1.jpg"})).unwrap();
+        let price = Money { amount: 700, ..product().draft.price };
+        let image_url = Some("https://a.example/1.jpg".to_owned());
+        let draft = ProductDraft { price, image_url, ..product().draft };
+        assert_eq!(
+            after,
+            Product { draft, version: 2, updated_at: Timestamp::from_unix_milliseconds(5), ..product() }
+        );
+    }
+
+    #[test]
+    fn what_is_required_cannot_be_removed_and_what_the_server_sets_cannot_be_sent() {
+        let Err(Error::Invalid(faults)) = changed(json!({"name": null, "price": 5, "version": 7})) else {
+            panic!()
+        };
+        let pointers: Vec<_> = faults.into_iter().map(|fault| fault.place).collect();
+        assert_eq!(
+            pointers,
+            ["/name", "/price", "/version"].map(|pointer| crate::Place::Body(pointer.into()))
+        );
+    }
+
+    #[test]
+    fn an_optional_member_is_removed_by_null() {
+        let mut with_image = product();
+        with_image.draft.image_url = Some("https://a.example/1.jpg".into());
+        let patch = ProductPatch(json!({"imageUrl": null}));
+        let after = with_image.change(&caller(1), patch, &Seen::Any, with_image.created_at).unwrap();
+        assert_eq!(after.draft.image_url, None);
+    }
+
+    #[test]
+    fn only_the_seller_having_seen_the_present_version_may_change_or_withdraw() {
+        let patch = ProductPatch(json!({}));
+        let now = Timestamp::from_unix_milliseconds(5);
+        let stale = Seen::Versions(vec![2, 3]);
+        assert!(matches!(
+            product().change(&caller(2), patch.clone(), &Seen::Any, now),
+            Err(Error::Forbidden { .. })
+        ));
+        assert_eq!(product().change(&caller(1), patch, &stale, now), Err(Error::Stale { current: 1 }));
+        assert!(matches!(product().withdraw(&caller(2), &Seen::Any), Err(Error::Forbidden { .. })));
+        assert_eq!(product().withdraw(&caller(1), &stale), Err(Error::Stale { current: 1 }));
+        assert_eq!(product().withdraw(&caller(1), &Seen::Versions(vec![7, 1])), Ok(()));
+    }
+
+    #[test]
+    fn a_product_reads_as_it_was_written() {
+        let written = serde_json::to_value(product()).unwrap();
+        assert_eq!(written["name"], "Kaya jam");
+        assert_eq!(serde_json::from_value::<Product>(written).unwrap(), product());
+    }
+
+    #[test]
+    fn all_faults_of_a_draft_at_once() {
+        let bad = json!({"name": "", "description": 1, "category": " x", "price": {"amount": -1, "currency": "GOLD"}, "stock": -1, "imageUrl": "x", "id": 1});
+        let Err(Error::Invalid(faults)) = ProductDraft::from_json(bad) else { panic!() };
+        assert_eq!(faults.len(), 8);
+    }
+}

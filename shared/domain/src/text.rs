@@ -1,0 +1,164 @@
+//! Rules for text that people write.
+
+use crate::Fault;
+use serde_json::Value;
+
+/// The text of a JSON string.
+pub fn string(value: Value) -> Result<String, Vec<Fault>> {
+    match value {
+        Value::String(text) => Ok(text),
+        _ => Err(vec![Fault::here("must be a string")]),
+    }
+}
+
+/// One line: no control characters, no white space at either end; lengths count Unicode code points.
+pub fn line(value: Value, shortest: usize, longest: usize) -> Result<String, Vec<Fault>> {
+    checked(string(value)?, shortest, longest, |_| false)
+}
+
+/// Several lines: as [`line`], with line feed and tab allowed inside.
+pub fn lines(value: Value, shortest: usize, longest: usize) -> Result<String, Vec<Fault>> {
+    checked(string(value)?, shortest, longest, |c| matches!(c, '\n' | '\t'))
+}
+
+fn checked(
+    text: String,
+    shortest: usize,
+    longest: usize,
+    allowed: fn(char) -> bool,
+) -> Result<String, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let length = text.chars().count();
+    if length < shortest || length > longest {
+        faults.push(Fault::here(length_rule(shortest, longest)));
+    }
+    if text.chars().any(|c| c.is_control() && !allowed(c)) {
+        faults.push(Fault::here("must not contain control characters"));
+    }
+    if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
+        faults.push(Fault::here("must not begin or end with white space"));
+    }
+    if faults.is_empty() { Ok(text) } else { Err(faults) }
+}
+
+fn length_rule(shortest: usize, longest: usize) -> String {
+    if shortest == 0 {
+        format!("must have at most {longest} characters")
+    } else {
+        format!("must have {shortest} to {longest} characters")
+    }
+}
+
+/// Where a picture can be fetched: an absolute https URL of at most 2,048 characters, with a host name and without
+/// user information or port.
+pub fn https_url(value: Value) -> Result<String, Vec<Fault>> {
+    let text = string(value)?;
+    if is_https_url(&text) {
+        Ok(text)
+    } else {
+        Err(vec![Fault::here("must be an https URL with a host name, of at most 2048 characters")])
+    }
+}
+
+/// RFC 3986: `https://` host path-abempty [ "?" query ] [ "#" fragment ].
+fn is_https_url(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://") else { return false };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, rest) = rest.split_at(end);
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    text.len() <= 2048
+        && is_domain(host)
+        && is_made_of(path, b"/")
+        && is_made_of(query, b"/?")
+        && is_made_of(fragment, b"/?")
+}
+
+/// Whether the text has nothing but `pchar` of RFC 3986 and `more`.
+fn is_made_of(text: &str, more: &[u8]) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let fits = match byte {
+            b'%' => [bytes.next(), bytes.next()].iter().all(|hex| hex.is_some_and(|b| b.is_ascii_hexdigit())),
+            _ => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte) || more.contains(&byte),
+        };
+        if !fits {
+            return false;
+        }
+    }
+    true
+}
+
+/// A domain name: two or more labels (RFC 1123) parted by dots, the last of at least two characters, a letter first.
+pub fn is_domain(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let Some((rest, last)) = name.rsplit_once('.') else { return false };
+    rest.split('.').all(is_label)
+        && is_label(last)
+        && last.len() >= 2
+        && last.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_of_a_text_is_named() {
+        let faults = line(Value::from(" a\u{7}b"), 5, 9).unwrap_err();
+        assert_eq!(faults.len(), 3);
+        assert_eq!(line(Value::from(7), 1, 9).unwrap_err(), vec![Fault::here("must be a string")]);
+    }
+
+    #[test]
+    fn lengths_count_code_points() {
+        assert!(line(Value::from("ééé"), 3, 3).is_ok());
+        assert!(line(Value::from(""), 1, 3).is_err());
+        assert!(lines(Value::from(""), 0, 3).is_ok());
+    }
+
+    #[test]
+    fn only_lines_may_be_broken() {
+        assert!(line(Value::from("a\nb"), 1, 9).is_err());
+        assert!(lines(Value::from("a\n\tb"), 1, 9).is_ok());
+        assert!(lines(Value::from("a\rb"), 1, 9).is_err());
+    }
+
+    #[test]
+    fn urls() {
+        let good = [
+            "https://a.example",
+            "https://a-b.example/x/%20?y=z/?#f",
+            "https://a.example?",
+            "https://a.example/",
+        ];
+        for good in good {
+            assert!(https_url(Value::from(good)).is_ok(), "{good}");
+        }
+        let long = format!("https://a.example/{}", "x".repeat(2048));
+        let bad = [
+            "http://a.example",
+            "https://",
+            "https:///x",
+            "https://a b.example",
+            "https://-a.example",
+            "https://localhost",
+            "https://127.0.0.1/",
+            "https://a.example:443/",
+            "https://u@a.example",
+            "https://a.example/%2",
+            "https://a.example/ü",
+            "https://a.example/#a#b",
+            "javascript:x",
+            &long,
+        ];
+        for bad in bad {
+            assert!(https_url(Value::from(bad)).is_err(), "{bad}");
+        }
+    }
+}
