@@ -31,6 +31,12 @@ macro_rules! id {
                 self.0.as_bytes()
             }
 
+            /// The value that sorts just before this id: where a list goes on below it.
+            #[must_use]
+            pub fn before(&self) -> Self {
+                Self(Uuid::from_u128(self.0.as_u128().saturating_sub(1)))
+            }
+
             /// The id that these sixteen bytes are.
             pub fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))

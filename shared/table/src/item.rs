@@ -1,0 +1,65 @@
+//! Items: building them from what we keep, and reading them back.
+
+use crate::keys::{Key, PK, SK};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Error;
+use serde::{Serialize, de::DeserializeOwned};
+use std::collections::HashMap;
+
+/// An item as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The attributes of a value that we keep.
+pub(crate) fn to_item(value: &impl Serialize) -> Result<Item, Error> {
+    serde_dynamo::aws_sdk_dynamodb_1::to_item(value)
+        .map_err(|error| Error::internal(format!("does not become an item: {error}")))
+}
+
+/// The value that an item keeps; attributes that are none of its own are passed over.
+pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
+    let key = describe(&item);
+    serde_dynamo::aws_sdk_dynamodb_1::from_item(item)
+        .map_err(|error| Error::internal(format!("item {key} does not read: {error}")))
+}
+
+/// Partition and sort key, for the log. An e-mail address never reaches a log, so keys that hold one are cut.
+fn describe(item: &Item) -> String {
+    let pk = text(item, PK).unwrap_or_default();
+    let shown = if pk.starts_with("EMAIL#") || pk.starts_with("LIMIT#") { "(private)" } else { pk };
+    format!("{shown} {}", text(item, SK).unwrap_or_default())
+}
+
+/// The text of a string attribute.
+pub(crate) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+/// The value of a number attribute.
+pub(crate) fn number(item: &Item, name: &str) -> Option<u64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// The bytes of a binary attribute.
+pub(crate) fn bytes<'a>(item: &'a Item, name: &str) -> Option<&'a [u8]> {
+    item.get(name)?.as_b().ok().map(AsRef::as_ref)
+}
+
+/// A number as an attribute.
+pub(crate) fn n(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A text as an attribute.
+pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// Bytes as an attribute.
+pub(crate) fn b(bytes: &[u8]) -> AttributeValue {
+    AttributeValue::B(bytes.to_vec().into())
+}
+
+/// The primary key of an item.
+pub(crate) fn key_of(item: &Item) -> Option<Key> {
+    Some(Key { pk: text(item, PK)?.to_owned(), sk: text(item, SK)?.to_owned() })
+}

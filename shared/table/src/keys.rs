@@ -1,0 +1,268 @@
+//! The map of the table: every key is built and parsed here, and nowhere else.
+//!
+//! | entity | pk | sk | gsi1pk / gsi1sk | gsi2pk / gsi2sk |
+//! |---|---|---|---|---|
+//! | credential | `EMAIL#<lower-case e-mail>` | `CREDENTIAL` | | |
+//! | profile | `USER#<userId>` | `PROFILE` | | |
+//! | session | `USER#<userId>` | `SESSION#<sessionId>` | | |
+//! | product | `PRODUCT#<productId>` | `PRODUCT` | `PRODUCT#<productId>` / `~PRODUCT` | `CATEGORY#<category>` / `<productId>` |
+//! | rating | `PRODUCT#<productId>` | `RATING` | `PRODUCT#<productId>` / `~RATING` | |
+//! | review | `PRODUCT#<productId>` | `REVIEW#<authorId>` | `PRODUCT#<productId>` / `REVIEW#<createdAt>#<authorId>` | |
+//! | seller's product | `USER#<sellerId>` | `PRODUCT#<productId>` | | |
+//! | idempotency record | `USER#<userId>` | `IDEMPOTENCY#<operation>#<key>` | | |
+//! | rate limit | `LIMIT#<operation>#<limit>#<value>` | `<window start>` | | |
+//! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{
+    Timestamp,
+    id::{ProductId, UserId},
+    product::ReviewPosition,
+    session::Session,
+    user::Email,
+};
+use std::collections::HashMap;
+
+/// The names of the key attributes.
+pub const PK: &str = "pk";
+/// Sort key of the table.
+pub const SK: &str = "sk";
+/// Partition key of the first index.
+pub const GSI1_PK: &str = "gsi1pk";
+/// Sort key of the first index.
+pub const GSI1_SK: &str = "gsi1sk";
+/// Partition key of the second index.
+pub const GSI2_PK: &str = "gsi2pk";
+/// Sort key of the second index.
+pub const GSI2_SK: &str = "gsi2sk";
+/// The first index: what belongs to one product, newest reviews first.
+pub const GSI1: &str = "gsi1";
+/// The second index: products of one category.
+pub const GSI2: &str = "gsi2";
+
+/// The sort key of a product in its own partition.
+pub const PRODUCT: &str = "PRODUCT";
+/// The sort key of a rating in its product's partition.
+pub const RATING: &str = "RATING";
+/// How the sort keys of a product's reviews begin.
+pub const REVIEW_PREFIX: &str = "REVIEW#";
+/// How the sort keys of a seller's products begin.
+pub const PRODUCT_PREFIX: &str = "PRODUCT#";
+/// The sort key of a product in the first index: it sorts after all reviews.
+pub const PAGE_PRODUCT: &str = "~PRODUCT";
+/// The sort key of a rating in the first index: it sorts after the product.
+pub const PAGE_RATING: &str = "~RATING";
+
+/// A partition key and a sort key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    /// As the primary key of the table.
+    pub fn primary(self) -> HashMap<String, AttributeValue> {
+        self.attributes(PK, SK)
+    }
+
+    /// As a key of the first index.
+    pub fn gsi1(self) -> HashMap<String, AttributeValue> {
+        self.attributes(GSI1_PK, GSI1_SK)
+    }
+
+    /// As a key of the second index.
+    pub fn gsi2(self) -> HashMap<String, AttributeValue> {
+        self.attributes(GSI2_PK, GSI2_SK)
+    }
+
+    fn attributes(self, pk: &str, sk: &str) -> HashMap<String, AttributeValue> {
+        HashMap::from([
+            (pk.to_owned(), AttributeValue::S(self.pk)),
+            (sk.to_owned(), AttributeValue::S(self.sk)),
+        ])
+    }
+}
+
+/// What a user has to log in.
+pub fn credential(email: &Email) -> Key {
+    Key::new(format!("EMAIL#{}", email.account()), "CREDENTIAL")
+}
+
+/// The partition of a user.
+pub fn user_partition(id: UserId) -> String {
+    format!("USER#{id}")
+}
+
+/// What others see of a user.
+pub fn profile(id: UserId) -> Key {
+    Key::new(user_partition(id), "PROFILE")
+}
+
+/// A log-in.
+pub fn session(session: &Session) -> Key {
+    session_of(session.user_id, session.session_id)
+}
+
+/// A log-in, by its ids.
+pub fn session_of(user: UserId, session: domain::id::SessionId) -> Key {
+    Key::new(user_partition(user), format!("SESSION#{session}"))
+}
+
+/// The partition of a product, in the table and in the first index.
+pub fn product_partition(id: ProductId) -> String {
+    format!("PRODUCT#{id}")
+}
+
+/// A product.
+pub fn product(id: ProductId) -> Key {
+    Key::new(product_partition(id), PRODUCT)
+}
+
+/// A product, on its page.
+pub fn product_on_page(id: ProductId) -> Key {
+    Key::new(product_partition(id), PAGE_PRODUCT)
+}
+
+/// The partition of a category in the second index.
+pub fn category_partition(category: &str) -> String {
+    format!("CATEGORY#{category}")
+}
+
+/// A product, in its category.
+pub fn product_in_category(category: &str, id: ProductId) -> Key {
+    Key::new(category_partition(category), id.to_string())
+}
+
+/// That a user sells a product.
+pub fn sellers_product(seller: UserId, id: ProductId) -> Key {
+    Key::new(user_partition(seller), format!("{PRODUCT_PREFIX}{id}"))
+}
+
+/// Which product the sort key of a seller's product names.
+pub fn parse_sellers_product(sk: &str) -> Option<ProductId> {
+    sk.strip_prefix(PRODUCT_PREFIX)?.parse().ok()
+}
+
+/// A product's rating.
+pub fn rating(id: ProductId) -> Key {
+    Key::new(product_partition(id), RATING)
+}
+
+/// A product's rating, on the product's page.
+pub fn rating_on_page(id: ProductId) -> Key {
+    Key::new(product_partition(id), PAGE_RATING)
+}
+
+/// A review.
+pub fn review(product: ProductId, author: UserId) -> Key {
+    Key::new(product_partition(product), format!("{REVIEW_PREFIX}{author}"))
+}
+
+/// A review, on the product's page.
+pub fn review_on_page(product: ProductId, position: &ReviewPosition) -> Key {
+    let ReviewPosition { created_at, author_id } = position;
+    Key::new(product_partition(product), format!("{REVIEW_PREFIX}{created_at}#{author_id}"))
+}
+
+/// What became of a request with an idempotency key.
+pub fn idempotency(user: UserId, operation: &str, key: &str) -> Key {
+    Key::new(user_partition(user), format!("IDEMPOTENCY#{operation}#{key}"))
+}
+
+/// How often something was done in one window of a rate limit. `value` is what the limit counts by.
+pub fn limit(operation: &str, limit: &str, value: &str, window_start: u64) -> Key {
+    Key::new(format!("LIMIT#{operation}#{limit}#{value}"), window_start.to_string())
+}
+
+/// The partition of the public signing keys.
+pub const SIGNING: &str = "SIGNING";
+
+/// How the sort keys of public signing keys begin.
+const SIGNING_PREFIX: &str = "KEY#";
+
+/// A public signing key.
+pub fn signing_key(kid: &str) -> Key {
+    Key::new(SIGNING, format!("{SIGNING_PREFIX}{kid}"))
+}
+
+/// The id of the key that the sort key of a public signing key names.
+pub fn parse_signing_key(sk: &str) -> Option<&str> {
+    sk.strip_prefix(SIGNING_PREFIX)
+}
+
+/// The `ttl` attribute: DynamoDB deletes the item some time after this.
+pub fn ttl(at: Timestamp) -> (String, AttributeValue) {
+    (TTL.to_owned(), AttributeValue::N(at.unix_seconds().to_string()))
+}
+
+/// The name of the attribute that DynamoDB expires items by.
+pub const TTL: &str = "ttl";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::id::{Id, SessionId};
+    use serde_json::json;
+
+    fn assert_key(key: &Key, pk: &str, sk: &str) {
+        assert_eq!((key.pk.as_str(), key.sk.as_str()), (pk, sk));
+    }
+
+    /// The literal keys are what is stored: changing one orphans the data of every deployment.
+    #[test]
+    fn literal_keys() {
+        let now = Timestamp::from_unix_milliseconds(1_763_659_827_040);
+        let user = UserId::new(now, [1; 10]);
+        let product_id = ProductId::new(now, [2; 10]);
+        let session_id = SessionId::new(now, [3; 10]);
+        let (u, p, s) = (
+            "019aa278-5a60-7101-8101-010101010101",
+            "019aa278-5a60-7202-8202-020202020202",
+            "019aa278-5a60-7303-8303-030303030303",
+        );
+        let email = Email::from_value(json!("Ada@Example.com")).unwrap();
+        let position = ReviewPosition { created_at: now, author_id: user };
+        assert_key(&credential(&email), "EMAIL#ada@example.com", "CREDENTIAL");
+        assert_key(&profile(user), &format!("USER#{u}"), "PROFILE");
+        assert_key(&session_of(user, session_id), &format!("USER#{u}"), &format!("SESSION#{s}"));
+        assert_key(&product(product_id), &format!("PRODUCT#{p}"), "PRODUCT");
+        assert_key(&product_on_page(product_id), &format!("PRODUCT#{p}"), "~PRODUCT");
+        assert_key(&product_in_category("Books", product_id), "CATEGORY#Books", p);
+        assert_key(&sellers_product(user, product_id), &format!("USER#{u}"), &format!("PRODUCT#{p}"));
+        assert_key(&rating(product_id), &format!("PRODUCT#{p}"), "RATING");
+        assert_key(&rating_on_page(product_id), &format!("PRODUCT#{p}"), "~RATING");
+        assert_key(&review(product_id, user), &format!("PRODUCT#{p}"), &format!("REVIEW#{u}"));
+        let on_page = format!("REVIEW#2025-11-20T17:30:27.040Z#{u}");
+        assert_key(&review_on_page(product_id, &position), &format!("PRODUCT#{p}"), &on_page);
+        let key = idempotency(user, "product-create", "k");
+        assert_key(&key, &format!("USER#{u}"), "IDEMPOTENCY#product-create#k");
+        assert_key(&limit("log-in", "source", "192.0.2.1", 900), "LIMIT#log-in#source#192.0.2.1", "900");
+        assert_key(&signing_key("k1"), "SIGNING", "KEY#k1");
+    }
+
+    #[test]
+    fn keys_are_parsed_as_they_were_built() {
+        let now = Timestamp::from_unix_milliseconds(1);
+        let (user, id) = (UserId::new(now, [1; 10]), ProductId::new(now, [2; 10]));
+        assert_eq!(parse_sellers_product(&sellers_product(user, id).sk), Some(id));
+        assert_eq!(parse_sellers_product("PRODUCT#x"), None);
+        assert_eq!(parse_signing_key(&signing_key("k").sk), Some("k"));
+    }
+
+    /// The page is read from the end: rating, product, newest review.
+    #[test]
+    fn a_page_sorts_rating_product_reviews() {
+        let now = Timestamp::from_unix_milliseconds(0);
+        let position = ReviewPosition { created_at: now, author_id: UserId::new(now, [255; 10]) };
+        let id = ProductId::new(now, [0; 10]);
+        assert!(rating_on_page(id).sk > product_on_page(id).sk);
+        assert!(product_on_page(id).sk > review_on_page(id, &position).sk);
+    }
+}

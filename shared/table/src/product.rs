@@ -1,0 +1,133 @@
+//! Products, one at a time.
+
+use crate::{
+    Table,
+    failure::failure,
+    idempotency::replay,
+    item::{Item, b, bytes, from_item, n, number, to_item},
+    keys::{self, PK},
+    transaction::Transacted,
+};
+use aws_sdk_dynamodb::{
+    operation::put_item::PutItemError,
+    types::{Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
+use domain::{
+    Error,
+    id::ProductId,
+    idempotency::{Answer, Once, Outcome},
+    product::Product,
+};
+
+/// Set when a product is withdrawn, to the version that was withdrawn; readers no longer see the product.
+pub(crate) const HIDDEN: &str = "hidden";
+/// The version, for conditions.
+pub(crate) const VERSION: &str = "version";
+/// Random bytes of the write that made the present version, by which that write recognises itself.
+const WRITER: &str = "writer";
+
+/// The error of all who look for a product that is not there.
+pub(crate) const NO_PRODUCT: Error = Error::NotFound { what: "product" };
+
+fn to_product_item(product: &Product) -> Result<Item, Error> {
+    let id = product.product_id;
+    let mut item = to_item(product)?;
+    item.extend(keys::product(id).primary());
+    item.extend(keys::product_on_page(id).gsi1());
+    item.extend(keys::product_in_category(&product.draft.category, id).gsi2());
+    Ok(item)
+}
+
+/// The product of an item, unless it is hidden.
+pub(crate) fn from_product_item(item: Item) -> Result<Option<Product>, Error> {
+    if item.contains_key(HIDDEN) { Ok(None) } else { from_item(item).map(Some) }
+}
+
+impl Table {
+    /// Publishes a product, with an empty rating. With an idempotency key, the same request a second time changes
+    /// nothing and has the first one's answer.
+    pub async fn create_product(
+        &self,
+        product: &Product,
+        once: Option<(&Once, &Answer)>,
+    ) -> Result<Outcome, Error> {
+        let id = product.product_id;
+        let mut rating: Item = keys::rating(id).primary();
+        rating.extend(keys::rating_on_page(id).gsi1());
+        let items =
+            [to_product_item(product)?, rating, keys::sellers_product(product.seller_id, id).primary()];
+        let writes = items.into_iter().map(|item| {
+            let put = Put::builder()
+                .table_name(&self.name)
+                .set_item(Some(item))
+                .condition_expression("attribute_not_exists(#pk)")
+                .expression_attribute_names("#pk", PK)
+                .build();
+            put.map(|put| TransactWriteItem::builder().put(put).build())
+        });
+        let mut writes: Vec<_> =
+            writes.collect::<Result<_, _>>().map_err(|error| Error::internal(error.to_string()))?;
+        let record = writes.len();
+        if let Some((once, answer)) = once {
+            writes.push(self.record_once(
+                product.seller_id,
+                "product-create",
+                once,
+                answer,
+                product.created_at,
+            )?);
+        }
+        match (self.transact(writes).await?, once) {
+            (Transacted::Done, _) => Ok(Outcome::Done),
+            (Transacted::Refused(index, stored), Some((once, _))) if index == record => {
+                replay(once, stored.as_ref())
+            }
+            (Transacted::Refused(..), _) => Err(Error::internal("a new product's id is in use")),
+        }
+    }
+
+    /// A product that can be seen, strongly consistent.
+    pub async fn product(&self, id: ProductId) -> Result<Product, Error> {
+        let item = self.get_item(keys::product(id), true).await?;
+        item.map(from_product_item).transpose()?.flatten().ok_or(NO_PRODUCT)
+    }
+
+    /// Writes the next version of a product over the one before it, and over no other. `writer` is random: a write
+    /// whose answer was lost and that is sent again recognises itself by it.
+    pub async fn replace_product(&self, product: &Product, writer: [u8; 16]) -> Result<(), Error> {
+        let mut item = to_product_item(product)?;
+        item.insert(WRITER.into(), b(&writer));
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("#version = :before AND attribute_not_exists(#hidden)")
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_names("#hidden", HIDDEN)
+            .expression_attribute_values(":before", n(product.version - 1))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let error = match sent {
+            Ok(sent) => {
+                self.units.wrote(sent.consumed_capacity());
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
+            return Err(failure("PutItem", &error));
+        };
+        match refused.item() {
+            Some(stored) if bytes(stored, WRITER) == Some(&writer) => Ok(()),
+            Some(stored) if !stored.contains_key(HIDDEN) => {
+                let current =
+                    number(stored, VERSION).ok_or_else(|| Error::internal("a product without a version"))?;
+                Err(Error::Stale { current })
+            }
+            _ => Err(NO_PRODUCT),
+        }
+    }
+}

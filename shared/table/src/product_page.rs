@@ -1,0 +1,66 @@
+//! A product's page: the product, its rating and its newest reviews in one Query.
+
+use crate::{
+    Table,
+    failure::failure,
+    item::{Item, s, text},
+    keys::{self, GSI1, GSI1_PK, GSI1_SK},
+    product::from_product_item,
+    review::{from_rating_item, from_review_item},
+};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use domain::{
+    Error,
+    id::ProductId,
+    page::Page,
+    product::{ListedProduct, ProductPage, ReviewPosition},
+    rating::Rating,
+};
+
+impl Table {
+    /// The page of a product, with so many of its newest reviews.
+    ///
+    /// The index is eventually consistent. A product that it does not show yet is read from the table, so that a
+    /// product can be read as soon as it is published.
+    pub async fn product_page(&self, id: ProductId, reviews: u8) -> Result<ProductPage, Error> {
+        let sent = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(GSI1)
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", GSI1_PK)
+            .expression_attribute_values(":pk", s(keys::product_partition(id)))
+            .scan_index_forward(false)
+            // The rating, the product, and one review more than is shown: whether there is a next page.
+            .limit(i32::from(reviews) + 3)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| failure("Query", &error))?;
+        self.units.read(sent.consumed_capacity());
+        if let Some(page) = to_page(sent.items.unwrap_or_default(), reviews.into())? {
+            return Ok(page);
+        }
+        let listed = ListedProduct { product: self.product(id).await?, rating: Rating::default() };
+        Ok(ProductPage { listed, reviews: Page { items: Vec::new(), next: None } })
+    }
+}
+
+fn to_page(items: Vec<Item>, most: usize) -> Result<Option<ProductPage>, Error> {
+    let (mut product, mut rating, mut reviews) = (None, Rating::default(), Vec::new());
+    for item in items {
+        match text(&item, GSI1_SK) {
+            Some(keys::PAGE_RATING) => rating = from_rating_item(&item),
+            Some(keys::PAGE_PRODUCT) => product = from_product_item(item)?,
+            _ => reviews.push(from_review_item(item)?),
+        }
+    }
+    let more = reviews.len() > most;
+    reviews.truncate(most);
+    let last =
+        reviews.last().map(|last| ReviewPosition { created_at: last.created_at, author_id: last.author_id });
+    let next = if more { last } else { None };
+    let reviews = Page { items: reviews, next };
+    Ok(product.map(|product| ProductPage { listed: ListedProduct { product, rating }, reviews }))
+}

@@ -1,0 +1,120 @@
+//! Log-ins.
+
+use crate::{
+    Table,
+    failure::failure,
+    item::{Item, b, bytes, number, s},
+    keys,
+};
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
+};
+use domain::{
+    Error, Timestamp,
+    id::{SessionId, UserId},
+    session::{RefreshToken, Session},
+};
+
+/// SHA-256 of the secret of the refresh token that is good now.
+const SECRET_HASH: &str = "secretHash";
+/// When the session ends, in milliseconds: unlike `ttl`, to be relied upon.
+const EXPIRES_AT: &str = "expiresAt";
+const CREATED_AT: &str = "createdAt";
+
+impl Table {
+    /// Keeps a new session. Its id is new, so that writing it twice changes nothing.
+    pub async fn create_session(&self, session: &Session) -> Result<(), Error> {
+        let mut item: Item = keys::session(session).primary();
+        item.insert(SECRET_HASH.into(), b(&session.secret_hash));
+        item.insert(CREATED_AT.into(), s(session.created_at.to_string()));
+        item.insert(EXPIRES_AT.into(), to_milliseconds(session.expires_at));
+        item.extend([keys::ttl(session.expires_at)]);
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| failure("PutItem", &error))?;
+        self.units.wrote(sent.consumed_capacity());
+        Ok(())
+    }
+
+    /// Exchanges the secret of a session for the next one. `shown` is the hash of the secret that the client brought.
+    ///
+    /// A secret that was exchanged before has been copied: the session ends. An exchange whose answer was lost and
+    /// that the SDK sends again finds its own new secret in place, and has succeeded.
+    pub async fn rotate_session(
+        &self,
+        token: &RefreshToken,
+        shown: &[u8; 32],
+        next: &[u8; 32],
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), Error> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(keys::session_of(token.user_id, token.session_id).primary()))
+            .update_expression("SET #secret = :next, #expires = :expires, #ttl = :ttl")
+            .condition_expression("#secret = :shown AND #expires > :now")
+            .expression_attribute_names("#secret", SECRET_HASH)
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_names("#ttl", keys::TTL)
+            .expression_attribute_values(":shown", b(shown))
+            .expression_attribute_values(":next", b(next))
+            .expression_attribute_values(":now", to_milliseconds(now))
+            .expression_attribute_values(":expires", to_milliseconds(expires_at))
+            .expression_attribute_values(":ttl", keys::ttl(expires_at).1)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let error = match sent {
+            Ok(sent) => {
+                self.units.wrote(sent.consumed_capacity());
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
+            return Err(failure("UpdateItem", &error));
+        };
+        let Some(stored) = refused.item() else { return Err(REFUSED) };
+        let live = number(stored, EXPIRES_AT).is_some_and(|expires| expires > now.unix_milliseconds());
+        match bytes(stored, SECRET_HASH) {
+            Some(hash) if hash == next => Ok(()),
+            Some(hash) if live && hash != shown => {
+                self.delete_session(token.user_id, token.session_id).await?;
+                Err(REFUSED)
+            }
+            _ => Err(REFUSED),
+        }
+    }
+
+    /// Ends a session; one that has ended stays so.
+    pub async fn delete_session(&self, user: UserId, session: SessionId) -> Result<(), Error> {
+        let sent = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(keys::session_of(user, session).primary()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| failure("DeleteItem", &error))?;
+        self.units.wrote(sent.consumed_capacity());
+        Ok(())
+    }
+}
+
+/// One answer for whatever is wrong with a refresh token.
+const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
+
+fn to_milliseconds(at: Timestamp) -> AttributeValue {
+    crate::item::n(at.unix_milliseconds())
+}

@@ -1,0 +1,77 @@
+//! Transactions: several writes of which all or none are carried out.
+
+use crate::{Table, failure::failure, item::Item};
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{CancellationReason, ReturnConsumedCapacity, TransactWriteItem},
+};
+use domain::Error;
+use std::time::Duration;
+
+/// How often a transaction that another one was in the way of is tried in all.
+const TRIES: u32 = 6;
+
+/// How a transaction ended.
+pub(crate) enum Transacted {
+    /// All writes were carried out.
+    Done,
+    /// None was: this one's condition failed; the item that stood in the way comes with it.
+    Refused(usize, Option<Item>),
+}
+
+impl Table {
+    /// Carries out all writes or none. The SDK's client token makes its own retries safe; a conflict with another
+    /// transaction is tried again after a moment, since then nothing was written.
+    pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Transacted, Error> {
+        for attempt in 1.. {
+            let sent = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(writes.clone()))
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            let error = match sent {
+                Ok(done) => {
+                    self.units.wrote(done.consumed_capacity());
+                    return Ok(Transacted::Done);
+                }
+                Err(error) => error,
+            };
+            let Some(reasons) = reasons(&error) else { return Err(failure("TransactWriteItems", &error)) };
+            if let Some(index) = position(reasons, "ConditionalCheckFailed") {
+                return Ok(Transacted::Refused(index, reasons[index].item().cloned()));
+            }
+            if position(reasons, "TransactionConflict").is_none() {
+                return Err(Error::internal(format!("TransactWriteItems: {reasons:?}")));
+            }
+            if attempt == TRIES {
+                return Err(Error::unavailable("TransactWriteItems: other transactions were in the way"));
+            }
+            tokio::time::sleep(pause(attempt)?).await;
+        }
+        Err(Error::internal("a transaction that was never tried"))
+    }
+}
+
+fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<&[CancellationReason]> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            Some(cancelled.cancellation_reasons())
+        }
+        _ => None,
+    }
+}
+
+fn position(reasons: &[CancellationReason], code: &str) -> Option<usize> {
+    reasons.iter().position(|reason| reason.code() == Some(code))
+}
+
+/// Exponential back-off with full jitter
+/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), from 10 ms up.
+pub(crate) fn pause(attempt: u32) -> Result<Duration, Error> {
+    let random = getrandom::u32().map_err(|error| Error::internal(format!("no randomness: {error}")))?;
+    let longest_ms = 10_u32 << attempt.min(6);
+    Ok(Duration::from_millis((random % longest_ms).into()))
+}
