@@ -1,0 +1,139 @@
+//! Entity tags (RFC 9110, section 8.8.3).
+//!
+//! The tag of a resource is its version. A representation that also shows what changes without a new version, such
+//! as a product's rating, adds a digest of that: `"7.1f0c…"`. `If-Match` compares versions, so that a new review
+//! does not stop a seller's change; `If-None-Match` compares whole tags.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::{Fault, Version, product::Seen};
+
+/// The longest value that is read.
+const LONGEST: usize = 1000;
+
+/// The tag of a version.
+pub fn of_version(version: Version) -> String {
+    format!("\"{version}\"")
+}
+
+/// The tag of a version, shown together with something else.
+pub fn of_version_with(version: Version, shown: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, shown);
+    format!("\"{version}.{}\"", URL_SAFE_NO_PAD.encode(&digest.as_ref()[..9]))
+}
+
+/// What `If-Match` or `If-None-Match` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tags {
+    /// Any: `*`.
+    Any,
+    /// These: whether each is weak, and what it has between the quotes.
+    These(Vec<(bool, String)>),
+}
+
+impl Tags {
+    /// Reads the value of the header field `name`.
+    pub fn parse(name: &'static str, value: &str) -> Result<Self, Fault> {
+        if value.trim() == "*" {
+            return Ok(Self::Any);
+        }
+        let tags: Option<Vec<_>> =
+            split(value).into_iter().map(|tag| parse_tag(tag.trim_matches([' ', '\t']))).collect();
+        match tags {
+            Some(tags) if value.len() <= LONGEST => Ok(Self::These(tags)),
+            _ => Err(Fault::header(name, "must be * or a list of entity tags, as in \"7\"")),
+        }
+    }
+
+    /// The versions that are named. A weak tag matches nothing here (RFC 9110, section 13.1.1), nor does a tag that
+    /// was never one of ours.
+    pub fn versions(self) -> Seen {
+        match self {
+            Self::Any => Seen::Any,
+            Self::These(tags) => {
+                let strong = tags.into_iter().filter(|(weak, _)| !weak);
+                Seen::Versions(strong.filter_map(|(_, tag)| version(&tag)).collect())
+            }
+        }
+    }
+
+    /// Whether the tag is among those named, by weak comparison.
+    pub fn matches_weakly(&self, tag: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(tags) => {
+                tags.iter().any(|(_, known)| tag.trim_start_matches("W/").trim_matches('"') == known)
+            }
+        }
+    }
+}
+
+/// Splits at the commas that are not inside a tag.
+fn split(value: &str) -> Vec<&str> {
+    let mut quoted = false;
+    value
+        .split(|c| {
+            quoted ^= c == '"';
+            c == ',' && !quoted
+        })
+        .collect()
+}
+
+fn parse_tag(tag: &str) -> Option<(bool, String)> {
+    let (weak, quoted) = tag.strip_prefix("W/").map_or((false, tag), |rest| (true, rest));
+    let opaque = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    opaque.bytes().all(|b| b == 0x21 || (0x23..=0x7e).contains(&b)).then(|| (weak, opaque.to_owned()))
+}
+
+/// The version of a tag, with or without a digest.
+fn version(tag: &str) -> Option<Version> {
+    let digits = tag.split_once('.').map_or(tag, |(version, _)| version);
+    let version: Version = digits.parse().ok()?;
+    (version.to_string() == digits).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(value: &str) -> Seen {
+        Tags::parse("If-Match", value).unwrap().versions()
+    }
+
+    #[test]
+    fn versions_are_read_from_tags() {
+        assert_eq!(seen("*"), Seen::Any);
+        assert_eq!(seen(r#""7""#), Seen::Versions(vec![7]));
+        assert_eq!(seen(r#""7", "8.0a1b"  ,"9""#), Seen::Versions(vec![7, 8, 9]));
+        assert_eq!(seen(&of_version_with(12, b"x")), Seen::Versions(vec![12]));
+    }
+
+    #[test]
+    fn weak_and_foreign_tags_match_nothing() {
+        assert_eq!(seen(r#"W/"7", "x", "07", "a,b", """#), Seen::Versions(vec![]));
+    }
+
+    #[test]
+    fn what_is_no_tag_is_a_fault() {
+        for bad in [
+            "",
+            "7",
+            "\"7",
+            "7\"",
+            "\"7\",",
+            ",",
+            "\"a b\"",
+            "w/\"7\"",
+            "\"a\"b\"",
+            &format!("\"{}\"", "x".repeat(1000)),
+        ] {
+            assert!(Tags::parse("If-Match", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn known_representations_are_compared_whole_and_weakly() {
+        let known = Tags::parse("If-None-Match", r#""7", W/"8.ab""#).unwrap();
+        assert!(known.matches_weakly(r#""7""#) && known.matches_weakly(r#""8.ab""#));
+        assert!(!known.matches_weakly(r#""8""#) && !known.matches_weakly(r#""7.ab""#));
+    }
+}

@@ -1,0 +1,282 @@
+//! Problems (RFC 9457): the one way in which a request is refused.
+
+use crate::respond::{self, Response};
+use domain::{Error, Fault, Place, limit::Standing};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+/// The kinds of problem: each has a URI, a status and a title of its own, listed in the OpenAPI document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The body is not JSON.
+    MalformedRequest,
+    /// The request breaks rules, all of which are listed.
+    Validation,
+    /// Credentials or a token that do not fit.
+    Unauthenticated,
+    /// Somebody else's resource.
+    Forbidden,
+    /// No such resource.
+    NotFound,
+    /// No such method on this path.
+    MethodNotAllowed,
+    /// Not in the present state.
+    Conflict,
+    /// `If-Match` does not name the present version.
+    PreconditionFailed,
+    /// The body is too large.
+    PayloadTooLarge,
+    /// The body is not declared as JSON.
+    UnsupportedMediaType,
+    /// An idempotency key was used with another request.
+    IdempotencyMismatch,
+    /// `If-Match` is missing.
+    PreconditionRequired,
+    /// A rate limit is spent.
+    TooManyRequests,
+    /// Our fault.
+    Internal,
+    /// Somebody that we depend on does not answer.
+    Unavailable,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 15] = [
+        Self::MalformedRequest,
+        Self::Validation,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Conflict,
+        Self::PreconditionFailed,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::IdempotencyMismatch,
+        Self::PreconditionRequired,
+        Self::TooManyRequests,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
+    /// The status, the last part of the URI, and the title.
+    pub fn describe(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::MalformedRequest => (StatusCode::BAD_REQUEST, "malformed-request", "Malformed request"),
+            Self::Validation => (StatusCode::BAD_REQUEST, "validation", "Invalid request"),
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "Not authenticated"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")
+            }
+            Self::Conflict => (StatusCode::CONFLICT, "conflict", "Conflict"),
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "precondition-failed", "Precondition failed")
+            }
+            Self::PayloadTooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "payload-too-large", "Payload too large")
+            }
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
+            }
+            Self::IdempotencyMismatch => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-mismatch", "Idempotency key reused")
+            }
+            Self::PreconditionRequired => {
+                (StatusCode::PRECONDITION_REQUIRED, "precondition-required", "Precondition required")
+            }
+            Self::TooManyRequests => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests")
+            }
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
+        }
+    }
+
+    /// The stable URI of the kind.
+    pub fn uri(self) -> String {
+        format!("urn:souk:problem:{}", self.describe().1)
+    }
+}
+
+/// A refusal: what the caller reads, and what only the log holds.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// Which kind.
+    pub kind: Kind,
+    /// What is wrong this time, for the caller.
+    pub detail: String,
+    /// Every fault, in a problem of the kind `Validation`.
+    pub faults: Vec<Fault>,
+    /// More header fields of the response.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the log needs and the caller must not read.
+    pub cause: Option<String>,
+}
+
+/// When to come back after 503, in seconds.
+const RETRY_SECONDS: u64 = 1;
+
+impl Problem {
+    /// A problem of this kind.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), faults: Vec::new(), headers: Vec::new(), cause: None }
+    }
+
+    /// The faults of a request.
+    pub fn invalid(faults: Vec<Fault>) -> Self {
+        Self {
+            faults,
+            ..Self::new(Kind::Validation, "The request breaks rules; `errors` names every fault.")
+        }
+    }
+
+    /// The same with one more header field; a value that cannot be sent is left out.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: impl AsRef<str>) -> Self {
+        self.headers.extend(HeaderValue::from_str(value.as_ref()).ok().map(|value| (name, value)));
+        self
+    }
+
+    /// Two readings of one request: both results, or the faults of both together.
+    pub fn both<A, B>(first: Result<A, Self>, second: Result<B, Self>) -> Result<(A, B), Self> {
+        match (first, second) {
+            (Ok(first), Ok(second)) => Ok((first, second)),
+            (Err(mut first), Err(second))
+                if first.kind == Kind::Validation && second.kind == Kind::Validation =>
+            {
+                first.faults.extend(second.faults);
+                Err(first)
+            }
+            // What is worse than a fault of validation comes first.
+            (Err(first), Err(second)) if first.kind == Kind::Validation => Err(second),
+            (Err(first), _) => Err(first),
+            (_, Err(second)) => Err(second),
+        }
+    }
+
+    /// The response: `application/problem+json`.
+    pub fn into_response(self, request_id: &str) -> Response {
+        let (status, _, title) = self.kind.describe();
+        let mut body = json!({
+            "type": self.kind.uri(),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail,
+            "instance": request_id,
+        });
+        if !self.faults.is_empty() {
+            body["errors"] = self.faults.iter().map(describe).collect();
+        }
+        let mut response = respond::text(status, "application/problem+json", body.to_string());
+        response.headers.extend(self.headers);
+        response
+    }
+}
+
+fn describe(fault: &Fault) -> Value {
+    match &fault.place {
+        Place::Body(pointer) => json!({"pointer": pointer, "detail": fault.detail}),
+        Place::Parameter(name) => json!({"parameter": name, "detail": fault.detail}),
+        Place::Header(name) => json!({"header": name, "detail": fault.detail}),
+    }
+}
+
+/// The one match between what went wrong and how HTTP says it.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(faults) => Self::invalid(faults),
+            Error::Unauthenticated { detail } => {
+                Self::new(Kind::Unauthenticated, detail).with_header(header::WWW_AUTHENTICATE, "Bearer")
+            }
+            Error::Forbidden { detail } => Self::new(Kind::Forbidden, detail),
+            Error::NotFound { what } => Self::new(Kind::NotFound, format!("There is no such {what}.")),
+            Error::Conflict { detail } => Self::new(Kind::Conflict, detail),
+            Error::Stale { current } => {
+                let detail = "If-Match does not name the current version, which ETag tells.";
+                Self::new(Kind::PreconditionFailed, detail)
+                    .with_header(header::ETAG, crate::etag::of_version(current))
+            }
+            Error::KeyReused => {
+                Self::new(Kind::IdempotencyMismatch, "The Idempotency-Key was used before with another body.")
+            }
+            Error::TooMany(standings) => too_many(&standings),
+            Error::Unavailable { cause } => {
+                let problem = Self::new(Kind::Unavailable, "A part of the service does not answer just now.")
+                    .with_header(header::RETRY_AFTER, RETRY_SECONDS.to_string());
+                Self { cause: Some(cause), ..problem }
+            }
+            Error::Internal { cause } => {
+                Self { cause: Some(cause), ..Self::new(Kind::Internal, "Something went wrong on our side.") }
+            }
+        }
+    }
+}
+
+/// 429 with the headers of draft-ietf-httpapi-ratelimit-headers-10.
+fn too_many(standings: &[Standing]) -> Problem {
+    let wait =
+        standings.iter().filter(|standing| !standing.allowed).map(|standing| standing.reset_seconds).max();
+    let wait = wait.unwrap_or(RETRY_SECONDS);
+    let left = standings.iter().map(|standing| {
+        format!("\"{}\";r={};t={}", standing.limit.name, standing.remaining, standing.reset_seconds)
+    });
+    let policy = standings.iter().map(|Standing { limit, .. }| {
+        format!("\"{}\";q={};w={}", limit.name, limit.quota, limit.window_seconds)
+    });
+    Problem::new(Kind::TooManyRequests, format!("Too many requests; try again in {wait} seconds."))
+        .with_header(header::RETRY_AFTER, wait.to_string())
+        .with_header(RATE_LIMIT, left.collect::<Vec<_>>().join(", "))
+        .with_header(RATE_LIMIT_POLICY, policy.collect::<Vec<_>>().join(", "))
+}
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Timestamp, limit::Limit};
+
+    fn header<'a>(problem: &'a Problem, name: &str) -> &'a str {
+        let found = problem.headers.iter().find(|(header, _)| header.as_str() == name);
+        found.map_or("", |(_, value)| value.to_str().unwrap())
+    }
+
+    #[test]
+    fn what_the_log_needs_is_not_in_the_response() {
+        let response = Problem::from(Error::internal("secret")).into_response("r1");
+        assert!(!response.body.contains("secret"));
+        assert!(response.body.contains(r#""instance":"r1""#));
+    }
+
+    #[test]
+    fn a_stale_version_tells_the_current_one() {
+        assert_eq!(header(&Problem::from(Error::Stale { current: 7 }), "etag"), "\"7\"");
+    }
+
+    #[test]
+    fn a_spent_limit_says_when_to_come_back() {
+        let now = Timestamp::from_unix_milliseconds(10_000);
+        let email = Limit { name: "email", quota: 1, window_seconds: 60 };
+        let source = Limit { name: "source", quota: 9, window_seconds: 900 };
+        let problem = Problem::from(Error::TooMany(vec![email.standing(2, now), source.standing(2, now)]));
+        assert_eq!(header(&problem, "retry-after"), "50");
+        assert_eq!(header(&problem, "ratelimit"), r#""email";r=0;t=50, "source";r=7;t=890"#);
+        assert_eq!(header(&problem, "ratelimit-policy"), r#""email";q=1;w=60, "source";q=9;w=900"#);
+    }
+
+    #[test]
+    fn faults_of_body_and_header_are_told_together() {
+        let body: Result<(), _> = Err(Problem::invalid(vec![Fault::here("is wrong").under("a")]));
+        let header: Result<(), _> = Err(Problem::invalid(vec![Fault::header("If-Match", "is wrong")]));
+        let problem = Problem::both(body, header).unwrap_err().into_response("r").body;
+        assert!(
+            problem.contains(r#""pointer":"/a""#) && problem.contains(r#""header":"If-Match""#),
+            "{problem}"
+        );
+    }
+}

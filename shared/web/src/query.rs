@@ -1,0 +1,108 @@
+//! Query parameters, read so that every fault is found at once.
+
+use crate::Problem;
+use domain::{Fault, page::PageSize};
+
+/// The parameters of a request. Each is asked for by name; what nobody asked for is a fault.
+pub struct Query {
+    left: Vec<(String, String)>,
+    faults: Vec<Fault>,
+}
+
+impl Query {
+    /// Reads `application/x-www-form-urlencoded` as the URL has it.
+    pub fn parse(raw: &str) -> Self {
+        let faults = if is_well_encoded(raw) {
+            Vec::new()
+        } else {
+            vec![Fault::parameter("", "is not percent-encoded UTF-8")]
+        };
+        Self { left: form_urlencoded::parse(raw.as_bytes()).into_owned().collect(), faults }
+    }
+
+    /// A parameter that may be absent, at most once.
+    pub fn optional<T>(&mut self, name: &str, rule: impl FnOnce(String) -> Result<T, String>) -> Option<T> {
+        let (mine, left) = std::mem::take(&mut self.left).into_iter().partition(|(key, _)| key == name);
+        self.left = left;
+        let mine: Vec<(String, String)> = mine;
+        let mut mine = mine.into_iter();
+        let (_, value) = mine.next()?;
+        let checked = if mine.next().is_some() { Err("must be given once".to_owned()) } else { rule(value) };
+        checked.map_err(|detail| self.faults.push(Fault::parameter(name, detail))).ok()
+    }
+
+    /// How many items a page is to have.
+    pub fn page_size(&mut self) -> PageSize {
+        let rule = |text: String| {
+            let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+            let size = text.parse().ok().filter(|_| plain).and_then(PageSize::new);
+            size.ok_or_else(|| "must be a whole number from 1 to 100".to_owned())
+        };
+        self.optional("limit", rule).unwrap_or(PageSize::DEFAULT)
+    }
+
+    /// A fault that the handler found.
+    pub fn fault(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    /// Fails when there was a fault or a parameter that nobody asked for.
+    pub fn finish(self) -> Result<(), Problem> {
+        let Self { left, mut faults } = self;
+        faults.extend(left.into_iter().map(|(name, _)| Fault::parameter(name, "is not a known parameter")));
+        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+    }
+}
+
+/// Whether each `%` has two hex digits after it and all of it is UTF-8: the parser itself passes over what is not.
+fn is_well_encoded(raw: &str) -> bool {
+    let mut bytes = raw.bytes();
+    let mut decoded = Vec::with_capacity(raw.len());
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        let (Some(high), Some(low)) = (digit(bytes.next()), digit(bytes.next())) else { return false };
+        decoded.extend(u8::try_from(high * 16 + low));
+    }
+    std::str::from_utf8(&decoded).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_found_in_one_reading() {
+        let mut query = Query::parse("limit=0&limit=1&colour=red&x=%zz");
+        query.page_size();
+        let faults = query.finish().unwrap_err().faults;
+        assert_eq!(faults.len(), 4, "{faults:?}");
+    }
+
+    #[test]
+    fn values_are_decoded() {
+        let mut query = Query::parse("category=home+%26%20garden");
+        assert_eq!(query.optional("category", Ok), Some("home & garden".to_owned()));
+        assert!(query.finish().is_ok());
+    }
+
+    #[test]
+    fn page_sizes() {
+        for (raw, size) in [
+            ("", Some(20)),
+            ("limit=1", Some(1)),
+            ("limit=100", Some(100)),
+            ("limit=101", None),
+            ("limit=%2B5", None),
+            ("limit=05", None),
+            ("limit=", None),
+        ] {
+            let mut query = Query::parse(raw);
+            let read = query.page_size().get();
+            assert_eq!(query.finish().ok().map(|()| read), size, "{raw}");
+        }
+    }
+}

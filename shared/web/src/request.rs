@@ -1,0 +1,290 @@
+//! Requests, and how a handler reads them.
+
+use crate::{Problem, etag::Tags, problem::Kind, query::Query, token::Verified};
+use aws_lc_rs::digest;
+use domain::{
+    Error, Input, Timestamp,
+    id::Id,
+    idempotency::{Key, Once},
+    product::Seen,
+    user::Caller,
+};
+use http::{HeaderMap, HeaderName, Method, header};
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// The largest body that is read, in bytes.
+pub const LARGEST_BODY: usize = 256 * 1024;
+
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+const IF_MATCH: &str = "If-Match";
+const IF_NONE_MATCH: &str = "If-None-Match";
+
+/// A request, as the gateway hands it on.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path, as it was sent.
+    pub path: String,
+    /// The values of the path's parameters, decoded.
+    pub path_parameters: HashMap<String, String>,
+    /// The query, as it was sent, without `?`.
+    pub query: String,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The address that the request came from.
+    pub source: String,
+    /// What names the request in logs and problems.
+    pub id: String,
+    /// When it came in.
+    pub received_at: Timestamp,
+    /// What its access token says, when the route needs one.
+    pub verified: Option<Verified>,
+}
+
+impl Request {
+    /// Who calls. The gateway keeps the authorizer's answer for a while, so whether the token has expired meanwhile
+    /// is seen here.
+    pub fn caller(&self) -> Result<Caller, Problem> {
+        let good = self.verified.filter(|verified| verified.expires_at > self.received_at.unix_seconds());
+        good.map(|verified| verified.caller)
+            .ok_or_else(|| Error::Unauthenticated { detail: "The access token has expired." }.into())
+    }
+
+    /// An id in the path. What is no id names nothing, and no table has to be asked.
+    pub fn path<T: Id>(&self, name: &str) -> Result<T, Problem> {
+        let text = self.path_parameters.get(name).map_or("", String::as_str);
+        text.parse().map_err(|_| Error::NotFound { what: T::WHAT }.into())
+    }
+
+    /// The query parameters.
+    pub fn query(&self) -> Query {
+        Query::parse(&self.query)
+    }
+
+    /// The body, declared as `application/json`.
+    pub fn json<T: Input>(&self) -> Result<T, Problem> {
+        self.body_of(&["application/json"])
+    }
+
+    /// The body, a JSON Merge Patch (RFC 7396).
+    pub fn merge_patch<T: Input>(&self) -> Result<T, Problem> {
+        self.body_of(&["application/merge-patch+json", "application/json"])
+    }
+
+    fn body_of<T: Input>(&self, media_types: &[&str]) -> Result<T, Problem> {
+        Ok(T::from_json(self.value(media_types)?)?)
+    }
+
+    fn value(&self, media_types: &[&str]) -> Result<Value, Problem> {
+        if self.body.len() > LARGEST_BODY {
+            let detail = format!("A body has at most {LARGEST_BODY} bytes.");
+            return Err(Problem::new(Kind::PayloadTooLarge, detail));
+        }
+        if !is_declared_as(self.header(&header::CONTENT_TYPE).unwrap_or_default(), media_types) {
+            let detail = format!("The Content-Type has to be {}, in UTF-8.", media_types.join(" or "));
+            return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let detail = format!("The body is not JSON: line {}, column {}.", error.line(), error.column());
+            Problem::new(Kind::MalformedRequest, detail)
+        })
+    }
+
+    /// Which versions the caller has seen. 428 when it does not say.
+    pub fn if_match(&self) -> Result<Seen, Problem> {
+        if let Some(tags) = self.tags(header::IF_MATCH, IF_MATCH)? {
+            return Ok(tags.versions());
+        }
+        let detail = "Say in If-Match which version you have seen: the ETag of the last response.";
+        Err(Problem::new(Kind::PreconditionRequired, detail))
+    }
+
+    /// Which representations the client has already.
+    pub fn if_none_match(&self) -> Result<Option<Tags>, Problem> {
+        self.tags(header::IF_NONE_MATCH, IF_NONE_MATCH)
+    }
+
+    fn tags(&self, header: HeaderName, name: &'static str) -> Result<Option<Tags>, Problem> {
+        let Some(value) = self.headers.get(header) else { return Ok(None) };
+        // What is no visible ASCII is no list of tags either.
+        let tags = Tags::parse(name, value.to_str().unwrap_or_default());
+        tags.map(Some).map_err(|fault| Problem::invalid(vec![fault]))
+    }
+
+    /// The idempotency key, with a hash of the body that it stands for.
+    pub fn once(&self) -> Result<Option<Once>, Problem> {
+        let Some(value) = self.headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+        let key = Key::parse(value.to_str().unwrap_or_default())?;
+        let digest = digest::digest(&digest::SHA256, &self.canonical_body());
+        let fingerprint =
+            digest.as_ref().try_into().map_err(|_| Error::internal("SHA-256 that is not 32 bytes"))?;
+        Ok(Some(Once { key, fingerprint }))
+    }
+
+    /// The body without what does not matter: JSON objects have their members sorted by name.
+    fn canonical_body(&self) -> Vec<u8> {
+        match serde_json::from_slice::<Value>(&self.body) {
+            Ok(value) => value.to_string().into_bytes(),
+            Err(_) => self.body.clone(),
+        }
+    }
+
+    /// Which network the request came from, for rate limits. An IPv6 network of 64 bits is one source: whoever has
+    /// one address in it has them all.
+    pub fn source_network(&self) -> String {
+        match self.source.parse::<std::net::Ipv6Addr>() {
+            Ok(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+            Err(_) => self.source.clone(),
+        }
+    }
+
+    fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Whether a Content-Type is one of these, in UTF-8.
+fn is_declared_as(content_type: &str, media_types: &[&str]) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let is_utf8 = |parameter: &str| {
+        parameter.split_once('=').is_none_or(|(name, value)| {
+            !name.trim().eq_ignore_ascii_case("charset")
+                || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+    };
+    media_types.iter().any(|wanted| wanted.eq_ignore_ascii_case(media_type)) && parts.all(is_utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{product::ProductDraft, user::Credentials};
+    use http::StatusCode;
+
+    fn request(content_type: &str, body: &str) -> Request {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+        Request {
+            method: Method::POST,
+            path: "/x".into(),
+            path_parameters: HashMap::new(),
+            query: String::new(),
+            headers,
+            body: body.into(),
+            source: "192.0.2.1".into(),
+            id: "r".into(),
+            received_at: Timestamp::from_unix_milliseconds(1_000_000),
+            verified: None,
+        }
+    }
+
+    fn status<T>(result: Result<T, Problem>) -> Option<StatusCode> {
+        result.err().map(|problem| problem.kind.describe().0)
+    }
+
+    #[test]
+    fn bodies_that_cannot_be_read() {
+        let large = format!("\"{}\"", "x".repeat(LARGEST_BODY));
+        let cases = [
+            ("application/json", "{", 400),
+            ("application/json", "", 400),
+            ("application/json", "\u{feff}{}", 400),
+            ("text/plain", "{}", 415),
+            ("application/json; charset=latin1", "{}", 415),
+            ("application/x+json", "{}", 415),
+            ("application/json", large.as_str(), 413),
+            ("text/plain", large.as_str(), 413),
+        ];
+        for (content_type, body, expected) in cases {
+            let read = request(content_type, body).json::<Credentials>();
+            assert_eq!(
+                status(read).map(|status| status.as_u16()),
+                Some(expected),
+                "{content_type} {body:.9}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_deep_body_is_refused_before_it_is_built() {
+        let deep = "[".repeat(100_000);
+        assert_eq!(
+            status(request("application/json", &deep).json::<Credentials>()),
+            Some(StatusCode::BAD_REQUEST)
+        );
+    }
+
+    #[test]
+    fn json_may_be_declared_in_any_case_with_its_charset() {
+        let body = r#"{"email": "a@b.co", "password": "x"}"#;
+        for content_type in
+            ["application/json", "Application/JSON; charset=\"UTF-8\"", "application/json;x=y"]
+        {
+            assert!(request(content_type, body).json::<Credentials>().is_ok(), "{content_type}");
+        }
+    }
+
+    #[test]
+    fn if_match_is_required_and_read() {
+        let mut request = request("application/json", "{}");
+        assert_eq!(status(request.if_match()), Some(StatusCode::PRECONDITION_REQUIRED));
+        request.headers.insert(header::IF_MATCH, "7".parse().unwrap());
+        assert_eq!(status(request.if_match()), Some(StatusCode::BAD_REQUEST));
+        request.headers.insert(header::IF_MATCH, "\"7\"".parse().unwrap());
+        assert_eq!(request.if_match().unwrap(), Seen::Versions(vec![7]));
+    }
+
+    #[test]
+    fn white_space_and_order_do_not_make_another_request() {
+        let once = |body: &str| {
+            let mut request = request("application/json", body);
+            request.headers.insert("idempotency-key", "k".parse().unwrap());
+            request.once().unwrap().unwrap().fingerprint
+        };
+        assert_eq!(once(r#"{"a":1,"b":[2]}"#), once(r#" { "b" : [ 2 ], "a" : 1 }"#));
+        assert_ne!(once(r#"{"a":1}"#), once(r#"{"a":2}"#));
+    }
+
+    #[test]
+    fn a_bad_key_is_a_fault_of_the_header() {
+        let mut request = request("application/json", "{}");
+        assert_eq!(request.once().unwrap(), None);
+        request.headers.insert("idempotency-key", "a b".parse().unwrap());
+        assert_eq!(status(request.once()), Some(StatusCode::BAD_REQUEST));
+    }
+
+    #[test]
+    fn a_token_that_expired_since_it_was_checked_is_refused() {
+        let now = Timestamp::from_unix_milliseconds(1_000_000);
+        let caller = Caller { user_id: Id::new(now, [1; 10]), session_id: Id::new(now, [2; 10]) };
+        let mut request = request("application/json", "{}");
+        assert_eq!(status(request.caller()), Some(StatusCode::UNAUTHORIZED));
+        request.verified = Some(Verified { caller, expires_at: 1000 });
+        assert_eq!(status(request.caller()), Some(StatusCode::UNAUTHORIZED));
+        request.verified = Some(Verified { caller, expires_at: 1001 });
+        assert_eq!(request.caller().unwrap(), caller);
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_source() {
+        let mut request = request("application/json", "{}");
+        assert_eq!(request.source_network(), "192.0.2.1");
+        request.source = "2001:db8:1:2:3:4:5:6".into();
+        assert_eq!(request.source_network(), "2001:db8:1:2::/64");
+    }
+
+    #[test]
+    fn a_merge_patch_has_a_media_type_of_its_own() {
+        let patch = request("application/merge-patch+json", "{}");
+        assert!(patch.merge_patch::<domain::product::ProductPatch>().is_ok());
+        assert_eq!(status(patch.json::<ProductDraft>()), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+}

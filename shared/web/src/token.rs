@@ -1,0 +1,290 @@
+//! Access tokens: JWTs (RFC 7519) signed with Ed25519 (EdDSA, RFC 8037). No other algorithm is ever accepted.
+
+use aws_lc_rs::{
+    digest,
+    signature::{Ed25519KeyPair, KeyPair},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::{
+    Error, Timestamp,
+    id::{SessionId, UserId},
+    session::ACCESS_SECONDS,
+    user::Caller,
+};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+/// How far the clocks of two of our machines may be apart, in seconds: a token from further ahead is refused.
+const SKEW_SECONDS: u64 = 5;
+
+/// Who makes tokens, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+}
+
+/// What a token says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    /// The user.
+    sub: UserId,
+    /// The log-in.
+    sid: SessionId,
+    /// Seconds since 1970.
+    exp: u64,
+    /// Seconds since 1970.
+    iat: u64,
+    /// Tells two tokens apart.
+    jti: String,
+}
+
+/// What a valid token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// Who calls.
+    pub caller: Caller,
+    /// When the token expires, in seconds since 1970.
+    pub expires_at: u64,
+}
+
+/// The private key that signs.
+pub struct Signer {
+    kid: String,
+    public: [u8; 32],
+    key: EncodingKey,
+}
+
+/// PKCS #8 (RFC 8410, section 7) of an Ed25519 private key, up to the 32 bytes of the seed.
+const PKCS8_PREFIX: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
+impl Signer {
+    /// The key pair that follows from a secret text: its seed is the SHA-256 of the text, so that whatever makes
+    /// random texts can make keys. The text must hold at least 256 bits of randomness.
+    pub fn from_secret(secret: &str) -> Result<Self, Error> {
+        let seed = digest::digest(&digest::SHA256, secret.as_bytes());
+        let pkcs8 = [&PKCS8_PREFIX, seed.as_ref()].concat();
+        let pair = Ed25519KeyPair::from_pkcs8(&pkcs8)
+            .map_err(|error| Error::internal(format!("signing key: {error}")))?;
+        let public: [u8; 32] = pair
+            .public_key()
+            .as_ref()
+            .try_into()
+            .map_err(|_| Error::internal("a public key that is not 32 bytes"))?;
+        Ok(Self { kid: thumbprint(&public), public, key: EncodingKey::from_ed_der(&pkcs8) })
+    }
+
+    /// The id that tokens name the key by: its JWK thumbprint (RFC 7638).
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The public half.
+    pub fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
+    /// A token for the caller, good from now on for [`ACCESS_SECONDS`]. `token_id` tells it from all others.
+    pub fn sign(
+        &self,
+        authority: &Authority,
+        caller: &Caller,
+        token_id: [u8; 16],
+        now: Timestamp,
+    ) -> Result<String, Error> {
+        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
+        let claims = Claims {
+            iss: authority.issuer.clone(),
+            aud: authority.audience.clone(),
+            sub: caller.user_id,
+            sid: caller.session_id,
+            exp: now.unix_seconds() + ACCESS_SECONDS,
+            iat: now.unix_seconds(),
+            jti: URL_SAFE_NO_PAD.encode(token_id),
+        };
+        jsonwebtoken::encode(&header, &claims, &self.key)
+            .map_err(|error| Error::internal(format!("signing: {error}")))
+    }
+}
+
+fn thumbprint(public: &[u8; 32]) -> String {
+    let jwk = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, URL_SAFE_NO_PAD.encode(public));
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, jwk.as_bytes()))
+}
+
+/// The key that a token says it was signed with. Nothing is proved by it yet.
+pub fn claimed_kid(token: &str) -> Option<String> {
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    if header.alg == Algorithm::EdDSA { header.kid } else { None }
+}
+
+/// What a token says, if this key signed it for this authority and it is good now.
+pub fn verify(token: &str, public: &[u8; 32], authority: &Authority, now: Timestamp) -> Option<Verified> {
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_issuer(&[&authority.issuer]);
+    validation.set_audience(&[&authority.audience]);
+    validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+    // Time is compared below, with the time that the request came in.
+    validation.validate_exp = false;
+    let claims =
+        jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_ed_der(public), &validation).ok()?.claims;
+    let now = now.unix_seconds();
+    let good = claims.exp > now && claims.iat <= now + SKEW_SECONDS;
+    let caller = Caller { user_id: claims.sub, session_id: claims.sid };
+    good.then_some(Verified { caller, expires_at: claims.exp })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::id::Id;
+    use serde_json::{Value, json};
+
+    const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQR";
+
+    fn authority() -> Authority {
+        Authority { issuer: "souk".into(), audience: "souk-api".into() }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_unix_milliseconds(1_763_659_827_040)
+    }
+
+    fn caller() -> Caller {
+        Caller { user_id: UserId::new(now(), [1; 10]), session_id: SessionId::new(now(), [2; 10]) }
+    }
+
+    fn signer() -> Signer {
+        Signer::from_secret(SECRET).unwrap()
+    }
+
+    fn verified(token: &str) -> Option<Verified> {
+        verify(token, signer().public(), &authority(), now())
+    }
+
+    /// A token with these claims changed, signed by the right key.
+    fn token_with(changes: &Value) -> String {
+        let at = now().unix_seconds();
+        let mut claims = json!({"iss": "souk", "aud": "souk-api", "sub": caller().user_id, "sid": caller().session_id,
+            "exp": at + 900, "iat": at, "jti": "x"});
+        domain::input::merge(&mut claims, changes.clone());
+        let header = Header { kid: Some(signer().kid), ..Header::new(Algorithm::EdDSA) };
+        jsonwebtoken::encode(&header, &claims, &signer().key).unwrap()
+    }
+
+    /// A token of three parts that were encoded by hand.
+    fn token_of(header: &Value, claims: &str, signature: &[u8]) -> String {
+        let parts = [
+            URL_SAFE_NO_PAD.encode(header.to_string()),
+            claims.to_owned(),
+            URL_SAFE_NO_PAD.encode(signature),
+        ];
+        parts.join(".")
+    }
+
+    fn claims_of(token: &str) -> String {
+        token.split('.').nth(1).unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_token_says_who_calls_until_it_expires() {
+        let token = signer().sign(&authority(), &caller(), [7; 16], now()).unwrap();
+        let expires_at = now().unix_seconds() + 900;
+        assert_eq!(verified(&token), Some(Verified { caller: caller(), expires_at }));
+        assert_eq!(claimed_kid(&token).as_deref(), Some(signer().kid()));
+        let later = |seconds| verify(&token, signer().public(), &authority(), now().plus_seconds(seconds));
+        assert!(later(899).is_some());
+        assert_eq!(later(900), None);
+    }
+
+    #[test]
+    fn a_token_has_all_its_claims() {
+        let token = signer().sign(&authority(), &caller(), [7; 16], now()).unwrap();
+        let claims: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims_of(&token)).unwrap()).unwrap();
+        for name in ["iss", "aud", "sub", "exp", "iat", "jti"] {
+            assert!(!claims[name].is_null(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_token_without_a_signature_is_refused() {
+        let claims = claims_of(&token_with(&json!({})));
+        for alg in ["none", "None", "NONE"] {
+            let token = token_of(&json!({"alg": alg, "typ": "JWT", "kid": signer().kid()}), &claims, b"");
+            assert_eq!((verified(&token), claimed_kid(&token)), (None, None), "{alg}");
+        }
+    }
+
+    #[test]
+    fn hs256_with_the_public_key_is_refused() {
+        let key = EncodingKey::from_secret(signer().public());
+        let header = Header { kid: Some(signer().kid), ..Header::new(Algorithm::HS256) };
+        let claims: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims_of(&token_with(&json!({})))).unwrap())
+                .unwrap();
+        let token = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+        assert_eq!((verified(&token), claimed_kid(&token)), (None, None));
+    }
+
+    #[test]
+    fn another_audience_or_issuer_is_refused() {
+        assert!(verified(&token_with(&json!({}))).is_some());
+        for changes in
+            [json!({"aud": "other"}), json!({"iss": "other"}), json!({"aud": null}), json!({"iss": null})]
+        {
+            assert_eq!(verified(&token_with(&changes)), None, "{changes}");
+        }
+    }
+
+    #[test]
+    fn expired_and_future_tokens_are_refused() {
+        let at = now().unix_seconds();
+        for changes in [
+            json!({"exp": at}),
+            json!({"exp": 0}),
+            json!({"exp": null}),
+            json!({"iat": at + SKEW_SECONDS + 1}),
+            json!({"iat": null}),
+        ] {
+            assert_eq!(verified(&token_with(&changes)), None, "{changes}");
+        }
+        assert!(verified(&token_with(&json!({"iat": at + SKEW_SECONDS}))).is_some());
+    }
+
+    #[test]
+    fn another_key_or_changed_claims_are_refused() {
+        let token = token_with(&json!({}));
+        let other = Signer::from_secret("another secret").unwrap();
+        assert_eq!(verify(&token, other.public(), &authority(), now()), None);
+        let changed = token_with(&json!({"sub": UserId::new(now(), [9; 10])}));
+        let mixed: Vec<&str> = token.split('.').collect();
+        assert_eq!(verified(&[mixed[0], &claims_of(&changed), mixed[2]].join(".")), None);
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for text in ["", ".", "..", "a.b.c", "Bearer x"] {
+            assert_eq!((verified(text), claimed_kid(text)), (None, None), "{text}");
+        }
+    }
+
+    /// All machines that hold the secret sign with the same key.
+    #[test]
+    fn a_key_follows_from_its_secret() {
+        assert_eq!(signer().kid(), Signer::from_secret(SECRET).unwrap().kid());
+        assert_ne!(signer().kid(), Signer::from_secret("x").unwrap().kid());
+    }
+
+    /// The example of RFC 8037, appendix A.3.
+    #[test]
+    fn the_key_id_is_a_jwk_thumbprint() {
+        let public = URL_SAFE_NO_PAD.decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+        assert_eq!(thumbprint(&public.try_into().unwrap()), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+}
