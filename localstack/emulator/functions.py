@@ -1,0 +1,143 @@
+"""Execution environments of provided.al2023 functions: how they start, wait, log and end.
+
+AWS: concurrent invocations run in environments of their own; an environment sees Lambda's variables and nothing of
+the machine; its output goes to the function's log group as it is written.
+
+ministack 1.5.33:
+- a call costs 94 ms more than the function: 50 to wait for log lines, 44 in Nagle's algorithm, because the
+  answers of the Runtime API leave in two segments;
+- every call that finds no idle environment starts another at once, so that 200 calls start 200 processes of
+  which two can run; a few milliseconds later one of the first would have been idle;
+- an environment that cannot start takes the function's other environments down with it, busy or not;
+- functions inherit the environment of the emulator;
+- a log stream is made for each call, of lines collected after it.
+"""
+
+import os
+import threading
+import time
+
+from ministack.core import lambda_runtime
+from ministack.core.responses import request_scope
+from ministack.services import lambda_svc
+
+from emulator import logs
+
+PROCESSORS = os.cpu_count() or 1
+STARTED_AT_ONCE = 2 * PROCESSORS  # environments of a function that are started without waiting for an idle one
+PATIENCE_SECONDS = 0.25  # how long a call then waits for one before it starts another
+PASSED_ON = ("PATH", "AWS_ENDPOINT_URL")
+
+_idle: dict[str, threading.Condition] = {}
+_starting = threading.BoundedSemaphore(STARTED_AT_ONCE)
+
+
+def apply(log_directory) -> None:
+    logs.open_directory(log_directory)
+    lambda_runtime.ProvidedWorker = Environment
+    lambda_svc.acquire_worker = acquire
+    lambda_svc.release_worker = release
+    lambda_svc._provided_worker_env = variables
+    lambda_svc._emit_lambda_logs = lambda *_arguments, **_options: None  # logs.py writes them as they come
+
+
+def stop() -> None:
+    lambda_runtime.reset()
+
+
+class Environment(lambda_runtime.ProvidedWorker):
+    def __init__(self, name, config, code):
+        super().__init__(name, config, code)
+        self.scope = lambda_runtime._account_region_from_function_config(config)
+        self.key = None
+        self.log = logs.Stream(name, config, self.scope)
+
+    def _build_handler_class(self, generation, pending):
+        class OneSegment(super()._build_handler_class(generation, pending)):
+            disable_nagle_algorithm = True
+            wbufsize = -1  # headers and body leave together
+
+        return OneSegment
+
+    def _spawn(self, init_timeout=None):
+        with _starting:
+            super()._spawn(init_timeout)
+
+    def _pump_output(self, stream, log_queue):
+        super()._pump_output(logs.Tee(stream, self.log), log_queue)
+
+    def _drain_stderr_bounded(self, first_line_wait=0.0, idle_confirm=0.0, hard_cap=0.25):
+        if first_line_wait and not self._init_settled.is_set():
+            return super()._drain_stderr_bounded(first_line_wait, idle_confirm, hard_cap)
+        return self._drain_stderr()
+
+    def invoke(self, event, request_id, **options):
+        started = time.monotonic()
+        try:
+            result = super().invoke(event, request_id, **options)
+        except Exception as error:  # it did not start: ministack would now stop every environment of the function
+            self._teardown()
+            kind = getattr(error, "error_type", "") or "Runtime.ExitError"
+            payload = {"errorMessage": str(error), "errorType": kind}
+            result = {"status": "error", "error": str(error), "error_payload": payload}
+        self.log.report(request_id, (time.monotonic() - started) * 1000, result)
+        return result
+
+
+def acquire(name, config, code, qualifier="$LATEST", max_concurrency=None):
+    """Leases an idle environment or a new one, like ministack's function of this name."""
+    key = lambda_runtime._worker_key(name, config, qualifier)
+    with lambda_runtime._lock:
+        idle = _idle.setdefault(key, threading.Condition(lambda_runtime._lock))
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            pool = lambda_runtime._workers.setdefault(key, [])
+            free = next((environment for environment in pool if not environment.in_use), None)
+            if free is not None:
+                break
+            patience = deadline - time.monotonic()
+            if len(pool) < STARTED_AT_ONCE or patience <= 0:
+                free = lambda_runtime._worker_class_for(config)(name, config, code)
+                free.key = key
+                pool.append(free)
+                break
+            idle.wait(patience)
+        free.in_use = True
+        free.last_used = time.time()
+        return free, "leased"
+
+
+def release(environment) -> None:
+    if environment is None:
+        return
+    with lambda_runtime._lock:
+        environment.in_use = False
+        if condition := _idle.get(getattr(environment, "key", None)):
+            condition.notify()
+
+
+def variables(config: dict, code_directory: str, port: int) -> dict[str, str]:
+    """What Lambda defines for a function, the emulator's address in place of AWS's, and the function's own."""
+    account, region = lambda_runtime._account_region_from_function_config(config)
+    name, version = config["FunctionName"], config.get("Version", "$LATEST")
+    with request_scope(account, region):
+        credentials = lambda_runtime.execution_credentials(config)
+    credentials["AWS_SESSION_TOKEN"] = credentials["AWS_SESSION_TOKEN"] or "local"
+    return {
+        **{key: os.environ[key] for key in PASSED_ON if key in os.environ},
+        "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_LAMBDA_FUNCTION_VERSION": version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": logs.group_name(config),
+        "AWS_LAMBDA_LOG_STREAM_NAME": logs.stream_name(version),
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "LAMBDA_TASK_ROOT": code_directory,
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "_HANDLER": config.get("Handler", "bootstrap"),
+        **credentials,
+        **lambda_svc._runtime_env_vars(config),
+    }

@@ -1,0 +1,286 @@
+"""The HTTP API's data plane: from a request to a Lambda event and back.
+
+AWS: a request that no route matches goes to `$default`, whatever its method; OPTIONS is a method like any
+other unless CORS is configured; a function's error, whatever it says, is answered with 500 and
+`{"message":"Internal Server Error"}`, a throttle or a time-out of 30 s with 503; cookies travel in `cookies`;
+the function sees the caller's address and the same request id that the caller gets as `apigw-requestid`.
+
+ministack 1.5.33: answers 502 with the text of the function's error, 403 to every OPTIONS of an API without CORS;
+every caller is 127.0.0.1; authorizer and function see different request ids; an API needs a Host header.
+
+Routes and authorizers are ministack's own records and code.
+"""
+
+import asyncio
+import base64
+import contextvars
+import json
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from urllib.parse import parse_qs
+
+from ministack.core.concurrency import run_reentrant
+from ministack.core.responses import get_request_client_ip, request_scope
+from ministack.services import apigateway, lambda_svc
+
+logger = logging.getLogger("emulator.gateway")
+
+REQUEST_LIMIT = 10 * 1024 * 1024  # of an HTTP API
+EVENT_LIMIT = 6 * 1024 * 1024  # of a synchronous Lambda invocation, either way
+INTEGRATION_SECONDS = 30
+HOP_BY_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"}
+
+
+@dataclass
+class Request:
+    """What one request is told apart by, in authorizer, function and answer alike."""
+
+    source_ip: str
+    id: str = field(default_factory=lambda: base64.urlsafe_b64encode(os.urandom(11)).decode())
+    time: float = field(default_factory=time.time)
+
+
+_request: contextvars.ContextVar[Request] = contextvars.ContextVar("request")
+
+
+def apply() -> None:
+    apigateway.handle_execute = handle_execute
+    invoke_authorizer = apigateway._invoke_request_authorizer_lambda
+
+    async def with_the_request(authorizer, event, account, region):
+        return await invoke_authorizer(authorizer, complete(event), account, region)
+
+    apigateway._invoke_request_authorizer_lambda = with_the_request
+
+
+async def answer(scope, receive, send) -> None:
+    """The ASGI application of the API's own port: every path belongs to the deployed HTTP API."""
+    request = Request(scope["client"][0])
+    _request.set(request)
+    try:
+        body = await read(receive)
+        if body is None:
+            response = message(413, "Request Entity Too Large")
+        elif (api_id := deployed_api()) is None:
+            response = message(503, "No API is deployed yet")
+        else:
+            response = await handle_execute(
+                api_id,
+                "$default",
+                apigateway.decode_http_api_path(scope["raw_path"].decode("ascii")),
+                scope["method"],
+                joined(scope["headers"]),
+                body,
+                parse_qs(scope["query_string"].decode("ascii"), keep_blank_values=True),
+                scope["query_string"].decode("ascii"),
+            )
+    except Disconnected:
+        return
+    except Exception:
+        logger.exception("request %s failed in the gateway", request.id)
+        response = message(500, "Internal Server Error")
+    await write(send, response, request)
+
+
+class Disconnected(Exception):
+    pass
+
+
+async def read(receive) -> bytes | None:
+    chunks, size = [], 0
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise Disconnected
+        size += len(event.get("body", b""))
+        if size > REQUEST_LIMIT:
+            return None
+        chunks.append(event.get("body", b""))
+        if not event.get("more_body"):
+            return b"".join(chunks)
+
+
+async def write(send, response, request: Request) -> None:
+    status, headers, body = response
+    lines = [
+        (name.lower().encode("latin-1"), str(value).encode("utf-8"))
+        for name, values in headers.items()
+        for value in (values if isinstance(values, list) else [values])
+        if name.lower() not in HOP_BY_HOP
+    ]
+    lines += [(b"date", formatdate(usegmt=True).encode()), (b"apigw-requestid", request.id.encode())]
+    if status not in (204, 304):
+        lines.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+    await send({"type": "http.response.body", "body": b"" if status in (204, 304) else body})
+
+
+def joined(lines) -> dict[str, str]:
+    """Header names in lower case, the values of repeated ones joined, as the payload format 2.0 has them."""
+    headers: dict[str, str] = {}
+    for name, value in lines:
+        key, text = name.decode("latin-1").lower(), value.decode("utf-8", "replace")
+        separator = "; " if key == "cookie" else ","
+        headers[key] = f"{headers[key]}{separator}{text}" if key in headers else text
+    return headers
+
+
+def deployed_api() -> str | None:
+    for (_account, _region, api_id), api in apigateway._apis.all_items():
+        if api.get("protocolType") == "HTTP":
+            return api_id
+    return None
+
+
+async def handle_execute(api_id, stage, path, method, headers, body, query_params, raw_query_string=None):
+    """In place of ministack's function of this name; both ports end here."""
+    if _request.get(None) is None:
+        _request.set(Request(get_request_client_ip()))
+    scope = apigateway.find_api_scope(api_id)
+    if scope is None:
+        return apigateway._http_api_not_found()
+    account, region = scope
+    with request_scope(account, region):
+        api = apigateway._apis[api_id]
+        cors = api.get("corsConfiguration") or {}
+        if cors and method == "OPTIONS" and "access-control-request-method" in headers:
+            return apigateway._cors_preflight_response(cors, headers.get("origin", ""))
+        if stage not in apigateway._stages.get(api_id, {}):
+            return apigateway._http_api_not_found()
+        route = apigateway._match_route(api_id, method, path)
+        if route is None:
+            return apigateway._http_api_not_found()
+        status, answered, content = await run_route(
+            api_id, stage, route, path, method, headers, body, query_params, raw_query_string, account, region
+        )
+        if cors:
+            answered.update(apigateway._cors_response_headers(cors, headers.get("origin", "")))
+        return status, answered, content
+
+
+async def run_route(api_id, stage, route, path, method, headers, body, query, raw_query, account, region):
+    request = _request.get()
+    template = route["routeKey"].partition(" ")[2]
+    parameters = apigateway._extract_path_params(template, path) if template else None
+    headers = {
+        "x-forwarded-proto": "http",
+        "x-amzn-trace-id": f"Root=1-{int(request.time):08x}-{os.urandom(12).hex()}",
+        **headers,
+        "x-forwarded-for": ", ".join(filter(None, [headers.get("x-forwarded-for"), request.source_ip])),
+    }
+
+    authorizer = None
+    if (route.get("authorizationType") or "NONE").upper() == "CUSTOM":
+        refusal, context = await apigateway._authorize_request_v2(
+            api_id, stage, route, method, path, template or path, headers, query, parameters or {},
+            apigateway._get_stage_variables(api_id, stage), account, region, raw_query,
+        )
+        if refusal is not None:
+            return refusal
+        authorizer = {"lambda": context}
+    elif route.get("authorizationType") not in (None, "", "NONE"):
+        logger.error("route %s: authorization %s is not emulated", route["routeKey"], route["authorizationType"])
+        return message(500, "Internal Server Error")
+
+    integration = apigateway._integrations.get(api_id, {}).get(route.get("target", "").rpartition("/")[2])
+    reference = apigateway._extract_lambda_ref_from_integration_uri((integration or {}).get("integrationUri", ""))
+    function, config, _name = lambda_svc._get_func_record_for_ref(reference)
+    if function is None or config is None:
+        logger.error("route %s: no function %r", route["routeKey"], reference)
+        return message(500, "Internal Server Error")
+
+    event = complete({
+        "version": "2.0",
+        "routeKey": route["routeKey"],
+        "rawPath": path,
+        "rawQueryString": raw_query or "",
+        "headers": headers,
+        "queryStringParameters": {name: ",".join(values) for name, values in query.items()} or None,
+        "requestContext": {
+            "accountId": account,
+            "apiId": api_id,
+            "authorizer": authorizer,
+            "domainName": headers.get("host", "").partition(":")[0] or "localhost",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1",
+                     "userAgent": headers.get("user-agent", "")},
+            "routeKey": route["routeKey"],
+            "stage": stage,
+        },
+        "pathParameters": parameters or None,
+        "stageVariables": apigateway._get_stage_variables(api_id, stage) or None,
+        **content(body, headers.get("content-type")),
+    })
+    if len(event.get("body", "")) > EVENT_LIMIT:
+        return message(413, "Request Entity Too Large")
+    invocation = asyncio.ensure_future(run_reentrant(
+        lambda_svc._execute_function_with_config_scope,
+        lambda_svc._execution_record_for_config(function, config), event, thread_name="gateway",
+    ))
+    finished, _ = await asyncio.wait({invocation}, timeout=INTEGRATION_SECONDS)
+    if not finished:
+        return message(503, "Service Unavailable")
+    return proxy_response(invocation.result(), config["FunctionName"], request)
+
+
+def complete(event: dict) -> dict:
+    """Adds what ministack does not know of the request, and drops what AWS leaves out when it is empty."""
+    request = _request.get()
+    headers = dict(event["headers"])
+    cookies = headers.pop("cookie", None)
+    context = {name: value for name, value in event["requestContext"].items() if value is not None}
+    context.update(
+        domainPrefix=context.get("apiId", ""),
+        http={**context["http"], "sourceIp": request.source_ip},
+        requestId=request.id,
+        time=time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(request.time)),
+        timeEpoch=int(request.time * 1000),
+    )
+    whole = {**event, "headers": headers, "requestContext": context}
+    if cookies:
+        whole["cookies"] = [cookie.strip() for cookie in cookies.split(";")]
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def content(body: bytes, content_type: str | None) -> dict:
+    if not body:
+        return {"isBase64Encoded": False}
+    if apigateway._v2_request_body_is_text(content_type):
+        return {"body": body.decode("utf-8", "replace"), "isBase64Encoded": False}
+    return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def proxy_response(result: dict, function: str, request: Request):
+    """The HTTP answer to what a function returned, by the rules of payload format 2.0."""
+    if result.get("throttle"):
+        return message(503, "Service Unavailable")
+    payload = result.get("body")
+    if result.get("error"):
+        logger.error("request %s: %s failed: %s", request.id, function, json.dumps(payload))
+        return message(500, "Internal Server Error")
+    if not isinstance(payload, dict) or "statusCode" not in payload:
+        text = payload if isinstance(payload, str) else json.dumps(payload)
+        payload = {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": text}
+    try:
+        status = int(payload["statusCode"])
+        body = payload.get("body") or ""
+        body = base64.b64decode(body) if payload.get("isBase64Encoded") else body.encode("utf-8")
+        headers = {name.lower(): str(value) for name, value in (payload.get("headers") or {}).items()}
+        cookies = list(payload.get("cookies") or [])
+        if not 100 <= status <= 599 or len(body) > EVENT_LIMIT:
+            raise ValueError(f"status {status}, {len(body)} bytes")
+    except (AttributeError, TypeError, ValueError) as error:
+        logger.error("request %s: %s returned no proxy response: %s", request.id, function, error)
+        return message(500, "Internal Server Error")
+    if body and "content-type" not in headers:
+        headers["content-type"] = "text/plain; charset=utf-8"
+    if cookies:
+        own = headers.pop("set-cookie", None)
+        headers["set-cookie"] = cookies + ([own] if own else [])
+    return status, headers, body
+
+
+def message(status: int, text: str):
+    return status, {"content-type": "application/json"}, json.dumps({"message": text}, separators=(",", ":")).encode()

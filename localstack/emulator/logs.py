@@ -1,0 +1,146 @@
+"""What functions print: a file for each function, its log group, and the metrics in it.
+
+AWS: lines appear in the function's log group, one stream for each environment; a line in the embedded metric
+format becomes metrics; every invocation counts in AWS/Lambda, whoever makes it.
+
+ministack 1.5.33: knows nothing of the embedded metric format, and counts invocations of the Invoke API only.
+"""
+
+import json
+import threading
+import time
+import uuid
+from pathlib import Path
+
+from ministack.core.responses import request_scope
+from ministack.services import cloudwatch, cloudwatch_logs, lambda_svc
+
+LINES_KEPT = 5000  # of a log stream
+STREAMS_KEPT = 50  # of a log group
+POINTS_KEPT = 20000  # of a metric
+
+_directory = Path()
+_files: dict = {}
+_lock = threading.Lock()
+
+
+def open_directory(directory: Path) -> None:
+    global _directory
+    _directory = directory
+    directory.mkdir(parents=True, exist_ok=True)
+    lambda_svc._emit_lambda_metrics = count_throttle
+    record = cloudwatch.record_metric
+
+    def bounded(namespace, name, value, unit="None", dimensions=None):
+        record(namespace, name, value, unit, dimensions)
+        points = cloudwatch._metric_bucket((namespace, name, cloudwatch._dims_key(dimensions or {})))
+        if len(points) > 2 * POINTS_KEPT:
+            del points[:-POINTS_KEPT]
+
+    cloudwatch.record_metric = bounded
+
+
+def group_name(config: dict) -> str:
+    return (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+
+
+def stream_name(version: str) -> str:
+    return f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{uuid.uuid4().hex}"
+
+
+class Stream:
+    """The log of one environment."""
+
+    def __init__(self, function: str, config: dict, scope: tuple[str, str]):
+        self.function = function
+        self.group = group_name(config)
+        self.name = stream_name(config.get("Version", "$LATEST"))
+        self.memory = config.get("MemorySize", 128)
+        self.scope = scope
+
+    def line(self, text: str) -> None:
+        with _lock:
+            file = _files.get(self.function)
+            if file is None:
+                file = _files[self.function] = (_directory / f"{self.function}.log").open("a", buffering=1)
+            file.write(text + "\n")
+        with request_scope(*self.scope):
+            self.keep(text)
+            if '"_aws"' in text:
+                for metric in embedded_metrics(text):
+                    cloudwatch.record_metric(*metric)
+
+    def report(self, request_id: str, duration_ms: float, result: dict) -> None:
+        failed = result.get("status") != "ok"
+        with request_scope(*self.scope):
+            self.keep(
+                f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tMemory Size: {self.memory} MB"
+                + (f"\tStatus: error\tError: {result.get('error')}" if failed else "")
+            )
+            dimensions = {"FunctionName": self.function}
+            cloudwatch.record_metric("AWS/Lambda", "Invocations", 1, "Count", dimensions)
+            cloudwatch.record_metric("AWS/Lambda", "Errors", int(failed), "Count", dimensions)
+            cloudwatch.record_metric("AWS/Lambda", "Duration", duration_ms, "Milliseconds", dimensions)
+        if failed:
+            self.line(json.dumps({"level": "ERROR", "requestId": request_id, "runtimeError": result.get("error")}))
+
+    def keep(self, text: str) -> None:
+        now = int(time.time() * 1000)
+        with _lock:
+            group = cloudwatch_logs._log_groups.get(self.group)
+            if group is None:
+                group = cloudwatch_logs._log_groups[self.group] = {
+                    "arn": cloudwatch_logs._make_group_arn(self.group), "creationTime": now,
+                    "retentionInDays": None, "tags": {}, "subscriptionFilters": {}, "streams": {},
+                }  # fmt: skip
+            streams = group["streams"]
+            if self.name not in streams:
+                for old in list(streams)[: len(streams) + 1 - STREAMS_KEPT]:
+                    del streams[old]
+                streams[self.name] = {
+                    "events": [], "uploadSequenceToken": "1", "creationTime": now, "firstEventTimestamp": None,
+                    "lastEventTimestamp": None, "lastIngestionTime": None,
+                }  # fmt: skip
+            stream = streams[self.name]
+        cloudwatch_logs._append_log_events(stream, [{"timestamp": now, "message": text, "ingestionTime": now}])
+        if len(stream["events"]) > 2 * LINES_KEPT:
+            del stream["events"][:-LINES_KEPT]
+
+
+class Tee:
+    """A function's output pipe; every line read from it goes to the log as well."""
+
+    def __init__(self, pipe, log: Stream):
+        self.pipe = pipe
+        self.log = log
+
+    def readline(self) -> bytes:
+        line = self.pipe.readline()
+        if line:
+            self.log.line(line.decode("utf-8", "replace").rstrip("\r\n"))
+        return line
+
+    def close(self) -> None:
+        self.pipe.close()
+
+
+def embedded_metrics(text: str):
+    try:
+        document = json.loads(text)
+        directives = document["_aws"]["CloudWatchMetrics"]
+    except (KeyError, TypeError, ValueError):
+        return
+    for directive in directives:
+        for names in directive.get("Dimensions") or [[]]:
+            dimensions = {name: str(document[name]) for name in names if name in document}
+            for metric in directive.get("Metrics", []):
+                values = document.get(metric["Name"])
+                for value in values if isinstance(values, list) else [values]:
+                    if isinstance(value, (int, float)):
+                        yield directive["Namespace"], metric["Name"], value, metric.get("Unit", "None"), dimensions
+
+
+def count_throttle(function_name: str, duration_ms: float = 0.0, error: bool = False, throttle: bool = False) -> None:
+    """In place of ministack's count, which would count an Invoke API call twice."""
+    if throttle:
+        cloudwatch.record_metric("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": function_name})

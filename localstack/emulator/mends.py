@@ -1,0 +1,25 @@
+"""Puts every mend in place. Each is a module with `apply`, and says what AWS does and what ministack does wrong."""
+
+import sys
+from pathlib import Path
+
+from emulator import dynamodb, functions, gateway, openapi, secrets, states, streams
+
+# Interpreter threads serve the gateway, the Runtime API and the table side by side; with the default of
+# 5 ms one busy thread would hold up a call that needs a few tenths of a millisecond.
+SWITCH_SECONDS = 0.0005
+
+
+def apply(directory: Path) -> None:
+    sys.setswitchinterval(SWITCH_SECONDS)
+    functions.apply(directory / "logs")
+    dynamodb.apply()
+    openapi.apply()
+    gateway.apply()
+    secrets.apply()
+    states.apply()
+    streams.apply()
+
+
+def stop() -> None:
+    functions.stop()

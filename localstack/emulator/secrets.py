@@ -1,0 +1,52 @@
+"""Secrets that CloudFormation generates.
+
+AWS: GenerateSecretString leaves out what ExcludePunctuation, ExcludeNumbers and their like name, has a character
+of every remaining kind unless RequireEachIncludedType is false, and is unpredictable.
+
+ministack 1.5.33: knows only the length and ExcludeCharacters, and draws from a predictable generator.
+"""
+
+import json
+import secrets
+import string
+
+from ministack.services.cloudformation import provisioners
+
+KINDS = {
+    "ExcludeLowercase": string.ascii_lowercase,
+    "ExcludeUppercase": string.ascii_uppercase,
+    "ExcludeNumbers": string.digits,
+    "ExcludePunctuation": string.punctuation,
+}
+
+
+def apply() -> None:
+    provisioners._sm_secret_string = secret_string
+
+
+def secret_string(properties: dict) -> str:
+    wanted = properties.get("GenerateSecretString")
+    if wanted is None or properties.get("SecretString"):
+        return properties.get("SecretString", "")
+    generated = generate(wanted)
+    if "SecretStringTemplate" not in wanted:
+        return generated
+    return json.dumps({**json.loads(wanted["SecretStringTemplate"]), wanted["GenerateStringKey"]: generated})
+
+
+def generate(wanted: dict) -> str:
+    def on(option: str, default: bool = False) -> bool:
+        return str(wanted.get(option, default)).lower() == "true"
+
+    excluded = set(wanted.get("ExcludeCharacters", ""))
+    kinds = [kind for option, kind in KINDS.items() if not on(option)] + ([" "] if on("IncludeSpace") else [])
+    kinds = [kept for kind in kinds if (kept := [one for one in kind if one not in excluded])]
+    length = int(wanted.get("PasswordLength", 32))
+    required = kinds if on("RequireEachIncludedType", True) else []
+    if not kinds or length < len(required):
+        raise ValueError("GenerateSecretString leaves no password of this length")
+    every = [one for kind in kinds for one in kind]
+    chosen = [secrets.choice(kind) for kind in required]
+    chosen += [secrets.choice(every) for _ in range(length - len(chosen))]
+    secrets.SystemRandom().shuffle(chosen)
+    return "".join(chosen)

@@ -1,0 +1,1 @@
+"""What `up`, `down` and `url` do. Up to the virtual environment only the standard library is used."""

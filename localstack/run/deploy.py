@@ -1,0 +1,115 @@
+"""Deploys the template through the emulator's CloudFormation, if anything in it changed."""
+
+import hashlib
+import json
+import platform
+import time
+
+from run import package, template
+from run.instance import Instance
+from run.project import SOUK, TEMPLATE, Failure, say
+
+STACK = "souk"
+BUCKET = "souk-packages"
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+GENEROUS = 1_000_000
+DEFAULTS = {
+    "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+    "DeletionProtection": "false",
+    "DeletionWaitSeconds": "1",
+    "LocalRun": "true",
+    "LimitLoginEmail": str(GENEROUS),
+    "LimitLoginSource": str(GENEROUS),
+    "LimitRegisterEmail": str(GENEROUS),
+    "LimitRegisterSource": str(GENEROUS),
+}
+
+
+def deploy(instance: Instance, parameters: dict[str, str], file=TEMPLATE) -> None:
+    packages = package.Packages()
+    digests: dict[str, str] = {}
+
+    def code_uri(folder) -> str:
+        digest = packages.digest(folder)
+        digests[digest] = package.archive(digest)
+        return f"s3://{BUCKET}/{digest}"
+
+    package.CODE.mkdir(parents=True, exist_ok=True)
+    document = template.read(file, code_uri)
+    declared = document.get("Parameters", {})
+    values = {**{key: value for key, value in DEFAULTS.items() if key in declared}, **parameters}
+    body = json.dumps(document, sort_keys=True)
+    wanted = hashlib.sha256(json.dumps([body, values], sort_keys=True).encode()).hexdigest()
+
+    cloudformation, s3 = clients(instance.record["endpointUrl"])
+    stack = describe(cloudformation)
+    if stack is None or instance.record.get("deployed") != [wanted, stack["StackId"], str(updated(stack))]:
+        say("deploying template.yaml")
+        upload(s3, digests)
+        stack = apply(cloudformation, stack, body, values)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    instance.write(
+        stackName=STACK,
+        outputs=outputs,
+        parameters=values,
+        code=sorted(digests),
+        deployed=[wanted, stack["StackId"], str(updated(stack))],
+    )
+    used = [json.loads(file.read_text()).get("code", []) for file in SOUK.glob("*/instance.json")]
+    packages.prune({digest for each in used for digest in each})
+
+
+def clients(endpoint: str):
+    import boto3  # a quarter of a second, which only this step needs
+
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+    return [session.client(name, endpoint_url=endpoint) for name in ("cloudformation", "s3")]
+
+
+def describe(cloudformation) -> dict | None:
+    try:
+        return cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    except cloudformation.exceptions.ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+
+
+def updated(stack: dict):
+    return stack.get("LastUpdatedTime", stack["CreationTime"])
+
+
+def upload(s3, archives: dict[str, bytes]) -> None:
+    s3.create_bucket(Bucket=BUCKET)
+    for key, content in archives.items():
+        s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+
+
+def apply(cloudformation, stack: dict | None, body: str, values: dict[str, str]) -> dict:
+    known = stack is not None and stack["StackStatus"] not in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE")
+    operation = cloudformation.update_stack if known else cloudformation.create_stack
+    try:
+        operation(
+            StackName=STACK,
+            TemplateBody=body,
+            Capabilities=CAPABILITIES,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+        )
+    except cloudformation.exceptions.ClientError as error:
+        if "No updates are to be performed" in str(error):
+            return describe(cloudformation)
+        raise Failure(f"the deployment was refused: {error}") from error
+    while (stack := describe(cloudformation))["StackStatus"].endswith("IN_PROGRESS"):
+        time.sleep(0.05)
+    if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        raise Failure(f"the deployment failed ({stack['StackStatus']}): {reason(cloudformation, stack)}")
+    return stack
+
+
+def reason(cloudformation, stack: dict) -> str:
+    """What the first resource that failed said; the events come newest first."""
+    events = cloudformation.describe_stack_events(StackName=stack["StackId"])["StackEvents"]
+    for event in events:  # the newest failure of a resource belongs to this operation
+        if event["ResourceStatus"].endswith("_FAILED") and event["LogicalResourceId"] != STACK:
+            return f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+    return stack.get("StackStatusReason", "no reason given")

@@ -1,0 +1,60 @@
+"""The project's own virtual environment, made anew when the pinned requirements change."""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from run.project import LOCALSTACK, SOUK, Failure, say
+
+VENV = SOUK / "venv"
+PYTHON = VENV / "bin" / "python"
+REQUIREMENTS = LOCALSTACK / "requirements.txt"
+
+
+def enter() -> None:
+    """Goes on in the virtual environment; does not return when this process is not yet in it."""
+    refresh()
+    if Path(sys.prefix) != VENV:
+        os.execv(PYTHON, [str(PYTHON), *sys.argv])
+
+
+def refresh() -> None:
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    stamp = VENV / "requirements.sha256"
+    with locked(SOUK / "venv.lock"):
+        if stamp.exists() and stamp.read_text() == wanted and PYTHON.exists():
+            return
+        if missing := [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]:
+            raise Failure(f"Python's module {missing[0]} is missing (Debian: apt install python3-venv)")
+        say("installing the emulator into .souk/venv (once; about a minute)")
+        shutil.rmtree(VENV, ignore_errors=True)
+        step([sys.executable, "-m", "venv", str(VENV)], "the virtual environment cannot be made")
+        pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--no-input"]
+        step([*pip, "--require-hashes", "--requirement", str(REQUIREMENTS)], "the emulator cannot be installed")
+        stamp.write_text(wanted)
+
+
+def step(words: list[str], complaint: str) -> None:
+    # Standard output stays free for what `up` prints at its end.
+    result = subprocess.run(words, stdout=sys.stderr, check=False)
+    if result.returncode != 0:
+        raise Failure(f"{complaint}: {Path(words[0]).name} ended with {result.returncode}, see above")
+
+
+@contextmanager
+def locked(path: Path):
+    """Two runs of `up` at once wait for each other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another localstack/up")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,152 @@
+"""One running system: its folder, its process, and the commands that only need these."""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from run.environment import PYTHON, REQUIREMENTS
+from run.project import LOCALSTACK, SOUK, Failure, fail, say
+
+START_SECONDS = 60
+STOP_SECONDS = 30  # it saves its state
+PASSED_ON = ("PATH", "HOME", "LANG")
+
+
+class Instance:
+    def __init__(self, name: str):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name) or name in ("venv", "code"):
+            raise Failure(f"--name {name}: lower-case letters, digits and hyphens, and neither venv nor code")
+        self.name = name
+        self.directory = SOUK / name
+        self.file = self.directory / "instance.json"
+        self.log = self.directory / "emulator.log"
+
+    @property
+    def record(self) -> dict:
+        try:
+            return json.loads(self.file.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def write(self, **members) -> None:
+        whole = {**self.record, **members}
+        temporary = self.file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(whole, indent=2) + "\n")
+        temporary.replace(self.file)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, if it runs and is ours: a number alone may have come to mean another program."""
+        pid = self.record.get("pid")
+        return pid if pid and f"emulator --directory {self.directory} " in command_line(pid) else None
+
+    def start(self, port: int, endpoint_port: int) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        hear, tell = os.pipe()
+        with self.log.open("a") as log:
+            process = subprocess.Popen(
+                [str(PYTHON), "-m", "emulator", "--directory", str(self.directory), "--port", str(port),
+                 "--endpoint-port", str(endpoint_port), "--ready-fd", str(tell)],
+                cwd=LOCALSTACK, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[tell],
+                # A group of its own: Ctrl-C is not for it, and its functions can be stopped with it.
+                start_new_session=True,
+                env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            )  # fmt: skip
+        os.close(tell)
+        self.write(name=self.name, pid=process.pid, program=program_digest())
+        try:
+            ready = hear_ready(hear)
+        except BaseException:
+            self.stop()
+            raise
+        if "error" in ready:
+            self.stop()
+            raise Failure(ready["error"])
+        self.write(
+            baseUrl=f"http://127.0.0.1:{ready['port']}",
+            endpointUrl=f"http://127.0.0.1:{ready['endpointPort']}",
+            region="us-east-1",
+        )
+
+    def stop(self) -> bool:
+        pid = self.pid
+        if pid is not None:
+            os.kill(pid, signal.SIGTERM)
+            deadline = time.monotonic() + STOP_SECONDS
+            while self.pid is not None and time.monotonic() < deadline:
+                time.sleep(0.02)
+        group = self.record.get("pid")
+        if group and (pid is not None or not command_line(group)):
+            try:
+                os.killpg(group, signal.SIGKILL)  # functions that outlived it; the group is named after its first process
+            except (ProcessLookupError, PermissionError):
+                pass
+        if self.file.exists():
+            self.write(pid=None)
+        return pid is not None
+
+    def forget(self) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def hear_ready(pipe: int) -> dict:
+    with os.fdopen(pipe) as messages:
+        if not select.select([messages], [], [], START_SECONDS)[0]:
+            raise Failure(f"the emulator did not start within {START_SECONDS} s, see its log")
+        text = messages.read()
+    if not text:
+        raise Failure("the emulator ended while starting, see .souk/*/emulator.log")
+    return json.loads(text)
+
+
+def command_line(pid: int) -> str:
+    """How a process was started; empty when there is none, or only its entry waits to be collected."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return ""
+    listed = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
+    return listed.stdout.strip() + " "
+
+
+def program_digest() -> str:
+    """Changes when the emulator must be started anew to run what the project holds."""
+    files = [REQUIREMENTS, *sorted((LOCALSTACK / "emulator").glob("*.py"))]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def named(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--name", default="local", help="which instance (default: local)")
+    return parser
+
+
+def down() -> int:
+    arguments = named("Stops what localstack/up started; its data stays.").parse_args()
+    try:
+        instance = Instance(arguments.name)
+        say(f"{instance.name} is stopped" if instance.stop() else f"{instance.name} is not running")
+    except Failure as failure:
+        return fail("down", failure)
+    return 0
+
+
+def url() -> int:
+    arguments = named("Prints the base URL of the running system.").parse_args()
+    try:
+        instance = Instance(arguments.name)
+        if instance.pid is None or "outputs" not in instance.record:
+            raise Failure(f"{instance.name} is not running; start it with localstack/up")
+        print(instance.record["baseUrl"])
+    except Failure as failure:
+        return fail("url", failure)
+    return 0

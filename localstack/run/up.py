@@ -1,0 +1,130 @@
+"""`localstack/up`: environment, emulator, build, deployment, demo data. Each step does nothing when nothing changed."""
+
+import argparse
+import signal
+import subprocess
+import sys
+import time
+
+from run import build, environment
+from run.instance import Instance, named, program_digest
+from run.project import LOCALSTACK, Failure, fail, say
+
+DEFAULT_PORT, DEFAULT_ENDPOINT_PORT = 8080, 4566
+DEMO = LOCALSTACK / "demo"
+
+
+def main() -> int:
+    arguments = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        instance = Instance(arguments.name)
+        if arguments.build:
+            build.require_tools()
+        environment.enter()
+        with environment.locked(environment.SOUK / f"{arguments.name}.lock"):
+            run(instance, arguments)
+    except Failure as failure:
+        return fail("up", failure)
+    except KeyboardInterrupt:
+        return fail("up", Failure("interrupted")) + 129
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = named("Builds the system, deploys template.yaml into the emulator, and prints how to call it.")
+    parser.add_argument("--fresh", action="store_true", help="start from empty data")
+    parser.add_argument(
+        "--port", type=int, metavar="N",
+        help="port of the HTTP API (default 8080, and 4566 for the AWS API); the AWS API takes the next one; "
+             "0 takes two free ones",
+    )  # fmt: skip
+    parser.add_argument(
+        "--parameter", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the template; may repeat"
+    )
+    parser.add_argument("--no-build", dest="build", action="store_false", help="the functions are built already")
+    parser.add_argument("--no-demo", dest="demo", action="store_false", help="load no demo data")
+    arguments = parser.parse_args()
+    for parameter in arguments.parameter:
+        if "=" not in parameter:
+            parser.error(f"--parameter {parameter}: not of the form KEY=VALUE")
+    return arguments
+
+
+def run(instance: Instance, arguments: argparse.Namespace) -> None:
+    from run.deploy import deploy  # needs the virtual environment
+
+    begun = time.monotonic()
+    started = start(instance, arguments)
+    try:
+        if arguments.build:
+            build.build()
+        deploy(instance, dict(parameter.split("=", 1) for parameter in arguments.parameter))
+        if arguments.demo and not instance.record.get("demo"):
+            load_demo(instance)
+    except BaseException:
+        if started:
+            instance.stop()
+        raise
+    say(f"ready after {time.monotonic() - begun:.1f} s; AWS API {instance.record['endpointUrl']}, logs in "
+        f"{instance.directory.relative_to(LOCALSTACK.parent)}")
+    print(how_to_call(instance.record["baseUrl"], bool(instance.record.get("demo"))))
+
+
+def start(instance: Instance, arguments: argparse.Namespace) -> bool:
+    """Starts the emulator unless it runs as wanted; tells whether it did."""
+    ports = wanted_ports(arguments.port, instance)
+    if arguments.fresh:
+        instance.stop()
+        instance.forget()
+    if instance.pid is not None:
+        if recorded_ports(instance.record) == ports and instance.record.get("program") == program_digest():
+            return False
+        say("starting the emulator anew: its program or its port changed")
+        instance.stop()
+    instance.start(*ports)
+    return True
+
+
+def wanted_ports(port: int | None, instance: Instance) -> tuple[int, int]:
+    recorded = recorded_ports(instance.record)
+    if port is None:
+        return recorded or (DEFAULT_PORT, DEFAULT_ENDPOINT_PORT)
+    if port == 0:
+        return recorded if recorded and instance.pid is not None else (0, 0)
+    if port == DEFAULT_PORT:
+        return DEFAULT_PORT, DEFAULT_ENDPOINT_PORT
+    return port, port + 1
+
+
+def recorded_ports(record: dict) -> tuple[int, int] | None:
+    if "baseUrl" not in record:
+        return None
+    return tuple(int(record[key].rpartition(":")[2]) for key in ("baseUrl", "endpointUrl"))
+
+
+def load_demo(instance: Instance) -> None:
+    if not DEMO.exists():
+        return
+    say("loading demo data")
+    result = subprocess.run([sys.executable, DEMO, instance.record["baseUrl"]], stdout=sys.stderr, check=False)
+    if result.returncode != 0:
+        raise Failure("the demo data could not be loaded, see above")
+    instance.write(demo=True)
+
+
+def how_to_call(base: str, demo: bool) -> str:
+    log_in = (
+        f"curl -s {base}/sessions -H 'content-type: application/json' "
+        """-d '{"email":"demo@souk.example","password":"correct horse battery"}'"""
+    )
+    token = """$(%s | python3 -c 'import json,sys; print(json.load(sys.stdin)["accessToken"])')""" % log_in
+    calls = [
+        f"curl -s '{base}/products?category=tea'",
+        log_in,
+        f'curl -s {base}/users/me -H "authorization: Bearer {token}"',
+    ]
+    if not demo:
+        register = log_in.replace("/sessions", "/users").replace('"}', '","displayName":"Demo"}')
+        calls = [f"curl -s {base}/health", register, log_in]
+    return "\n".join([base, "", *calls])
