@@ -1,0 +1,122 @@
+"""Checks the state machines: two validators of the language, and the house rules that they cannot know."""
+
+import json
+import pathlib
+import re
+import sys
+
+import jsonata
+from cfnlint.api import lint
+from cfnlint.decode.decode import decode
+from statelint.config import Config
+from statelint.linter import Linter
+from statelint.problem import ProblemType
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXPRESSION = re.compile(r"\{%(.*?)%\}", re.S)
+PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9]+)\}")
+
+
+def filled(text):
+    """The definition as CloudFormation would deploy it, with stand-ins for what the template gives."""
+
+    def stand_in(match):
+        name = match.group(1)
+        return f"arn:aws:lambda:eu-west-1:111111111111:function:{name}" if name.endswith("Arn") else "1"
+
+    return json.loads(PLACEHOLDER.sub(stand_in, text))
+
+
+def states_of(machine):
+    """Every state with its name, those inside Map and Parallel included."""
+    for name, state in machine.get("States", {}).items():
+        yield name, state
+        for inner in [state.get("ItemProcessor", {}), *state.get("Branches", [])]:
+            yield from states_of(inner)
+
+
+def strings_of(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from strings_of(inner)
+
+
+def language_faults(machine):
+    """What cfn-lint's rule E3601 and statelint find, and every expression that is no JSONata."""
+    properties = {"RoleArn": "arn:aws:iam::111111111111:role/machine", "Definition": machine}
+    resource = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
+    for match in lint(json.dumps({"Resources": {"Machine": resource}})):
+        yield f"{match.rule.id} {match.message}"
+    # FLOAT: it wants 2.0 where the language takes 2
+    yield from Linter.validate(machine, Config({ProblemType.FLOAT}, evaluate_jsonata=True))
+    for text in strings_of(machine):
+        for expression in EXPRESSION.findall(text):
+            try:
+                jsonata.Jsonata(expression)
+            except Exception as fault:  # the parser has no error type of its own
+                yield f"{expression.strip()!r} is no JSONata: {fault}"
+
+
+def house_faults(machine):
+    """Only `Unavailable` is retried, with back-off and full jitter, and nothing runs without an end in time."""
+    if machine.get("QueryLanguage") != "JSONata":
+        yield "QueryLanguage must be JSONata"
+    if not isinstance(machine.get("TimeoutSeconds"), int):
+        yield "the machine must have TimeoutSeconds"
+    for name, state in states_of(machine):
+        if state.get("Type") == "Task":
+            if not state.get("TimeoutSeconds"):
+                yield f"{name} must have TimeoutSeconds"
+            if not state.get("Retry"):
+                yield f"{name} must retry Unavailable"
+        for retry in state.get("Retry", []):
+            if retry.get("ErrorEquals") != ["Unavailable"]:
+                yield f"{name} may retry Unavailable only"
+            if retry.get("BackoffRate", 2) <= 1 or retry.get("JitterStrategy") != "FULL":
+                yield f"{name} must retry with back-off and JitterStrategy FULL"
+            if not retry.get("MaxAttempts") or not retry.get("MaxDelaySeconds"):
+                yield f"{name} must bound its retries by MaxAttempts and MaxDelaySeconds"
+        for catch in state.get("Catch", []):
+            if not catch.get("Next"):
+                yield f"{name} has a Catch that leads nowhere"
+
+
+def template_faults(text, path, template):
+    """The template gives a machine exactly the substitutions that it names."""
+    machines = [
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::StateMachine" and resource["Properties"].get("DefinitionUri") == path
+    ]
+    if len(machines) != 1:
+        yield "must be the DefinitionUri of one state machine in template.yaml"
+        return
+    given, named = set(machines[0].get("DefinitionSubstitutions", {})), set(PLACEHOLDER.findall(text))
+    for name in sorted(named - given):
+        yield f"${{{name}}} is missing in DefinitionSubstitutions"
+    for name in sorted(given - named):
+        yield f"DefinitionSubstitutions has {name}, which the machine does not use"
+
+
+def main():
+    template = decode(str(ROOT / "template.yaml"))[0]
+    found = 0
+    for file in sorted((ROOT / "statemachines").glob("*.asl.json")):
+        path = file.relative_to(ROOT).as_posix()
+        text = file.read_text()
+        try:
+            machine = filled(text)
+        except ValueError as fault:
+            print(f"{path}: {fault}")
+            found += 1
+            continue
+        for fault in [*template_faults(text, path, template), *house_faults(machine), *language_faults(machine)]:
+            print(f"{path}: {fault}")
+            found += 1
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

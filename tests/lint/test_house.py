@@ -1,0 +1,197 @@
+"""Every house rule must fail on a template that breaks it, and every check of a state machine on a bad machine."""
+
+import json
+import pathlib
+import tempfile
+import unittest
+
+import asl
+from cfnlint.decode.decode import decode
+from cfnlint.helpers import load_plugins
+from cfnlint.template import Template
+
+HERE = pathlib.Path(__file__).parent
+RULES = {rule.id: rule for rule in load_plugins(str(HERE / "rules")) if rule.id}
+GOOD = (HERE / "good.yaml").read_text()
+
+
+def broken(template):
+    """The ids of the rules that a template breaks."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(pathlib.Path(folder) / "template.yaml")
+        pathlib.Path(file).write_text(template)
+        cfn = Template(file, decode(file)[0], ["us-east-1"])
+        return [rule_id for rule_id, rule in RULES.items() for _ in rule.match(cfn)]
+
+
+# rule, what it breaks, the text that is replaced, what replaces it
+BAD = [
+    ("E9901", "a function out of order", "target/lambda/item-get/", "target/lambda/a/"),
+    ("E9901", "a name that is not the crate's", "  ItemGetFunction:", "  GetItemFunction:"),
+    ("E9901", "code that cargo lambda does not build", "target/lambda/item-get/", "build/item-get/"),
+    ("E9901", "a part that is not beside its function",
+      "  ItemGetRole:", "  Stranger: {Type: 'AWS::SNS::Topic'}\n  ItemGetRole:"),
+    ("E9902", "another function's role", "Role: !GetAtt ItemGetRole.Arn", "Role: !GetAtt CheckRole.Arn"),
+    ("E9902", "no role", "      Role: !GetAtt ItemGetRole.Arn\n", ""),
+    ("E9902", "SAM's own policies",
+      "      Role: !GetAtt ItemGetRole.Arn", "      Role: !GetAtt ItemGetRole.Arn\n      Policies: []"),
+    ("E9902", "a machine without a role", "      Role: !GetAtt TidyMachineRole.Arn\n", ""),
+    ("E9903", "a log that is kept for ever", "RetentionInDays: 7", "LogGroupName: item"),
+    ("E9903", "another function's log", "{LogGroup: !Ref ItemGetLogGroup}", "{LogGroup: !Ref CheckLogGroup}"),
+    ("E9903", "no log group", "      LoggingConfig: {LogGroup: !Ref ItemGetLogGroup}\n", ""),
+    ("E9903", "a machine that does not log", "Level: ERROR", "Level: 'OFF'"),
+    ("E9904", "tracing off for all", "Tracing: Active", "Tracing: PassThrough"),
+    ("E9904", "tracing off for one",
+      "      Role: !GetAtt ItemGetRole.Arn", "      Tracing: Disabled\n      Role: !GetAtt ItemGetRole.Arn"),
+    ("E9904", "a machine without tracing", "Tracing: {Enabled: true}", "Tracing: {Enabled: false}"),
+    ("E9905", "an alarm on another function", "Value: !Ref ItemGetFunction", "Value: !Ref CheckFunction"),
+    ("E9905", "an alarm on another metric", "MetricName: Errors  # item", "MetricName: Duration"),
+    ("E9905", "an alarm that tells nobody", "      AlarmActions: [!Ref Topic]  # item\n", ""),
+    ("E9905", "a machine that may fail unseen", "MetricName: ExecutionsFailed", "MetricName: ExecutionsStarted"),
+    ("E9905", "a machine that may time out unseen", "MetricName: ExecutionsTimedOut", "MetricName: ExecutionsStarted"),
+    ("E9906", "a wildcard without a reason",
+      "        Tracing: X-Ray has no resource to name.", "        Other: another statement's reason"),
+    ("E9906", "a wildcard with an empty reason",
+      "        Tracing: X-Ray has no resource to name.", "        Tracing: ' '"),
+    ("E9906", "a wildcard without a Sid", "- Sid: Tracing\n            Effect", "- Effect"),
+    ("E9906", "a wildcard in part of a name",
+      "Resource: !GetAtt ItemGetLogGroup.Arn", "Resource: !Sub '${Table.Arn}/index/*'"),
+    ("E9906", "a wildcard action", "Action: logs:PutLogEvents  # item", "Action: logs:*"),
+    ("E9907", "no default authorizer", "        DefaultAuthorizer: Bearer\n", ""),
+    ("E9907", "an authorizer that does not exist", "DefaultAuthorizer: Bearer", "DefaultAuthorizer: Nobody"),
+    ("E9907", "a public route that does not say just that", "Auth: {Authorizer: NONE}", "Auth: {Authorizer: Other}"),
+    ("E9907", "a route of an API that is implied", "ApiId: !Ref Api, ", ""),
+    ("E9907", "a route of a REST API", "Type: HttpApi", "Type: Api"),
+    ("E9908", "a table that goes with its stack", "    DeletionPolicy: Retain\n", ""),
+    ("E9908", "a table that goes when it is replaced", "    UpdateReplacePolicy: Retain\n", ""),
+    ("E9908", "no way back", "PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false"),
+    ("E9908", "no encryption", "SSEEnabled: true", "SSEEnabled: false"),
+    ("E9908", "no protection", "DeletionProtectionEnabled: true", "DeletionProtectionEnabled: false"),
+    ("E9908", "half a stream", "NEW_AND_OLD_IMAGES", "NEW_IMAGE"),
+    ("E9908", "another TTL", "AttributeName: ttl", "AttributeName: expires"),
+    ("E9908", "provisioned capacity", "PAY_PER_REQUEST", "PROVISIONED"),
+    ("E9909", "a function that is built alone",
+      "  ItemGetFunction:\n", "  ItemGetFunction:\n    Metadata: {BuildMethod: rust-cargolambda}\n"),
+    ("E9910", "no leading keys", "ForAllValues:StringLike", "ForAllValues:StringNotLike"),
+    ("E9910", "any leading key", "ITEM#*", "*"),
+    ("E9910", "a scan", "Action: dynamodb:Query", "Action: dynamodb:Scan"),
+    ("E9910", "PartiQL", "Action: dynamodb:Query", "Action: dynamodb:PartiQLSelect"),
+]
+
+
+class HouseRules(unittest.TestCase):
+    def test_the_good_template_breaks_none(self):
+        self.assertEqual(broken(GOOD), [])
+
+    def test_each_bad_template_breaks_its_rule(self):
+        for rule, what, old, new in BAD:
+            with self.subTest(rule=rule, what=what):
+                self.assertEqual(GOOD.count(old), 1, f"{old!r} must stand once in good.yaml")
+                self.assertIn(rule, broken(GOOD.replace(old, new)))
+
+    def test_no_rule_is_without_a_bad_template(self):
+        self.assertEqual({rule for rule, *_ in BAD}, set(RULES))
+
+    def test_a_fault_points_at_its_line(self):
+        bad = GOOD.replace("DefaultAuthorizer: Bearer", "DefaultAuthorizer: Nobody")
+        with tempfile.TemporaryDirectory() as folder:
+            file = str(pathlib.Path(folder) / "template.yaml")
+            pathlib.Path(file).write_text(bad)
+            cfn = Template(file, decode(file)[0], ["us-east-1"])
+            [fault] = RULES["E9907"].match(cfn)
+        self.assertEqual(bad.splitlines()[fault.location[0]], "  Api:")
+
+
+def task(**changes):
+    retry = {
+        "ErrorEquals": ["Unavailable"],
+        "IntervalSeconds": 1,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 20,
+        "MaxAttempts": 5,
+        "JitterStrategy": "FULL",
+    }
+    state = {"Type": "Task", "Resource": "${StepFunctionArn}", "TimeoutSeconds": 9, "Retry": [retry], "End": True}
+    return {**state, **changes}
+
+
+def machine(**states):
+    first = next(iter(states))
+    return {"QueryLanguage": "JSONata", "TimeoutSeconds": 60, "StartAt": first, "States": states}
+
+
+class StateMachines(unittest.TestCase):
+    def assert_fault(self, definition, words, check=asl.house_faults):
+        found = list(check(asl.filled(json.dumps(definition))))
+        self.assertTrue(any(words in fault for fault in found), f"{words!r} is not in {found}")
+
+    def test_a_good_machine_has_no_fault(self):
+        choice = {
+            "Type": "Choice",
+            "Choices": [{"Condition": "{% $states.input.more %}", "Next": "Step"}],
+            "Default": "Rest",
+        }
+        rest = {"Type": "Wait", "Seconds": "{% ${Wait} %}", "Next": "Done"}
+        step = task(Next="More")
+        del step["End"]
+        text = json.dumps(machine(Step=step, More=choice, Rest=rest, Done={"Type": "Succeed"}))
+        self.assertEqual(list(asl.house_faults(asl.filled(text))), [])
+        self.assertEqual(list(asl.language_faults(asl.filled(text))), [])
+
+    def test_time_has_an_end(self):
+        endless = machine(Step=task())
+        del endless["TimeoutSeconds"]
+        self.assert_fault(endless, "the machine must have TimeoutSeconds")
+        self.assert_fault(machine(Step=task(TimeoutSeconds=None)), "Step must have TimeoutSeconds")
+
+    def test_only_unavailable_is_retried_with_back_off_and_full_jitter(self):
+        good = task()["Retry"][0]
+        for change, words in [
+            ({"ErrorEquals": ["States.ALL"]}, "may retry Unavailable only"),
+            ({"ErrorEquals": ["Unavailable", "States.Timeout"]}, "may retry Unavailable only"),
+            ({"BackoffRate": 1}, "must retry with back-off"),
+            ({"JitterStrategy": "NONE"}, "JitterStrategy FULL"),
+            ({"MaxAttempts": 0}, "must bound its retries"),
+            ({"MaxDelaySeconds": None}, "must bound its retries"),
+        ]:
+            with self.subTest(change=change):
+                self.assert_fault(machine(Step=task(Retry=[{**good, **change}])), words)
+        self.assert_fault(machine(Step=task(Retry=[])), "Step must retry Unavailable")
+
+    def test_states_inside_a_map_are_checked(self):
+        inner = machine(Inner=task(TimeoutSeconds=None))
+        each = {
+            "Type": "Map",
+            "Items": "{% $states.input.items %}",
+            "ItemProcessor": {"StartAt": "Inner", "States": inner["States"]},
+            "End": True,
+        }
+        self.assert_fault(machine(Each=each), "Inner must have TimeoutSeconds")
+
+    def test_a_state_that_does_not_exist_or_cannot_be_reached(self):
+        lost = task(Next="Nowhere")
+        del lost["End"]
+        self.assert_fault(machine(Step=lost), "Nowhere", asl.language_faults)
+        self.assert_fault(machine(Step=task(), Island={"Type": "Succeed"}), "Island", asl.language_faults)
+
+    def test_what_is_not_the_language(self):
+        wrong = machine(Step=task(Arguments={"id": "{% $states.input. %}"}))
+        self.assert_fault(wrong, "is no JSONata", asl.language_faults)
+        self.assert_fault(machine(Step=task(InputPath="$.a")), "InputPath", asl.language_faults)
+        self.assert_fault(machine(Step={"Type": "Tusk"}), "Tusk", asl.language_faults)
+        self.assert_fault({**machine(Step=task()), "QueryLanguage": "JSONPath"}, "QueryLanguage must be JSONata")
+
+    def test_template_and_machine_agree(self):
+        def found(text, **given):
+            properties = {"DefinitionUri": "m.asl.json", "DefinitionSubstitutions": given}
+            template = {"Resources": {"M": {"Type": "AWS::Serverless::StateMachine", "Properties": properties}}}
+            return list(asl.template_faults(text, "m.asl.json", template))
+
+        self.assertEqual(found("${A} ${B}", A=1, B=2), [])
+        self.assertEqual(found("${A}"), ["${A} is missing in DefinitionSubstitutions"])
+        self.assertEqual(found("", A=1), ["DefinitionSubstitutions has A, which the machine does not use"])
+        self.assertEqual(len(list(asl.template_faults("", "m.asl.json", {"Resources": {}}))), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
