@@ -26,6 +26,8 @@ from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import get_request_client_ip, request_scope
 from ministack.services import apigateway, lambda_svc
 
+from emulator import logs
+
 logger = logging.getLogger("emulator.gateway")
 
 REQUEST_LIMIT = 10 * 1024 * 1024  # of an HTTP API
@@ -60,11 +62,12 @@ async def answer(scope, receive, send) -> None:
     """The ASGI application of the API's own port: every path belongs to the deployed HTTP API."""
     request = Request(scope["client"][0])
     _request.set(request)
+    api_id = deployed_api()
     try:
         body = await read(receive)
         if body is None:
             response = message(413, "Request Entity Too Large")
-        elif (api_id := deployed_api()) is None:
+        elif api_id is None:
             response = message(503, "No API is deployed yet")
         else:
             response = await handle_execute(
@@ -83,6 +86,10 @@ async def answer(scope, receive, send) -> None:
         logger.exception("request %s failed in the gateway", request.id)
         response = message(500, "Internal Server Error")
     await write(send, response, request)
+    logs.access(
+        api_id, response[0], (time.time() - request.time) * 1000,
+        requestId=request.id, method=scope["method"], path=scope["path"], source=request.source_ip,
+    )  # fmt: skip
 
 
 class Disconnected(Exception):

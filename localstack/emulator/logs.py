@@ -1,9 +1,11 @@
-"""What functions print: a file for each function, its log group, and the metrics in it.
+"""What functions print: a file for each function, its log group, and the metrics in it; the API's access log.
 
 AWS: lines appear in the function's log group, one stream for each environment; a line in the embedded metric
-format becomes metrics; every invocation counts in AWS/Lambda, whoever makes it.
+format becomes metrics; every invocation counts in AWS/Lambda, whoever makes it, and every request in
+AWS/ApiGateway.
 
-ministack 1.5.33: knows nothing of the embedded metric format, and counts invocations of the Invoke API only.
+ministack 1.5.33: knows nothing of the embedded metric format, counts invocations of the Invoke API only, and no
+requests; a metric's points are kept without bound.
 """
 
 import json
@@ -48,6 +50,23 @@ def stream_name(version: str) -> str:
     return f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{uuid.uuid4().hex}"
 
 
+def write(name: str, text: str) -> None:
+    with _lock:
+        if name not in _files:
+            _files[name] = (_directory / f"{name}.log").open("a", buffering=1)
+        _files[name].write(text + "\n")
+
+
+def access(api_id: str | None, status: int, duration_ms: float, **members) -> None:
+    """Counts one request to the HTTP API and writes it to the access log."""
+    write("api", json.dumps({**members, "status": status, "durationMs": round(duration_ms, 2)}))
+    dimensions = {"ApiId": api_id or ""}
+    cloudwatch.record_metric("AWS/ApiGateway", "Count", 1, "Count", dimensions)
+    cloudwatch.record_metric("AWS/ApiGateway", "4xx", int(400 <= status < 500), "Count", dimensions)
+    cloudwatch.record_metric("AWS/ApiGateway", "5xx", int(status >= 500), "Count", dimensions)
+    cloudwatch.record_metric("AWS/ApiGateway", "Latency", duration_ms, "Milliseconds", dimensions)
+
+
 class Stream:
     """The log of one environment."""
 
@@ -59,11 +78,7 @@ class Stream:
         self.scope = scope
 
     def line(self, text: str) -> None:
-        with _lock:
-            file = _files.get(self.function)
-            if file is None:
-                file = _files[self.function] = (_directory / f"{self.function}.log").open("a", buffering=1)
-            file.write(text + "\n")
+        write(self.function, text)
         with request_scope(*self.scope):
             self.keep(text)
             if '"_aws"' in text:

@@ -3,13 +3,17 @@
 AWS: GenerateSecretString leaves out what ExcludePunctuation, ExcludeNumbers and their like name, has a character
 of every remaining kind unless RequireEachIncludedType is false, and is unpredictable.
 
-ministack 1.5.33: knows only the length and ExcludeCharacters, and draws from a predictable generator.
+Ref of a secret is its ARN.
+
+ministack 1.5.33: knows only the length and ExcludeCharacters, draws from a predictable generator, and lets Ref be
+the name.
 """
 
 import json
 import secrets
 import string
 
+from ministack.services import secretsmanager
 from ministack.services.cloudformation import provisioners
 
 KINDS = {
@@ -22,6 +26,23 @@ KINDS = {
 
 def apply() -> None:
     provisioners._sm_secret_string = secret_string
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
+
+    def create_by_arn(*arguments):
+        _name, attributes = create(*arguments)
+        return attributes["Arn"], attributes
+
+    def update_by_arn(arn, *arguments):
+        _name, attributes = update(name_of(arn), *arguments)
+        return attributes["Arn"], attributes
+
+    handlers.update(create=create_by_arn, update=update_by_arn)
+    handlers["delete"] = lambda arn, properties: delete(name_of(arn), properties)
+
+
+def name_of(arn: str) -> str:
+    return next((name for name, secret in secretsmanager._secrets.items() if secret["ARN"] == arn), arn)
 
 
 def secret_string(properties: dict) -> str:

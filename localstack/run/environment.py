@@ -41,8 +41,7 @@ def refresh() -> None:
 
 
 def step(words: list[str], complaint: str) -> None:
-    # Standard output stays free for what `up` prints at its end.
-    result = subprocess.run(words, stdout=sys.stderr, check=False)
+    result = subprocess.run(words, check=False)
     if result.returncode != 0:
         raise Failure(f"{complaint}: {Path(words[0]).name} ended with {result.returncode}, see above")
 

@@ -28,6 +28,7 @@ class Instance:
         self.directory = SOUK / name
         self.file = self.directory / "instance.json"
         self.log = self.directory / "emulator.log"
+        self.process: subprocess.Popen | None = None  # when this very program started it
 
     @property
     def record(self) -> dict:
@@ -52,7 +53,7 @@ class Instance:
         self.directory.mkdir(parents=True, exist_ok=True)
         hear, tell = os.pipe()
         with self.log.open("a") as log:
-            process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [str(PYTHON), "-m", "emulator", "--directory", str(self.directory), "--port", str(port),
                  "--endpoint-port", str(endpoint_port), "--ready-fd", str(tell)],
                 cwd=LOCALSTACK, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[tell],
@@ -61,7 +62,7 @@ class Instance:
                 env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
             )  # fmt: skip
         os.close(tell)
-        self.write(name=self.name, pid=process.pid, program=program_digest())
+        self.write(name=self.name, pid=self.process.pid, program=program_digest())
         try:
             ready = hear_ready(hear)
         except BaseException:
@@ -89,6 +90,8 @@ class Instance:
                 os.killpg(group, signal.SIGKILL)  # functions that outlived it; the group is named after its first process
             except (ProcessLookupError, PermissionError):
                 pass
+        if self.process is not None:
+            self.process.wait()
         if self.file.exists():
             self.write(pid=None)
         return pid is not None

@@ -15,7 +15,8 @@ class Failure(Exception):
 
 
 def say(text: str) -> None:
-    print(f"localstack: {text}", file=sys.stderr, flush=True)
+    """Progress, on standard output: standard error is for what went wrong."""
+    print(f"localstack: {text}", flush=True)
 
 
 def fail(command: str, failure: Failure) -> int:

@@ -1,0 +1,90 @@
+"""emulator/functions.py and emulator/logs.py."""
+
+import json
+import os
+import signal
+import time
+
+from tests.harness import Case
+
+
+class Environments(Case):
+    def process(self, path="/things/1") -> dict:
+        return json.loads(self.system.request("GET", path)[2])["process"]
+
+    def test_a_process_is_used_again(self):
+        one, other = self.process(), self.process()
+        self.assertEqual(one["pid"], other["pid"])
+        self.assertEqual(one["seen"] + 1, other["seen"])
+
+    def test_a_function_sees_lambdas_variables_and_nothing_of_the_machine(self):
+        seen = self.process()["environment"]
+        for name in (
+            "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL",
+            "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_LOG_GROUP_NAME",
+            "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "NOTES", "_HANDLER",
+        ):  # fmt: skip
+            self.assertTrue(seen.get(name), name)
+        self.assertNotIn("HOME", seen)
+        self.assertNotIn("PERSIST_STATE", seen)
+
+    def test_a_killed_process_is_replaced(self):
+        killed = self.process()["pid"]
+        os.kill(killed, signal.SIGKILL)
+        statuses = [self.system.request("GET", "/things/1")[0] for _ in range(5)]
+        self.assertEqual(statuses[1:], [200] * 4)
+        self.assertIn(statuses[0], (200, 500))  # the first call may find it dying
+        self.assertNotEqual(self.process()["pid"], killed)
+
+    def test_a_call_through_the_invoke_api(self):
+        answer = self.system.client("lambda").invoke(
+            FunctionName=self.system.outputs["AnswerFunction"], Payload=json.dumps({"do": "echo"})
+        )
+        self.assertEqual(json.load(answer["Payload"]), {"do": "echo", "done": True})
+
+
+class Logs(Case):
+    def test_output_goes_to_a_file_and_to_the_log_group(self):
+        self.system.request("GET", "/things/1")
+        name = self.system.outputs["AnswerFunction"]
+        file = self.system.instance.directory / "logs" / f"{name}.log"
+        self.eventually(lambda: file.exists() and '"_aws"' in file.read_text(), "no line in the file")
+        logs = self.system.client("logs")
+        streams = logs.describe_log_streams(logGroupName=f"/aws/lambda/{name}")["logStreams"]
+        self.assertLessEqual(len(streams), 50)
+        messages = [
+            event["message"]
+            for stream in streams
+            for event in logs.get_log_events(
+                logGroupName=f"/aws/lambda/{name}", logStreamName=stream["logStreamName"], startFromHead=True
+            )["events"]
+        ]
+        self.assertTrue(any('"_aws"' in message for message in messages))
+        self.assertTrue(any(message.startswith("REPORT RequestId") for message in messages))
+
+    def test_embedded_metrics_and_invocations_are_counted_once(self):
+        name = self.system.outputs["AnswerFunction"]
+        before = self.count("Test", "calls", {"route": "all"}), self.invocations(name)
+        for _ in range(3):
+            self.system.request("GET", "/things/1")
+        self.system.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+        self.eventually(
+            lambda: (self.count("Test", "calls", {"route": "all"}), self.invocations(name))
+            == (before[0] + 4, before[1] + 4),
+            "metrics do not add up",
+        )
+
+    def invocations(self, name: str) -> float:
+        return self.count("AWS/Lambda", "Invocations", {"FunctionName": name})
+
+    def count(self, namespace: str, metric: str, dimensions: dict) -> float:
+        points = self.system.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName=metric,
+            Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+            StartTime=time.time() - 3600,
+            EndTime=time.time() + 60,
+            Period=7200,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return sum(point["Sum"] for point in points)
