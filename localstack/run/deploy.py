@@ -11,6 +11,7 @@ from run.project import SOUK, TEMPLATE, Failure, say
 
 STACK = "souk"
 BUCKET = "souk-packages"
+TEMPLATE_KEY = "template.json"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 GENEROUS = 1_000_000
 DEFAULTS = {
@@ -45,8 +46,10 @@ def deploy(instance: Instance, parameters: dict[str, str], file=TEMPLATE) -> Non
     stack = describe(cloudformation)
     if stack is None or instance.record.get("deployed") != [wanted, stack["StackId"], str(updated(stack))]:
         say("deploying template.yaml")
-        upload(s3, digests)
-        stack = apply(cloudformation, stack, body, values)
+        # By address: a template of more than 51,200 bytes is not taken in a call.
+        upload(s3, {**digests, TEMPLATE_KEY: body.encode()})
+        address = f"{instance.record['endpointUrl']}/{BUCKET}/{TEMPLATE_KEY}"
+        stack = apply(cloudformation, stack, address, values)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     instance.write(
         stackName=STACK,
@@ -85,13 +88,13 @@ def upload(s3, archives: dict[str, bytes]) -> None:
         s3.put_object(Bucket=BUCKET, Key=key, Body=content)
 
 
-def apply(cloudformation, stack: dict | None, body: str, values: dict[str, str]) -> dict:
+def apply(cloudformation, stack: dict | None, address: str, values: dict[str, str]) -> dict:
     known = stack is not None and stack["StackStatus"] not in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE")
     operation = cloudformation.update_stack if known else cloudformation.create_stack
     try:
         operation(
             StackName=STACK,
-            TemplateBody=body,
+            TemplateURL=address,
             Capabilities=CAPABILITIES,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         )

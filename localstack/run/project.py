@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCALSTACK = ROOT / "localstack"
 SOUK = ROOT / ".souk"
 TEMPLATE = ROOT / "template.yaml"
+LONGEST_LINE = 1000
 LAMBDA = ROOT / "target" / "lambda"  # where the template's CodeUri points, as `cargo lambda build` lays it out
 
 
@@ -20,5 +21,6 @@ def say(text: str) -> None:
 
 
 def fail(command: str, failure: Failure) -> int:
-    print(f"localstack/{command}: {' '.join(str(failure).split())}", file=sys.stderr, flush=True)
+    line = " ".join(str(failure).split())
+    print(f"localstack/{command}: {line[:LONGEST_LINE]}", file=sys.stderr, flush=True)
     return 1
