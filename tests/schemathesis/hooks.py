@@ -1,4 +1,4 @@
-"""What schemathesis cannot read from the OpenAPI document: who to be, which headers and cursors are real, and two checks of our own."""
+"""What schemathesis cannot read from the OpenAPI document: who to be, which headers and cursors are real, and a few checks of our own."""
 
 import os
 import secrets
@@ -70,6 +70,7 @@ def before_load_schema(context, raw_schema):
 # What is done follows from the case alone, not from what went before: hypothesis ends the stateful phase, without a word,
 # when the same draws lead elsewhere.
 etags = {}
+deleted = set()
 cursors = {}
 
 
@@ -140,6 +141,8 @@ def after_call(context, case, response):
             cursors[list_of(case.query)] = following
     elif operation in ("product-create", "product-update", "product-get") and response.status_code in (200, 201):
         etags[response.json().get("productId")] = response.headers.get("etag", [None])[0]
+    elif operation == "product-delete" and response.status_code == 204:
+        deleted.add(case.path_parameters["productId"])
 
 
 @schemathesis.check
@@ -168,3 +171,13 @@ def unknown_method_is_a_problem(ctx, response, case):
         assert allowed == ", ".join(declared), f"Allow is {allowed!r}, the document has {declared}"
         kind = response.headers.get("content-type", [""])[0].partition(";")[0]
         assert kind == "application/problem+json", f"405 as {kind!r}"
+
+
+@schemathesis.check
+def product_is_there_until_it_is_deleted(ctx, response, case):
+    """ensure_resource_availability and use_after_free look at links whose every parameter comes from the response before, and a read
+    has optional headers that never do. So this looks at every read."""
+    if operation_of(case) == "product-get":
+        product = case.path_parameters.get("productId")
+        assert not (response.status_code == 404 and product in etags and product not in deleted), f"{product} was published and is not found"
+        assert not (response.status_code in (200, 304) and product in deleted), f"{product} was withdrawn and is still found"
