@@ -95,6 +95,22 @@ pub fn merge(target: &mut Value, patch: Value) {
     }
 }
 
+/// A fault for each member that `patch` removes and that `target` cannot have: a merge alone would pass over it.
+/// `optional` are the members that `target` may lack.
+pub fn unknown_removals(target: &Value, patch: &Value, optional: &[&str]) -> Vec<Fault> {
+    let (Value::Object(target), Value::Object(patch)) = (target, patch) else { return Vec::new() };
+    let faults_of = |(name, value): (&String, &Value)| match target.get(name) {
+        Some(member) => {
+            unknown_removals(member, value, &[]).into_iter().map(|fault| fault.under(name)).collect()
+        }
+        None if value.is_null() && !optional.contains(&name.as_str()) => {
+            vec![Fault::here("is not a known member").under(name)]
+        }
+        None => Vec::new(),
+    };
+    patch.iter().flat_map(faults_of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

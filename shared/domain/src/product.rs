@@ -3,7 +3,7 @@
 use crate::{
     Error, Fault, Input, Money, Timestamp, Version,
     id::{ProductId, UserId},
-    input::{Checked, Members, integer, merge},
+    input::{Checked, Members, integer, merge, unknown_removals},
     page::Page,
     rating::Rating,
     review::Review,
@@ -12,6 +12,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::{fmt, str::FromStr};
 
 /// The highest stock that can be entered.
 pub const HIGHEST_STOCK: i64 = 1_000_000_000;
@@ -118,8 +119,13 @@ impl Product {
         self.owned_by(caller)?;
         let mut merged = serde_json::to_value(&self.draft)
             .map_err(|error| Error::internal(format!("product draft does not serialize: {error}")))?;
+        let strangers = unknown_removals(&merged, &patch.0, &["imageUrl"]);
         merge(&mut merged, patch.0);
-        let draft = ProductDraft::from_json(merged)?;
+        let draft = match (ProductDraft::read(merged), strangers.is_empty()) {
+            (Ok(draft), true) => draft,
+            (Ok(_), false) => return Err(Error::Invalid(strangers)),
+            (Err(faults), _) => return Err(Error::Invalid(faults.into_iter().chain(strangers).collect())),
+        };
         seen.check(self.version)?;
         Ok(Self { draft, version: self.version + 1, updated_at: now, ..self.clone() })
     }
@@ -187,6 +193,34 @@ pub struct ReviewPosition {
     pub author_id: UserId,
 }
 
+impl fmt::Display for ReviewPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.created_at.unix_milliseconds(), self.author_id)
+    }
+}
+
+/// A text that is no position of a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAPosition;
+
+impl FromStr for ReviewPosition {
+    type Err = NotAPosition;
+
+    fn from_str(text: &str) -> Result<Self, NotAPosition> {
+        let (milliseconds, author) = text.split_once('.').ok_or(NotAPosition)?;
+        let milliseconds = milliseconds.parse().map_err(|_| NotAPosition)?;
+        let author_id = author.parse().map_err(|_| NotAPosition)?;
+        Ok(Self { created_at: Timestamp::from_unix_milliseconds(milliseconds), author_id })
+    }
+}
+
+impl ListedProduct {
+    /// A product that nobody has reviewed yet.
+    pub fn unrated(product: Product) -> Self {
+        Self { product, rating: Rating::default() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +277,15 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_member_is_a_fault_even_where_it_is_removed() {
+        let Err(Error::Invalid(faults)) = changed(json!({"colour": null, "price": {"vat": null}})) else {
+            panic!()
+        };
+        assert_eq!(faults.len(), 2);
+        assert!(changed(json!({"imageUrl": null})).is_ok());
+    }
+
+    #[test]
     fn an_optional_member_is_removed_by_null() {
         let mut with_image = product();
         with_image.draft.image_url = Some("https://a.example/1.jpg".into());
@@ -271,6 +314,14 @@ mod tests {
         let written = serde_json::to_value(product()).unwrap();
         assert_eq!(written["name"], "Kaya jam");
         assert_eq!(serde_json::from_value::<Product>(written).unwrap(), product());
+    }
+
+    #[test]
+    fn a_position_reads_as_it_was_written() {
+        let position =
+            ReviewPosition { created_at: Timestamp::from_unix_milliseconds(7), author_id: caller(1).user_id };
+        assert_eq!(position.to_string().parse(), Ok(position));
+        assert_eq!("7.x".parse::<ReviewPosition>(), Err(NotAPosition));
     }
 
     #[test]

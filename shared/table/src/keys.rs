@@ -223,9 +223,9 @@ mod tests {
         let product_id = ProductId::new(now, [2; 10]);
         let session_id = SessionId::new(now, [3; 10]);
         let (u, p, s) = (
-            "019aa278-5a60-7101-8101-010101010101",
-            "019aa278-5a60-7202-8202-020202020202",
-            "019aa278-5a60-7303-8303-030303030303",
+            "019aa251-4760-7101-8101-010101010101",
+            "019aa251-4760-7202-8202-020202020202",
+            "019aa251-4760-7303-8303-030303030303",
         );
         let email = Email::from_value(json!("Ada@Example.com")).unwrap();
         let position = ReviewPosition { created_at: now, author_id: user };

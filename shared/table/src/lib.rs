@@ -27,7 +27,8 @@ pub use signing::PublishedKey;
 pub use units::Units;
 pub use user::Credential;
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, Config, config::retry::RetryConfig};
+use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
 
 /// The table, and the client that reaches it. Made once for each process.
@@ -41,6 +42,22 @@ impl Table {
     /// The table of this name, reached as `config` says.
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self { client: Client::new(config), name: name.into(), units: units::Meter::default() }
+    }
+
+    /// Opens a connection, so that the first request finds it open. Whether that worked, the first request will tell.
+    ///
+    /// DynamoDB answers `GET /` on every connection with its health, without credentials and without charge; the SDK
+    /// has no such operation, so this one is bent into shape.
+    pub async fn prime(&self) {
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        let request = self.client.describe_endpoints().customize().config_override(once);
+        let _ = request
+            .mutate_request(|request| {
+                let _ = request.set_method("GET");
+                *request.body_mut() = SdkBody::empty();
+            })
+            .send()
+            .await;
     }
 
     /// What was consumed since this was last asked.

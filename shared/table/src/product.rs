@@ -4,8 +4,9 @@ use crate::{
     Table,
     failure::failure,
     idempotency::replay,
-    item::{Item, b, bytes, from_item, n, number, to_item},
-    keys::{self, PK},
+    item::{Item, b, bytes, from_item, n, number, s, text, to_item},
+    keys::{self, PK, SK},
+    review::from_rating_item,
     transaction::Transacted,
 };
 use aws_sdk_dynamodb::{
@@ -16,7 +17,8 @@ use domain::{
     Error,
     id::ProductId,
     idempotency::{Answer, Once, Outcome},
-    product::Product,
+    product::{ListedProduct, Product},
+    rating::Rating,
 };
 
 /// Set when a product is withdrawn, to the version that was withdrawn; readers no longer see the product.
@@ -90,6 +92,35 @@ impl Table {
     pub async fn product(&self, id: ProductId) -> Result<Product, Error> {
         let item = self.get_item(keys::product(id), true).await?;
         item.map(from_product_item).transpose()?.flatten().ok_or(NO_PRODUCT)
+    }
+
+    /// A product that can be seen, with its rating: one strongly consistent Query, one read unit for each 4 KB.
+    pub async fn listed_product(&self, id: ProductId) -> Result<ListedProduct, Error> {
+        let sent = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :product AND :rating")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", s(keys::product_partition(id)))
+            .expression_attribute_values(":product", s(keys::PRODUCT))
+            .expression_attribute_values(":rating", s(keys::RATING))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| failure("Query", &error))?;
+        self.units.read(sent.consumed_capacity());
+        let (mut product, mut rating) = (None, Rating::default());
+        for item in sent.items.unwrap_or_default() {
+            match text(&item, SK) {
+                Some(keys::PRODUCT) => product = from_product_item(item)?,
+                Some(keys::RATING) => rating = from_rating_item(&item),
+                _ => {}
+            }
+        }
+        Ok(ListedProduct { product: product.ok_or(NO_PRODUCT)?, rating })
     }
 
     /// Writes the next version of a product over the one before it, and over no other. `writer` is random: a write

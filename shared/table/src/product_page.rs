@@ -42,7 +42,7 @@ impl Table {
         if let Some(page) = to_page(sent.items.unwrap_or_default(), reviews.into())? {
             return Ok(page);
         }
-        let listed = ListedProduct { product: self.product(id).await?, rating: Rating::default() };
+        let listed = ListedProduct::unrated(self.product(id).await?);
         Ok(ProductPage { listed, reviews: Page { items: Vec::new(), next: None } })
     }
 }

@@ -5,7 +5,7 @@
 //! out for another list, or by nobody, is refused.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::Fault;
+use domain::id::ProductId;
 use std::{fmt::Display, str::FromStr};
 
 /// Changes when the form of cursors does.
@@ -19,12 +19,8 @@ pub fn encode(list: &str, position: &impl Display) -> String {
     URL_SAFE_NO_PAD.encode(format!("{FORM}.{}.{position}", digest(list)))
 }
 
-/// The position that a cursor of this list names.
-pub fn decode<P: FromStr>(list: &str, cursor: &str) -> Result<P, Fault> {
-    position(list, cursor).ok_or_else(|| Fault::parameter("cursor", "is not a cursor of this list"))
-}
-
-fn position<P: FromStr>(list: &str, cursor: &str) -> Option<P> {
+/// The position that a cursor of this list names; `None` for any other cursor.
+pub fn decode<P: FromStr>(list: &str, cursor: &str) -> Option<P> {
     if cursor.len() > LONGEST {
         return None;
     }
@@ -35,6 +31,11 @@ fn position<P: FromStr>(list: &str, cursor: &str) -> Option<P> {
         return None;
     }
     position.parse().ok()
+}
+
+/// The name of the list of a product's reviews.
+pub fn reviews_of(product: ProductId) -> String {
+    format!("reviews?product={product}")
 }
 
 /// Keeps cursors short, whatever the list is called.
@@ -50,7 +51,7 @@ mod tests {
     #[test]
     fn a_cursor_goes_on_where_it_was_given_out() {
         let cursor = encode("products?category=a", &42);
-        assert_eq!(decode("products?category=a", &cursor), Ok(42));
+        assert_eq!(decode("products?category=a", &cursor), Some(42));
         assert!(cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
     }
 
@@ -59,7 +60,7 @@ mod tests {
         let elsewhere = encode("products?category=b", &42);
         let not_a_number = encode("products?category=a", &"x");
         for bad in ["", "x", &elsewhere, &not_a_number, &"A".repeat(513), "é"] {
-            assert!(decode::<u32>("products?category=a", bad).is_err(), "{bad}");
+            assert!(decode::<u32>("products?category=a", bad).is_none(), "{bad}");
         }
     }
 }

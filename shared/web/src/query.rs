@@ -1,7 +1,8 @@
 //! Query parameters, read so that every fault is found at once.
 
-use crate::Problem;
+use crate::{Problem, cursor};
 use domain::{Fault, page::PageSize};
+use std::str::FromStr;
 
 /// The parameters of a request. Each is asked for by name; what nobody asked for is a fault.
 pub struct Query {
@@ -41,17 +42,44 @@ impl Query {
         self.optional("limit", rule).unwrap_or(PageSize::DEFAULT)
     }
 
-    /// A fault that the handler found.
-    pub fn fault(&mut self, fault: Fault) {
-        self.faults.push(fault);
+    /// Where the list goes on, by the cursor that an earlier page of the same list gave out.
+    pub fn cursor<P: FromStr>(&mut self, list: &str) -> Option<P> {
+        self.optional("cursor", |text| {
+            cursor::decode(list, &text).ok_or_else(|| "is not a cursor of this list".to_owned())
+        })
     }
 
-    /// Fails when there was a fault or a parameter that nobody asked for.
-    pub fn finish(self) -> Result<(), Problem> {
+    /// Exactly one of these two parameters has to be there; whether that is so.
+    pub fn either(&mut self, names: [&str; 2]) -> bool {
+        let given = names.map(|name| self.left.iter().any(|(key, _)| key == name));
+        let one = given[0] != given[1];
+        if !one {
+            let detail = format!("exactly one of {} and {} must be given", names[0], names[1]);
+            self.faults.extend(names.map(|name| Fault::parameter(name, detail.clone())));
+        }
+        one
+    }
+
+    /// What was read, unless there was a fault or a parameter that nobody asked for. `build` answers `None` only
+    /// when there was a fault.
+    pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
         let Self { left, mut faults } = self;
         faults.extend(left.into_iter().map(|(name, _)| Fault::parameter(name, "is not a known parameter")));
-        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+        match build() {
+            Some(value) if faults.is_empty() => Ok(value),
+            _ => Err(Problem::invalid(faults)),
+        }
     }
+}
+
+/// Parameters as a URL has them.
+pub fn encode(parameters: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
+}
+
+/// The faults of a value, as the detail of the one parameter that holds it.
+pub fn detail(faults: Vec<Fault>) -> String {
+    faults.into_iter().map(|fault| fault.detail).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether each `%` has two hex digits after it and all of it is UTF-8: the parser itself passes over what is not.
@@ -78,7 +106,7 @@ mod tests {
     fn every_fault_is_found_in_one_reading() {
         let mut query = Query::parse("limit=0&limit=1&colour=red&x=%zz");
         query.page_size();
-        let faults = query.finish().unwrap_err().faults;
+        let faults = query.finish(|| Some(())).unwrap_err().faults;
         assert_eq!(faults.len(), 4, "{faults:?}");
     }
 
@@ -86,7 +114,14 @@ mod tests {
     fn values_are_decoded() {
         let mut query = Query::parse("category=home+%26%20garden");
         assert_eq!(query.optional("category", Ok), Some("home & garden".to_owned()));
-        assert!(query.finish().is_ok());
+        assert!(query.finish(|| Some(())).is_ok());
+    }
+
+    #[test]
+    fn exactly_one_of_two() {
+        for (raw, one) in [("a=1", true), ("b=1", true), ("", false), ("a=1&b=2", false)] {
+            assert_eq!(Query::parse(raw).either(["a", "b"]), one, "{raw}");
+        }
     }
 
     #[test]
@@ -102,7 +137,7 @@ mod tests {
         ] {
             let mut query = Query::parse(raw);
             let read = query.page_size().get();
-            assert_eq!(query.finish().ok().map(|()| read), size, "{raw}");
+            assert_eq!(query.finish(|| Some(read)).ok(), size, "{raw}");
         }
     }
 }

@@ -36,6 +36,31 @@ pub fn created(value: &impl Serialize) -> Result<Response, Problem> {
     json(StatusCode::CREATED, value)
 }
 
+/// 200 with a page of a list: its items and, when there are more, a cursor and a link (RFC 8288) to the next page.
+/// `link_to` makes the next page's address from its cursor.
+pub fn page<T: Serialize>(
+    items: &[T],
+    next_cursor: Option<&str>,
+    link_to: impl FnOnce(&str) -> String,
+) -> Result<Response, Problem> {
+    let response = ok(&Items { items, next_cursor })?;
+    Ok(match next_cursor {
+        Some(cursor) => response.with(header::LINK, format!("<{}>; rel=\"next\"", link_to(cursor))),
+        None => response,
+    })
+}
+
+/// Items of a list, and where the rest begins.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Items<'a, T> {
+    /// The items.
+    pub items: &'a [T],
+    /// Absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<&'a str>,
+}
+
 /// 204.
 pub fn no_content() -> Response {
     Response { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: String::new() }

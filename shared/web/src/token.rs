@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
     Error, Timestamp,
     id::{SessionId, UserId},
-    session::ACCESS_SECONDS,
+    session::{ACCESS_SECONDS, RefreshSecret},
     user::Caller,
 };
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -110,6 +110,14 @@ impl Signer {
         jsonwebtoken::encode(&header, &claims, &self.key)
             .map_err(|error| Error::internal(format!("signing: {error}")))
     }
+}
+
+/// What is kept of a refresh token's secret: its SHA-256. The secret is random, so that no slow hash is needed.
+pub fn hash(secret: &RefreshSecret) -> [u8; 32] {
+    let digest = digest::digest(&digest::SHA256, &secret.0);
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest.as_ref());
+    hash
 }
 
 fn thumbprint(public: &[u8; 32]) -> String {

@@ -1,0 +1,53 @@
+//! `GET /products?category=…` or `?seller=…`: products, newest first.
+
+use domain::{
+    id::{ProductId, UserId},
+    page::PageSize,
+    product::category,
+};
+use runtime::App;
+use web::{Problem, Request, Response, cursor, query, respond};
+
+/// Which products.
+enum Of {
+    Category(String),
+    Seller(UserId),
+}
+
+impl Of {
+    /// The query that selects them, which also names the list that a cursor belongs to.
+    fn query(&self) -> String {
+        match self {
+            Self::Category(category) => query::encode(&[("category", category)]),
+            Self::Seller(seller) => query::encode(&[("seller", &seller.to_string())]),
+        }
+    }
+}
+
+fn main() -> runtime::Exit {
+    runtime::serve(list_products)
+}
+
+async fn list_products(app: &App, request: Request) -> Result<Response, Problem> {
+    let (of, size, after) = read(&request)?;
+    let page = match &of {
+        Of::Category(category) => app.table.products_of_category(category, size, after).await?,
+        Of::Seller(seller) => app.table.products_of_seller(*seller, size, after).await?,
+    };
+    let next = page.next.map(|next| cursor::encode(&of.query(), &next));
+    respond::page(&page.items, next.as_deref(), |cursor| {
+        format!("/products?{}&limit={}&cursor={cursor}", of.query(), size.get())
+    })
+}
+
+fn read(request: &Request) -> Result<(Of, PageSize, Option<ProductId>), Problem> {
+    let mut query = request.query();
+    let one = query.either(["category", "seller"]);
+    let by_category = query.optional("category", |text| category(text.into()).map_err(query::detail));
+    let by_seller =
+        query.optional("seller", |text| text.parse().map_err(|_| "must be the id of a user".to_owned()));
+    let of = by_category.map(Of::Category).or(by_seller.map(Of::Seller)).filter(|_| one);
+    let size = query.page_size();
+    let after = query.cursor(&of.as_ref().map(Of::query).unwrap_or_default());
+    query.finish(|| Some((of?, size, after)))
+}
