@@ -12,6 +12,9 @@ import socket
 import sys
 from pathlib import Path
 
+# A container publishes its ports on the machine's own address, and must listen on all of its own for that.
+ADDRESS = os.environ.get("SOUK_BIND", "127.0.0.1")
+
 
 def main() -> int:
     arguments = parse(sys.argv[1:])
@@ -49,25 +52,26 @@ def listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
+        listener.bind((ADDRESS, port))
         listener.listen(1024)
     except OSError as error:
         listener.close()
-        raise OSError(f"port {port} of 127.0.0.1 cannot be used: {os.strerror(error.errno)}") from error
+        raise OSError(f"port {port} of {ADDRESS} cannot be used: {os.strerror(error.errno)}") from error
     return listener
 
 
 def configure(directory: Path, endpoint_port: int) -> None:
-    """ministack's settings. Only 127.0.0.1 is served, and everything it writes stays in our directory."""
+    """ministack's settings; everything it writes stays in our directory."""
     temporary = directory / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     os.environ.update(
-        BIND_HOST="127.0.0.1",
+        BIND_HOST=ADDRESS,
         GATEWAY_PORT=str(endpoint_port),
         AWS_ENDPOINT_URL=f"http://127.0.0.1:{endpoint_port}",
         PERSIST_STATE="1",
         STATE_DIR=str(directory / "state"),
         TMPDIR=str(temporary),
+        AUTH="true",
         LAMBDA_EXECUTOR="local",
         LAMBDA_ACCOUNT_CONCURRENCY="1000",
         LAMBDA_WARM_TTL_SECONDS="60",

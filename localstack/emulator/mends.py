@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from emulator import dynamodb, functions, gateway, openapi, secrets, states, streams
+from emulator import access, dynamodb, functions, gateway, openapi, secrets, states, streams
 
 # Interpreter threads serve the gateway, the Runtime API and the table side by side; with the default of
 # 5 ms one busy thread would hold up a call that needs a few tenths of a millisecond.
@@ -13,6 +13,7 @@ SWITCH_SECONDS = 0.0005
 def apply(directory: Path) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     functions.apply(directory / "logs")
+    access.apply()
     dynamodb.apply()
     openapi.apply()
     gateway.apply()

@@ -17,7 +17,7 @@ from run.project import LOCALSTACK, SOUK, Failure, fail, say
 
 START_SECONDS = 60
 STOP_SECONDS = 30  # it saves its state
-PASSED_ON = ("PATH", "HOME", "LANG")
+PASSED_ON = ("PATH", "HOME", "LANG", "SOUK_BIND")
 
 
 class Instance:

@@ -1,0 +1,88 @@
+"""What a function's role does not allow is refused.
+
+AWS: a function's calls are checked against its role; `dynamodb:LeadingKeys` holds the partition keys that a call
+names, each item of a transaction being checked by itself.
+
+ministack 1.5.33: checks only when AUTH is set (which __main__ does), and knows no `dynamodb:LeadingKeys`; a condition
+on them with ForAllValues then lets everything through.
+"""
+
+import json
+
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import dynamodb
+
+LEADING_KEYS = "dynamodb:LeadingKeys"
+IN_TRANSACTION = iam_actions._DYNAMODB_TRANSACT_ITEM_ACTIONS
+
+
+class ItemArn(str):
+    """The ARN of a table with the partition key of the one item that is checked."""
+
+    leading_keys: list[str]
+
+
+def apply() -> None:
+    service_context, enforce = iam_actions.dynamodb_service_context, iam_evaluator.enforce
+
+    def context_with_keys(body):
+        keys = leading_keys(parse(body))
+        return {**service_context(body), **({LEADING_KEYS: keys} if keys else {})}
+
+    def enforce_item(access_key, action, service, region, resource_arn="*", service_context=None):
+        if isinstance(resource_arn, ItemArn):
+            service_context = {**(service_context or {}), LEADING_KEYS: resource_arn.leading_keys}
+        return enforce(access_key, action, service, region, resource_arn, service_context)
+
+    iam_actions.dynamodb_service_context = context_with_keys
+    iam_actions.dynamodb_transaction_checks = transaction_checks
+    iam_evaluator.enforce = enforce_item
+
+
+def transaction_checks(action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:
+    """In place of ministack's function of this name: what each item of a transaction needs."""
+    if action not in ("dynamodb:TransactWriteItems", "dynamodb:TransactGetItems"):
+        return []
+    checks = []
+    for item in parse(body).get("TransactItems", []):
+        for member, operation in item.items():
+            arn = ItemArn(iam_actions._dynamodb_table_arn(operation["TableName"], region, account))
+            arn.leading_keys = leading_keys(operation)
+            checks.append((IN_TRANSACTION[member], arn))
+    return checks
+
+
+def leading_keys(request: dict) -> list[str]:
+    """The partition keys that a request, or one operation of a transaction, names."""
+    if "RequestItems" in request:
+        return [key for table, wanted in request["RequestItems"].items() for key in batch_keys(table, wanted)]
+    table = dynamodb._tables.get(request.get("TableName", ""))
+    if table is None:
+        return []
+    if "KeyConditionExpression" in request:
+        name = dynamodb._resolve_index_keys(table, request.get("IndexName"))[0]
+        values, names = request.get("ExpressionAttributeValues", {}), request.get("ExpressionAttributeNames", {})
+        key = dynamodb._extract_pk_from_condition(request["KeyConditionExpression"], values, names, name)
+        return [] if key is None else [str(key)]
+    item = request.get("Key") or request.get("Item") or {}
+    return [value(item[table["pk_name"]])] if table["pk_name"] in item else []
+
+
+def batch_keys(table: str, wanted) -> list[str]:
+    if isinstance(wanted, dict):
+        requests = [{"Key": key} for key in wanted.get("Keys", [])]
+    else:
+        requests = [operation for write in wanted for operation in write.values()]
+    return [key for request in requests for key in leading_keys({"TableName": table, **request})]
+
+
+def value(attribute: dict) -> str:
+    return str(next(iter(attribute.values())))
+
+
+def parse(body: bytes) -> dict:
+    try:
+        data = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,64 @@
+"""emulator/access.py: a role that may use the partitions `USER#…` of a table, and nothing else."""
+
+import json
+import uuid
+
+import boto3
+from botocore.exceptions import ClientError
+
+from tests.harness import Case
+
+
+class Roles(Case):
+    def setUp(self):
+        self.table = self.system.outputs["Table"]
+        iam, name = self.system.client("iam"), f"role-{uuid.uuid4().hex[:8]}"
+        statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [statement]}))
+        table = self.system.client("dynamodb").describe_table(TableName=self.table)["Table"]["TableArn"]
+        allowed = {
+            "Effect": "Allow",
+            "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"],
+            "Resource": table,
+            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*"]}},
+        }
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": [allowed]}))
+        keys = self.system.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="test")["Credentials"]
+        self.dynamodb = boto3.client(
+            "dynamodb", region_name="us-east-1", endpoint_url=self.system.instance.record["endpointUrl"],
+            aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )  # fmt: skip
+
+    def put(self, *keys: str):
+        items = [{"Put": {"TableName": self.table, "Item": {"pk": {"S": key}}}} for key in keys]
+        if len(items) == 1:
+            return self.dynamodb.put_item(**items[0]["Put"])
+        return self.dynamodb.transact_write_items(TransactItems=items)
+
+    def query(self, key: str):
+        return self.dynamodb.query(
+            TableName=self.table,
+            KeyConditionExpression="#pk = :pk",
+            ExpressionAttributeNames={"#pk": "pk"},
+            ExpressionAttributeValues={":pk": {"S": key}},
+        )
+
+    def refused(self, call, *arguments):
+        with self.assertRaises(ClientError) as caught:
+            call(*arguments)
+        self.assertEqual(caught.exception.response["Error"]["Code"], "AccessDeniedException")
+
+    def test_what_the_role_allows(self):
+        self.put("USER#1")
+        self.put("USER#1", "USER#2")
+        self.assertEqual(self.query("USER#1")["Count"], 1)
+
+    def test_another_partition(self):
+        self.refused(self.put, "PRODUCT#1")
+        self.refused(self.put, "USER#1", "PRODUCT#1")
+        self.refused(self.query, "PRODUCT#1")
+
+    def test_another_action(self):
+        key = {"pk": {"S": "USER#1"}}
+        self.refused(lambda: self.dynamodb.delete_item(TableName=self.table, Key=key))
