@@ -25,8 +25,9 @@ def build() -> None:
     if not names:
         raise Failure("there is no crate under functions/")
     say(f"building {len(names)} functions")
-    selected = [word for name in names for word in ("--package", name)]
-    words = ["cargo", "build", "--locked", "--message-format", "json-render-diagnostics", *selected]
+    # The whole workspace, though only functions have programs: a part of it can resolve to other features of a
+    # shared dependency, and then cargo compiles the AWS SDK once for this and once for the tests.
+    words = ["cargo", "build", "--locked", "--workspace", "--bins", "--message-format", "json-render-diagnostics"]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as cargo:
         executables = {}
         for line in cargo.stdout:
