@@ -1,0 +1,302 @@
+//! The system under test, as a client sees it.
+
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+use ureq::{Agent, http};
+
+/// A running instance.
+pub struct Souk {
+    agent: Agent,
+    base_url: String,
+    endpoint_url: String,
+    outputs: HashMap<String, String>,
+}
+
+/// The instance that `SOUK_INSTANCE` names.
+pub static SOUK: LazyLock<Souk> = LazyLock::new(|| {
+    let name = env::var("SOUK_INSTANCE").expect("SOUK_INSTANCE names the instance to test: run tests/run");
+    Souk::of_instance(&name)
+});
+
+pub fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+impl Souk {
+    /// The instance that `localstack/up --name <name>` started.
+    pub fn of_instance(name: &str) -> Self {
+        let file = project().join(".souk").join(name).join("instance.json");
+        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let record: Value = serde_json::from_str(&text).unwrap();
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .max_idle_connections_per_host(64)
+            .timeout_global(Some(Duration::from_mins(1)))
+            .build();
+        Self {
+            agent: agent.into(),
+            base_url: record["baseUrl"].as_str().unwrap().to_owned(),
+            endpoint_url: record["endpointUrl"].as_str().unwrap().to_owned(),
+            outputs: serde_json::from_value(record["outputs"].clone()).unwrap(),
+        }
+    }
+
+    pub fn output(&self, name: &str) -> &str {
+        &self.outputs[name]
+    }
+
+    /// A request without token or body.
+    pub fn get(&self, path: &str) -> Answer {
+        self.send(Call::new("GET", path))
+    }
+
+    pub fn send(&self, call: Call) -> Answer {
+        let mut request =
+            http::Request::builder().method(call.method.as_str()).uri(self.base_url.clone() + &call.path);
+        for (name, value) in &call.headers {
+            request = request.header(name, value);
+        }
+        let response = match call.body {
+            Some(body) => self.agent.run(request.body(body).unwrap()),
+            None => self.agent.run(request.body(()).unwrap()),
+        };
+        let mut response = response.unwrap_or_else(|error| panic!("{} {}: {error}", call.method, call.path));
+        let text = response.body_mut().read_to_string().unwrap();
+        let (parts, _) = response.into_parts();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+        }
+    }
+
+    /// A call of the AWS API behind the instance, for what a client cannot see.
+    pub fn aws(&self, service: &str, target: &str, input: &Value) -> Value {
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        let request = http::Request::post(&self.endpoint_url)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", target)
+            .header("authorization", authorization)
+            .body(input.to_string())
+            .unwrap();
+        let mut response = self.agent.run(request).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        assert_eq!(response.status(), 200, "{target}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// How many items of the table have this partition key.
+    pub fn items_in(&self, partition: &str) -> usize {
+        let query = json!({
+            "TableName": self.output("TableName"), "ConsistentRead": true, "Select": "COUNT",
+            "KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": partition}},
+        });
+        let count = self.aws("dynamodb", "DynamoDB_20120810.Query", &query)["Count"].as_u64().unwrap();
+        usize::try_from(count).unwrap()
+    }
+
+    /// A new user, registered and logged in.
+    pub fn user(&self) -> User {
+        let email = new_email();
+        let registered = self.send(Call::new("POST", "/users").json(&registration(&email)));
+        assert_eq!(registered.status, 201, "{registered:?}");
+        let session = self.log_in(&email);
+        let token = session.body["accessToken"].as_str().unwrap().to_owned();
+        let refresh = session.body["refreshToken"].as_str().unwrap().to_owned();
+        User { id: registered.body["userId"].as_str().unwrap().to_owned(), email, token, refresh }
+    }
+
+    pub fn log_in(&self, email: &str) -> Answer {
+        self.send(Call::new("POST", "/sessions").json(&json!({"email": email, "password": PASSWORD})))
+    }
+
+    /// A new product of the user's.
+    pub fn product(&self, seller: &User) -> Answer {
+        let created = self.send(seller.call("POST", "/products").json(&draft()));
+        assert_eq!(created.status, 201, "{created:?}");
+        created
+    }
+}
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// An address that nobody has.
+pub fn new_email() -> String {
+    format!("{}@example.com", unique())
+}
+
+/// A text that nobody used before.
+pub fn unique() -> String {
+    let mut bytes = [0_u8; 12];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes.iter().fold(String::from("t"), |text, byte| format!("{text}{byte:02x}"))
+}
+
+pub fn registration(email: &str) -> Value {
+    json!({"email": email, "password": PASSWORD, "displayName": "Ada"})
+}
+
+pub fn draft() -> Value {
+    json!({"name": "Kaya jam", "description": "Coconut,\nand egg.", "category": "food", "price": {"amount": 650, "currency": "SGD"}, "stock": 3})
+}
+
+/// Somebody who is logged in.
+pub struct User {
+    pub id: String,
+    pub email: String,
+    pub token: String,
+    pub refresh: String,
+}
+
+impl User {
+    pub fn call(&self, method: &str, path: &str) -> Call {
+        Call::new(method, path).header("authorization", &format!("Bearer {}", self.token))
+    }
+}
+
+/// A request.
+#[derive(Clone)]
+pub struct Call {
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+}
+
+impl Call {
+    pub fn new(method: &str, path: &str) -> Self {
+        Self { method: method.into(), path: path.into(), headers: Vec::new(), body: None }
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.text("application/json", &body.to_string())
+    }
+
+    pub fn text(self, content_type: &str, body: &str) -> Self {
+        let mut call = self.header("content-type", content_type);
+        call.body = Some(body.into());
+        call
+    }
+}
+
+/// A response.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: Value,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks that it is a problem of this kind, whole and from a function.
+    pub fn problem(&self, status: u16, kind: &str) -> &Self {
+        assert_eq!(
+            (self.status, self.header("content-type")),
+            (status, "application/problem+json"),
+            "{self:?}"
+        );
+        assert_eq!(self.body["type"], format!("urn:souk:problem:{kind}"), "{self:?}");
+        assert_eq!(self.body["status"], status, "{self:?}");
+        assert_eq!(self.body["instance"], self.header("x-request-id"), "{self:?}");
+        self
+    }
+
+    /// Where the faults lie that a problem names, sorted.
+    pub fn faults(&self) -> Vec<String> {
+        let place = |fault: &Value| {
+            ["pointer", "parameter", "header"]
+                .iter()
+                .find_map(|kind| fault[kind].as_str())
+                .unwrap()
+                .to_owned()
+        };
+        let mut places: Vec<_> = self.body["errors"].as_array().unwrap().iter().map(place).collect();
+        places.sort();
+        places
+    }
+}
+
+/// Asks until it is so, for a minute at most.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_mins(1);
+    while !is_so() {
+        assert!(Instant::now() < end, "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Does the same so many times at once.
+pub fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let barrier = std::sync::Barrier::new(times);
+    std::thread::scope(|scope| {
+        let spawn = |number| {
+            let (work, barrier) = (&work, &barrier);
+            scope.spawn(move || {
+                barrier.wait();
+                work(number)
+            })
+        };
+        let threads: Vec<_> = (0..times).map(spawn).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// An instance with settings of its own, stopped when it is dropped.
+pub struct OwnInstance {
+    name: String,
+    pub souk: Souk,
+}
+
+impl OwnInstance {
+    /// Starts it from empty data. The functions have been built for the common instance.
+    pub fn start(name: &str, parameters: &[&str]) -> Self {
+        let mut up = vec!["--fresh"];
+        up.extend(parameters.iter().flat_map(|parameter| ["--parameter", parameter]));
+        localstack(name, "up", &up);
+        Self { name: name.into(), souk: Souk::of_instance(name) }
+    }
+
+    /// Stops it and starts it again with the data that it has: all functions begin anew.
+    pub fn restart(&mut self) {
+        localstack(&self.name, "down", &[]);
+        localstack(&self.name, "up", &[]);
+        self.souk = Souk::of_instance(&self.name);
+    }
+}
+
+impl Drop for OwnInstance {
+    fn drop(&mut self) {
+        localstack(&self.name, "down", &[]);
+    }
+}
+
+fn localstack(name: &str, command: &str, arguments: &[&str]) {
+    let mut command_line = Command::new(project().join("localstack").join(command));
+    command_line.args(["--name", name]).args(arguments);
+    if command == "up" {
+        command_line.args(["--port", "0", "--no-build", "--no-demo"]);
+    }
+    let output = command_line.output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+}
