@@ -13,6 +13,7 @@ ministack 1.5.33:
 - a log stream is made for each call, of lines collected after it.
 """
 
+import collections
 import os
 import threading
 import time
@@ -25,10 +26,11 @@ from emulator import logs
 
 PROCESSORS = os.cpu_count() or 1
 STARTED_AT_ONCE = 2 * PROCESSORS  # environments of a function that are started without waiting for an idle one
-PATIENCE_SECONDS = 0.25  # how long a call then waits for one before it starts another
+PATIENCE_SECONDS = 0.25  # without one given back, after which a waiting call starts another
+LONGEST_WAIT_SECONDS = 10
+SELDOM_SECONDS = 5  # how often an idle environment's thread looks whether it is to end
 PASSED_ON = ("PATH", "AWS_ENDPOINT_URL")
 
-_idle: dict[str, threading.Condition] = {}
 _starting = threading.BoundedSemaphore(STARTED_AT_ONCE)
 
 
@@ -53,7 +55,7 @@ class Environment(lambda_runtime.ProvidedWorker):
         self.log = logs.Stream(name, config, self.scope)
 
     def _build_handler_class(self, generation, pending):
-        class OneSegment(super()._build_handler_class(generation, pending)):
+        class OneSegment(super()._build_handler_class(generation, Calls(pending))):
             disable_nagle_algorithm = True
             wbufsize = -1  # headers and body leave together
 
@@ -84,36 +86,88 @@ class Environment(lambda_runtime.ProvidedWorker):
         return result
 
 
+class Calls:
+    """The queue of an environment's one call, which is not looked into ten times a second."""
+
+    def __init__(self, pending):
+        self.pending = pending
+
+    def get(self, timeout):
+        return self.pending.get(timeout=max(timeout, SELDOM_SECONDS))
+
+
+class Line:
+    """The calls that wait for an environment of one function, first come first served."""
+
+    def __init__(self):
+        self.waiting: collections.deque[Waiter] = collections.deque()
+        self.moved = time.monotonic()  # when an environment was last given back
+
+
+class Waiter:
+    def __init__(self):
+        self.served = threading.Event()
+        self.environment = None
+
+
+_lines: dict[str, Line] = collections.defaultdict(Line)
+
+
 def acquire(name, config, code, qualifier="$LATEST", max_concurrency=None):
-    """Leases an idle environment or a new one, like ministack's function of this name."""
+    """Leases an environment, like ministack's function of this name.
+
+    Up to STARTED_AT_ONCE are started as they are called for. Beyond that a call waits for its turn, unless the
+    function gives none back for a while: it is then not busy but waiting itself, and more of it do no harm.
+    """
     key = lambda_runtime._worker_key(name, config, qualifier)
+    begun = time.monotonic()
+    waiter = Waiter()
     with lambda_runtime._lock:
-        idle = _idle.setdefault(key, threading.Condition(lambda_runtime._lock))
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
+        line = _lines[key]
+        pool = lambda_runtime._workers.setdefault(key, [])
+        free = next((environment for environment in pool if not environment.in_use), None)
+        if free is not None:
+            return lease(free), "reused"
+        if len(pool) < STARTED_AT_ONCE:
+            return lease(added(pool, name, config, code, key)), "spawn"
+        line.waiting.append(waiter)
+    while not waiter.served.wait(PATIENCE_SECONDS):
+        with lambda_runtime._lock:
             pool = lambda_runtime._workers.setdefault(key, [])
-            free = next((environment for environment in pool if not environment.in_use), None)
-            if free is not None:
-                break
-            patience = deadline - time.monotonic()
-            if len(pool) < STARTED_AT_ONCE or patience <= 0:
-                free = lambda_runtime._worker_class_for(config)(name, config, code)
-                free.key = key
-                pool.append(free)
-                break
-            idle.wait(patience)
-        free.in_use = True
-        free.last_used = time.time()
-        return free, "leased"
+            now = time.monotonic()
+            stuck = now - line.moved > PATIENCE_SECONDS or now - begun > LONGEST_WAIT_SECONDS
+            if waiter.environment is None and (stuck or len(pool) < STARTED_AT_ONCE):
+                line.waiting.remove(waiter)
+                return lease(added(pool, name, config, code, key)), "spawn"
+    return lease(waiter.environment), "reused"
+
+
+def added(pool: list, name: str, config: dict, code: bytes, key: str):
+    environment = lambda_runtime._worker_class_for(config)(name, config, code)
+    environment.key = key
+    pool.append(environment)
+    return environment
+
+
+def lease(environment):
+    environment.in_use = True
+    environment.last_used = time.time()
+    return environment
 
 
 def release(environment) -> None:
+    """Gives an environment back, or on to the call that has waited longest."""
     if environment is None:
         return
     with lambda_runtime._lock:
-        environment.in_use = False
-        if condition := _idle.get(getattr(environment, "key", None)):
-            condition.notify()
+        line = _lines[environment.key]
+        line.moved = time.monotonic()
+        if line.waiting and environment in lambda_runtime._workers.get(environment.key, []):
+            waiter = line.waiting.popleft()
+            waiter.environment = environment
+            waiter.served.set()
+        else:
+            environment.in_use = False
 
 
 def variables(config: dict, code_directory: str, port: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ import platform
 import time
 
 from run import package, template
+from run.environment import locked
 from run.instance import Instance
 from run.project import SOUK, TEMPLATE, Failure, say
 
@@ -27,6 +28,12 @@ DEFAULTS = {
 
 
 def deploy(instance: Instance, parameters: dict[str, str], file=TEMPLATE) -> None:
+    # One at a time: the programs of all instances lie in one folder, which is cleared of what none of them runs.
+    with locked(SOUK / "code.lock"):
+        deploy_alone(instance, parameters, file)
+
+
+def deploy_alone(instance: Instance, parameters: dict[str, str], file) -> None:
     packages = package.Packages()
     digests: dict[str, str] = {}
 

@@ -22,11 +22,13 @@ PASSED_ON = ("PATH", "HOME", "LANG", "SOUK_BIND")
 
 class Instance:
     def __init__(self, name: str):
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name) or name in ("venv", "code"):
-            raise Failure(f"--name {name}: lower-case letters, digits and hyphens, and neither venv nor code")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name):
+            raise Failure(f"--name {name}: only lower-case letters, digits and hyphens")
         self.name = name
         self.directory = SOUK / name
         self.file = self.directory / "instance.json"
+        if self.directory.exists() and not self.file.exists():
+            raise Failure(f"--name {name}: .souk/{name} is there for something else")
         self.log = self.directory / "emulator.log"
         self.process: subprocess.Popen | None = None  # when this very program started it
 
@@ -51,6 +53,7 @@ class Instance:
 
     def start(self, port: int, endpoint_port: int) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
+        self.write(name=self.name)
         hear, tell = os.pipe()
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
@@ -62,7 +65,7 @@ class Instance:
                 env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
             )  # fmt: skip
         os.close(tell)
-        self.write(name=self.name, pid=self.process.pid, program=program_digest())
+        self.write(pid=self.process.pid, program=program_digest())
         try:
             ready = hear_ready(hear)
         except BaseException:
