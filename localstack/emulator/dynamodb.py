@@ -56,7 +56,7 @@ def undelivered():
     for table, kept in dynamodb._stream_records.all_items():
         gone = dynamodb._stream_trimmed.get_scoped(*table, 0)
         first = min(waiting.get(table, gone + len(kept)), gone + len(kept))
-        records.set_scoped(*table, kept[max(0, first - gone):])
+        records.set_scoped(*table, kept[max(0, first - gone) :])
         trimmed.set_scoped(*table, max(first, gone))
     return records, trimmed
 

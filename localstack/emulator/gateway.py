@@ -157,79 +157,124 @@ async def handle_execute(api_id, stage, path, method, headers, body, query_param
             return apigateway._cors_preflight_response(cors, headers.get("origin", ""))
         if stage not in apigateway._stages.get(api_id, {}):
             return apigateway._http_api_not_found()
-        route = apigateway._match_route(api_id, method, path)
+        # AWS chooses the route of a path with further leading slashes as if it had one.
+        route = apigateway._match_route(api_id, method, "/" + path.lstrip("/"))
         if route is None:
             return apigateway._http_api_not_found()
-        status, answered, content = await run_route(
-            api_id, stage, route, path, method, headers, body, query_params, raw_query_string, account, region
-        )
+        query, raw_query = query_params or {}, raw_query_string or ""
+        call = Call(api_id, stage, route, method, path, headers, query, raw_query, account, region)
+        status, answered, payload = await run(call, body)
         if cors:
             answered.update(apigateway._cors_response_headers(cors, headers.get("origin", "")))
-        return status, answered, content
+        return status, answered, payload
 
 
-async def run_route(api_id, stage, route, path, method, headers, body, query, raw_query, account, region):
+@dataclass
+class Call:
+    """One request and the route that it takes."""
+
+    api_id: str
+    stage: str
+    route: dict
+    method: str
+    path: str
+    headers: dict[str, str]
+    query: dict[str, list[str]]
+    raw_query: str
+    account: str
+    region: str
+
+    @property
+    def template(self) -> str:
+        return self.route["routeKey"].partition(" ")[2]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return apigateway._extract_path_params(self.template, "/" + self.path.lstrip("/")) if self.template else {}
+
+    @property
+    def stage_variables(self) -> dict[str, str]:
+        return apigateway._get_stage_variables(self.api_id, self.stage)
+
+
+async def run(call: Call, body: bytes):
     request = _request.get()
-    template = route["routeKey"].partition(" ")[2]
-    parameters = apigateway._extract_path_params(template, path) if template else None
-    headers = {
+    call.headers = {
         "x-forwarded-proto": "http",
         "x-amzn-trace-id": f"Root=1-{int(request.time):08x}-{os.urandom(12).hex()}",
-        **headers,
-        "x-forwarded-for": ", ".join(filter(None, [headers.get("x-forwarded-for"), request.source_ip])),
+        **call.headers,
+        "x-forwarded-for": ", ".join(filter(None, [call.headers.get("x-forwarded-for"), request.source_ip])),
     }
-
-    authorizer = None
-    if (route.get("authorizationType") or "NONE").upper() == "CUSTOM":
-        refusal, context = await apigateway._authorize_request_v2(
-            api_id, stage, route, method, path, template or path, headers, query, parameters or {},
-            apigateway._get_stage_variables(api_id, stage), account, region, raw_query,
-        )
-        if refusal is not None:
-            return refusal
-        authorizer = {"lambda": context}
-    elif route.get("authorizationType") not in (None, "", "NONE"):
-        logger.error("route %s: authorization %s is not emulated", route["routeKey"], route["authorizationType"])
+    refusal, authorizer = await authorize(call)
+    if refusal is not None:
+        return refusal
+    function, config = target(call)
+    if function is None:
         return message(500, "Internal Server Error")
-
-    integration = apigateway._integrations.get(api_id, {}).get(route.get("target", "").rpartition("/")[2])
-    reference = apigateway._extract_lambda_ref_from_integration_uri((integration or {}).get("integrationUri", ""))
-    function, config, _name = lambda_svc._get_func_record_for_ref(reference)
-    if function is None or config is None:
-        logger.error("route %s: no function %r", route["routeKey"], reference)
-        return message(500, "Internal Server Error")
-
-    event = complete({
-        "version": "2.0",
-        "routeKey": route["routeKey"],
-        "rawPath": path,
-        "rawQueryString": raw_query or "",
-        "headers": headers,
-        "queryStringParameters": {name: ",".join(values) for name, values in query.items()} or None,
-        "requestContext": {
-            "accountId": account,
-            "apiId": api_id,
-            "authorizer": authorizer,
-            "domainName": headers.get("host", "").partition(":")[0] or "localhost",
-            "http": {"method": method, "path": path, "protocol": "HTTP/1.1",
-                     "userAgent": headers.get("user-agent", "")},
-            "routeKey": route["routeKey"],
-            "stage": stage,
-        },
-        "pathParameters": parameters or None,
-        "stageVariables": apigateway._get_stage_variables(api_id, stage) or None,
-        **content(body, headers.get("content-type")),
-    })
+    event = complete(event_of(call, authorizer, body))
     if len(event.get("body", "")) > EVENT_LIMIT:
         return message(413, "Request Entity Too Large")
-    invocation = asyncio.ensure_future(run_reentrant(
-        lambda_svc._execute_function_with_config_scope,
-        lambda_svc._execution_record_for_config(function, config), event, thread_name="gateway",
-    ))
+    record = lambda_svc._execution_record_for_config(function, config)
+    execute = lambda_svc._execute_function_with_config_scope
+    invocation = asyncio.ensure_future(run_reentrant(execute, record, event, thread_name="gateway"))
     finished, _ = await asyncio.wait({invocation}, timeout=INTEGRATION_SECONDS)
     if not finished:
         return message(503, "Service Unavailable")
     return proxy_response(invocation.result(), config["FunctionName"], request)
+
+
+async def authorize(call: Call):
+    """(the answer to a request that may not pass or None, the authorizer's member of the context or None)"""
+    kind = (call.route.get("authorizationType") or "NONE").upper()
+    if kind == "NONE":
+        return None, None
+    if kind != "CUSTOM":
+        logger.error("route %s: authorization %s is not emulated", call.route["routeKey"], kind)
+        return message(500, "Internal Server Error"), None
+    refusal, context = await apigateway._authorize_request_v2(
+        call.api_id, call.stage, call.route, call.method, call.path, call.template or call.path, call.headers,
+        call.query, call.parameters, call.stage_variables, call.account, call.region, call.raw_query,
+    )  # fmt: skip
+    return refusal, {"lambda": context}
+
+
+def target(call: Call):
+    """The function that the route leads to, and its configuration."""
+    integration = apigateway._integrations.get(call.api_id, {}).get(call.route.get("target", "").rpartition("/")[2])
+    reference = apigateway._extract_lambda_ref_from_integration_uri((integration or {}).get("integrationUri", ""))
+    function, config, _name = lambda_svc._get_func_record_for_ref(reference)
+    if function is None or config is None:
+        logger.error("route %s: no function %r", call.route["routeKey"], reference)
+        return None, None
+    return function, config
+
+
+def event_of(call: Call, authorizer: dict | None, body: bytes) -> dict:
+    return {
+        "version": "2.0",
+        "routeKey": call.route["routeKey"],
+        "rawPath": call.path,
+        "rawQueryString": call.raw_query,
+        "headers": call.headers,
+        "queryStringParameters": {name: ",".join(values) for name, values in call.query.items()} or None,
+        "requestContext": {
+            "accountId": call.account,
+            "apiId": call.api_id,
+            "authorizer": authorizer,
+            "domainName": call.headers.get("host", "").partition(":")[0] or "localhost",
+            "http": {
+                "method": call.method,
+                "path": call.path,
+                "protocol": "HTTP/1.1",
+                "userAgent": call.headers.get("user-agent", ""),
+            },
+            "routeKey": call.route["routeKey"],
+            "stage": call.stage,
+        },
+        "pathParameters": call.parameters or None,
+        "stageVariables": call.stage_variables or None,
+        **content(body, call.headers.get("content-type")),
+    }
 
 
 def complete(event: dict) -> dict:

@@ -108,7 +108,9 @@ def authorizer(name: str, scheme: dict) -> dict:
 
 def route(key: str, integration_id: str, security: list | None, authorizers: dict) -> dict:
     named = [name for requirement in security or [] for name in requirement if name in authorizers]
-    secured = {"authorizationType": "CUSTOM", "authorizerId": authorizers[named[0]]} if named else {
-        "authorizationType": "NONE"
-    }
+    secured = (
+        {"authorizationType": "CUSTOM", "authorizerId": authorizers[named[0]]}
+        if named
+        else {"authorizationType": "NONE"}
+    )
     return {"routeKey": key, "target": f"integrations/{integration_id}", "apiKeyRequired": False, **secured}

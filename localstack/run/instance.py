@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from run.environment import PYTHON, REQUIREMENTS
@@ -89,10 +90,9 @@ class Instance:
                 time.sleep(0.02)
         group = self.record.get("pid")
         if group and (pid is not None or not command_line(group)):
-            try:
-                os.killpg(group, signal.SIGKILL)  # functions that outlived it; the group is named after its first process
-            except (ProcessLookupError, PermissionError):
-                pass
+            # Functions that outlived it: a group has the number of its first process, here the emulator.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
         if self.process is not None:
             self.process.wait()
         if self.file.exists():

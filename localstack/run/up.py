@@ -66,8 +66,10 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
         if started:
             instance.stop()
         raise
-    say(f"ready after {time.monotonic() - begun:.1f} s; AWS API {instance.record['endpointUrl']}, logs in "
-        f"{instance.directory.relative_to(LOCALSTACK.parent)}")
+    say(
+        f"ready after {time.monotonic() - begun:.1f} s; AWS API {instance.record['endpointUrl']}, logs in "
+        f"{instance.directory.relative_to(LOCALSTACK.parent)}"
+    )
     print(how_to_call(instance.record["baseUrl"], bool(instance.record.get("demo"))))
 
 
@@ -118,7 +120,7 @@ def how_to_call(base: str, demo: bool) -> str:
         f"curl -s {base}/sessions -H 'content-type: application/json' "
         """-d '{"email":"demo@souk.example","password":"correct horse battery"}'"""
     )
-    token = """$(%s | python3 -c 'import json,sys; print(json.load(sys.stdin)["accessToken"])')""" % log_in
+    token = f"""$({log_in} | python3 -c 'import json,sys; print(json.load(sys.stdin)["accessToken"])')"""
     calls = [
         f"curl -s '{base}/products?category=tea'",
         log_in,

@@ -69,8 +69,10 @@ class Logs(Case):
             self.system.request("GET", "/things/1")
         self.system.client("lambda").invoke(FunctionName=name, Payload=b"{}")
         self.eventually(
-            lambda: (self.count("Test", "calls", {"route": "all"}), self.invocations(name))
-            == (before[0] + 4, before[1] + 4),
+            lambda: (
+                (self.count("Test", "calls", {"route": "all"}), self.invocations(name))
+                == (before[0] + 4, before[1] + 4)
+            ),
             "metrics do not add up",
         )
 

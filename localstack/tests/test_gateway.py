@@ -25,6 +25,10 @@ class Routes(Case):
         self.assertEqual(self.system.event("DELETE", "/things/1")["routeKey"], "$default")
         self.assertEqual(self.system.event("OPTIONS", "/things/1")["routeKey"], "$default")
 
+    def test_further_leading_slashes_do_not_change_the_route(self):
+        event = self.system.event("GET", "//things/1")
+        self.assertEqual((event["routeKey"], event["rawPath"]), ("GET /things/{id}", "//things/1"))
+
     def test_a_head_request_has_no_body(self):
         status, _headers, body = self.system.request("HEAD", "/things/1")
         self.assertEqual((status, body), (200, b""))
@@ -88,7 +92,9 @@ class Requests(Case):
 
     def test_headers_are_in_lower_case_and_joined_and_cookies_apart(self):
         event = self.system.event(
-            "GET", "/things/1", headers=[("X-Many", "a"), ("x-MANY", "b"), ("Cookie", "c=1; d=2"), ("X-Utf", "é".encode())]
+            "GET",
+            "/things/1",
+            headers=[("X-Many", "a"), ("x-MANY", "b"), ("Cookie", "c=1; d=2"), ("X-Utf", "é".encode())],
         )
         self.assertEqual(event["headers"]["x-many"], "a,b")
         self.assertEqual(event["headers"]["x-utf"], "é")
