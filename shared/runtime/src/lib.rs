@@ -14,12 +14,14 @@ mod limits;
 mod machines;
 mod signing;
 mod steps;
+mod stream;
 mod telemetry;
 
 pub use app::App;
 pub use http::serve;
 pub use machines::Started;
 pub use steps::step;
+pub use stream::{Work, consume};
 
 /// What `main` answers: nothing, or why the function could not start.
 pub type Exit = Result<(), Box<dyn std::error::Error + Send + Sync>>;

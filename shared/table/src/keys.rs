@@ -125,6 +125,11 @@ pub fn product(id: ProductId) -> Key {
     Key::new(product_partition(id), PRODUCT)
 }
 
+/// Whose partition a product's partition is.
+pub fn parse_product_partition(pk: &str) -> Option<ProductId> {
+    pk.strip_prefix("PRODUCT#")?.parse().ok()
+}
+
 /// A product, on its page.
 pub fn product_on_page(id: ProductId) -> Key {
     Key::new(product_partition(id), PAGE_PRODUCT)
@@ -163,6 +168,11 @@ pub fn rating_on_page(id: ProductId) -> Key {
 /// A review.
 pub fn review(product: ProductId, author: UserId) -> Key {
     Key::new(product_partition(product), format!("{REVIEW_PREFIX}{author}"))
+}
+
+/// Whose review the sort key of a review names.
+pub fn parse_review(sk: &str) -> Option<UserId> {
+    sk.strip_prefix(REVIEW_PREFIX)?.parse().ok()
 }
 
 /// A review, on the product's page.
@@ -253,6 +263,8 @@ mod tests {
         let (user, id) = (UserId::new(now, [1; 10]), ProductId::new(now, [2; 10]));
         assert_eq!(parse_sellers_product(&sellers_product(user, id).sk), Some(id));
         assert_eq!(parse_sellers_product("PRODUCT#x"), None);
+        assert_eq!(parse_product_partition(&product_partition(id)), Some(id));
+        assert_eq!(parse_review(&review(id, user).sk), Some(user));
         assert_eq!(parse_signing_key(&signing_key("k").sk), Some("k"));
     }
 

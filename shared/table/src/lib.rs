@@ -5,6 +5,7 @@
 //! SDK sends it again.
 
 mod batch;
+mod change;
 mod failure;
 mod get;
 mod idempotency;
@@ -22,6 +23,7 @@ mod transaction;
 mod units;
 mod user;
 
+pub use change::{Change, Changed, Record, Sequence};
 pub use product_delete::{Hidden, Purged};
 pub use signing::PublishedKey;
 pub use units::Units;

@@ -1,0 +1,180 @@
+//! Changes of the table, as its stream tells them.
+
+use crate::{
+    item::Item,
+    keys::{self, Key},
+    product::from_product_item,
+    review::{from_rating_item, from_review_item},
+};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{
+    Error,
+    id::{ProductId, UserId},
+    product::Product,
+    rating::Rating,
+    review::Review,
+};
+use serde::Deserialize;
+use std::{collections::HashMap, fmt};
+
+/// Where a change stands in its shard: DynamoDB's sequence number, padded to a fixed width so that text sorts as the
+/// number does. The numbers of one item's changes, and of one partition's, only ever grow.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sequence(String);
+
+/// The most digits that a sequence number has
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html>).
+const DIGITS: usize = 40;
+
+impl Sequence {
+    /// Reads what the stream says.
+    pub fn parse(number: &str) -> Option<Self> {
+        let digits =
+            !number.is_empty() && number.len() <= DIGITS && number.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| Self(format!("{number:0>DIGITS$}")))
+    }
+
+    /// The padded number.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A record of the stream, as Lambda hands it on.
+#[derive(Debug, Deserialize)]
+pub struct Record {
+    dynamodb: Images,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Images {
+    sequence_number: String,
+    keys: HashMap<String, serde_dynamo::AttributeValue>,
+    old_image: Option<HashMap<String, serde_dynamo::AttributeValue>>,
+    new_image: Option<HashMap<String, serde_dynamo::AttributeValue>>,
+}
+
+/// One item's change: what it was and what it is now; nothing before it was written and after it was deleted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Where it stands.
+    pub sequence: Sequence,
+    /// What changed.
+    pub of: Changed,
+}
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Changed {
+    /// A product; hidden ones count as not there.
+    Product {
+        /// Which.
+        id: ProductId,
+        /// Before.
+        old: Option<Product>,
+        /// After.
+        new: Option<Product>,
+    },
+    /// A product's rating.
+    Rating {
+        /// Of which product.
+        id: ProductId,
+        /// After; nothing when it was deleted.
+        new: Option<Rating>,
+    },
+    /// A review.
+    Review {
+        /// Of which product.
+        product: ProductId,
+        /// By whom.
+        author: UserId,
+        /// Before.
+        old: Option<Review>,
+        /// After.
+        new: Option<Review>,
+    },
+    /// Something that no consumer asks for.
+    Other,
+}
+
+impl Record {
+    /// The sequence number as the stream wrote it: what a failure is reported by.
+    pub fn sequence_number(&self) -> &str {
+        &self.dynamodb.sequence_number
+    }
+
+    /// The change that it tells.
+    pub fn read(self) -> Result<Change, Error> {
+        let Images { sequence_number, keys, old_image, new_image } = self.dynamodb;
+        let sequence = Sequence::parse(&sequence_number)
+            .ok_or_else(|| Error::internal(format!("a sequence number of {sequence_number:?}")))?;
+        let key =
+            crate::item::key_of(&to_item(keys)).ok_or_else(|| Error::internal("a record without keys"))?;
+        let of = changed(&key, old_image.map(to_item), new_image.map(to_item))?;
+        Ok(Change { sequence, of })
+    }
+}
+
+fn to_item(image: HashMap<String, serde_dynamo::AttributeValue>) -> Item {
+    image.into_iter().map(|(name, value)| (name, AttributeValue::from(value))).collect()
+}
+
+fn changed(key: &Key, old: Option<Item>, new: Option<Item>) -> Result<Changed, Error> {
+    let Some(id) = keys::parse_product_partition(&key.pk) else { return Ok(Changed::Other) };
+    let visible = |item: Option<Item>| item.map(from_product_item).transpose().map(Option::flatten);
+    let review = |item: Option<Item>| item.map(from_review_item).transpose();
+    match (key.sk.as_str(), keys::parse_review(&key.sk)) {
+        (keys::PRODUCT, _) => Ok(Changed::Product { id, old: visible(old)?, new: visible(new)? }),
+        (keys::RATING, _) => Ok(Changed::Rating { id, new: new.as_ref().map(from_rating_item) }),
+        (_, Some(author)) => {
+            Ok(Changed::Review { product: id, author, old: review(old)?, new: review(new)? })
+        }
+        _ => Ok(Changed::Other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Event {
+        records: Vec<Record>,
+    }
+
+    fn changes() -> Vec<Change> {
+        let event: Event = serde_json::from_str(include_str!("../../../events/stream.json")).unwrap();
+        event.records.into_iter().map(|record| record.read().unwrap()).collect()
+    }
+
+    #[test]
+    fn old_and_new_are_read() {
+        let stars = |review: &Option<Review>| review.as_ref().map(|review| review.rating);
+        let seen: Vec<_> = changes()
+            .iter()
+            .map(|change| match &change.of {
+                Changed::Review { old, new, .. } => (stars(old), stars(new)),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(seen, [(None, Some(5)), (Some(5), Some(4)), (Some(4), None)]);
+    }
+
+    #[test]
+    fn sequence_numbers_sort_as_numbers() {
+        let changes = changes();
+        assert!(changes.is_sorted_by(|a, b| a.sequence < b.sequence));
+        assert!(Sequence::parse("9") < Sequence::parse("10"));
+        for bad in ["", "x", "-1", &"1".repeat(41)] {
+            assert_eq!(Sequence::parse(bad), None, "{bad}");
+        }
+    }
+}
