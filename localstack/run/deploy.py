@@ -35,12 +35,11 @@ def deploy(instance: Instance, parameters: dict[str, str], file=TEMPLATE) -> Non
 
 def deploy_alone(instance: Instance, parameters: dict[str, str], file) -> None:
     packages = package.Packages()
-    digests: dict[str, str] = {}
+    digests: set[str] = set()
 
     def code_uri(folder) -> str:
-        digest = packages.digest(folder)
-        digests[digest] = package.archive(digest)
-        return f"s3://{BUCKET}/{digest}"
+        digests.add(packages.digest(folder))
+        return f"s3://{BUCKET}/{packages.digest(folder)}"
 
     package.CODE.mkdir(parents=True, exist_ok=True)
     document = template.read(file, code_uri)
@@ -53,8 +52,10 @@ def deploy_alone(instance: Instance, parameters: dict[str, str], file) -> None:
     stack = describe(cloudformation)
     if stack is None or instance.record.get("deployed") != [wanted, stack["StackId"], str(updated(stack))]:
         say("deploying template.yaml")
-        # By address: a template of more than 51,200 bytes is not taken in a call.
-        upload(s3, {**digests, TEMPLATE_KEY: body.encode()})
+        # What runs now as well: a deployment that fails goes back to it, and the emulator forgets files when it stops.
+        needed = digests.union(instance.record.get("code", []))
+        # The template by its address: one of more than 51,200 bytes is not taken in a call.
+        upload(s3, {**{digest: package.archive(digest) for digest in needed}, TEMPLATE_KEY: body.encode()})
         address = f"{instance.record['endpointUrl']}/{BUCKET}/{TEMPLATE_KEY}"
         stack = apply(cloudformation, stack, address, values)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
