@@ -1,0 +1,57 @@
+//! A DynamoDB of one test's own, in memory.
+
+use dynoxide::{Database as Engine, DynoxideError};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// What DynamoDB answers: an HTTP status and JSON.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+/// The engine, called as DynamoDB is: by the name of an operation, with JSON.
+pub(crate) struct Database(Engine);
+
+impl Database {
+    /// A database with this table alone.
+    pub(crate) fn with_table(definition: Value) -> Self {
+        let database = Self(Engine::memory().expect("the engine opens"));
+        let created = database.carry_out("CreateTable", definition);
+        assert_eq!(created.status, 200, "CreateTable: {}", created.body);
+        database
+    }
+
+    /// Carries out one request.
+    pub(crate) fn carry_out(&self, operation: &str, body: Value) -> Answer {
+        let engine = &self.0;
+        match operation {
+            "CreateTable" => run(body, |request| engine.create_table(request)),
+            "GetItem" => run(body, |request| engine.get_item(request)),
+            "PutItem" => run(body, |request| engine.put_item(request)),
+            "UpdateItem" => run(body, |request| engine.update_item(request)),
+            "DeleteItem" => run(body, |request| engine.delete_item(request)),
+            "Query" => run(body, |request| engine.query(request)),
+            "Scan" => run(body, |request| engine.scan(request)),
+            "BatchGetItem" => run(body, |request| engine.batch_get_item(request)),
+            "BatchWriteItem" => run(body, |request| engine.batch_write_item(request)),
+            "TransactWriteItems" => run(body, |request| engine.transact_write_items(request)),
+            "TransactGetItems" => run(body, |request| engine.transact_get_items(request)),
+            _ => panic!("the tests' DynamoDB has no operation {operation}"),
+        }
+    }
+}
+
+fn run<Q: DeserializeOwned, A: Serialize>(
+    body: Value,
+    carry_out: impl FnOnce(Q) -> Result<A, DynoxideError>,
+) -> Answer {
+    let request = serde_json::from_value(body).expect("the engine reads the client's request");
+    match carry_out(request) {
+        Ok(answer) => Answer { status: 200, body: serde_json::to_value(answer).expect("an answer is JSON") },
+        Err(error) => Answer {
+            status: error.status_code(),
+            body: serde_json::from_str(&error.to_json()).expect("an error is JSON"),
+        },
+    }
+}

@@ -1,0 +1,84 @@
+//! template.yaml, as far as the tests need to read it.
+
+use serde_json::{Map, Value, json};
+use serde_norway::Value as Yaml;
+
+/// A CloudFormation template; its tags are written out, as in `{"Ref": "Table"}`.
+#[derive(Debug, Clone)]
+pub struct Template(Value);
+
+impl Template {
+    /// The project's own.
+    pub fn ours() -> Self {
+        Self::parse(&crate::project::read("template.yaml"))
+    }
+
+    /// Reads a template.
+    pub fn parse(text: &str) -> Self {
+        let yaml: Yaml = serde_norway::from_str(text).unwrap_or_else(|error| panic!("template: {error}"));
+        Self(to_json(yaml))
+    }
+
+    /// What stands at a JSON pointer; null for nothing.
+    pub fn at(&self, pointer: &str) -> &Value {
+        self.0.pointer(pointer).unwrap_or(&Value::Null)
+    }
+
+    /// The resources of a type: logical id and properties, in the template's order.
+    pub fn resources<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let all = self.at("/Resources").as_object().into_iter().flatten();
+        all.filter(move |(_, resource)| resource["Type"] == kind)
+            .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
+    }
+
+    /// What `CreateTable` needs to make the table under this name. The stream is left out: no test reads it, and the
+    /// engine looks through all its records at every write.
+    pub fn table(&self, name: &str) -> Value {
+        let (_, properties) =
+            self.resources("AWS::DynamoDB::Table").next().expect("the template has a table");
+        let mut definition = json!({"TableName": name});
+        for member in ["AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"] {
+            definition[member] = properties[member].clone();
+        }
+        definition
+    }
+}
+
+fn to_json(yaml: Yaml) -> Value {
+    match yaml {
+        Yaml::Null => Value::Null,
+        Yaml::Bool(flag) => flag.into(),
+        Yaml::Number(number) => serde_json::to_value(number).expect("a YAML number is a JSON number"),
+        Yaml::String(text) => text.into(),
+        Yaml::Sequence(items) => items.into_iter().map(to_json).collect(),
+        Yaml::Mapping(members) => {
+            let members = members.into_iter().map(|(name, value)| {
+                let name = to_json(name);
+                (name.as_str().map_or_else(|| name.to_string(), str::to_owned), to_json(value))
+            });
+            Value::Object(members.collect())
+        }
+        Yaml::Tagged(tagged) => {
+            let name = tagged.tag.to_string();
+            let name = name.trim_start_matches('!');
+            let name =
+                if matches!(name, "Ref" | "Condition") { name.to_owned() } else { format!("Fn::{name}") };
+            Value::Object(Map::from_iter([(name, to_json(tagged.value))]))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_written_out() {
+        let template =
+            Template::parse("Resources: {A: {Type: T, Properties: {x: !Ref B, y: !GetAtt B.Arn}}}");
+        let (id, properties) = template.resources("T").next().unwrap();
+        assert_eq!(id, "A");
+        assert_eq!(*properties, json!({"x": {"Ref": "B"}, "y": {"Fn::GetAtt": "B.Arn"}}));
+        assert_eq!(template.at("/Nothing"), &Value::Null);
+    }
+}

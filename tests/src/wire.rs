@@ -1,0 +1,222 @@
+//! The way from the AWS client to the database, which can fail as the real one does.
+
+use crate::database::{Answer, Database};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Map, Value, json};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard},
+};
+use tokio::sync::Barrier;
+
+/// What becomes of a request other than that it is carried out and answered.
+#[derive(Clone)]
+pub enum Fault {
+    /// Refused before it is carried out: more than the table takes at this moment.
+    Throttled,
+    /// Refused before it is carried out: an error inside DynamoDB.
+    Failing,
+    /// Refused before it is carried out, with this error.
+    Refused(&'static str),
+    /// It never arrives: the connection breaks first.
+    Unreachable,
+    /// It is carried out, and the connection breaks before the answer arrives.
+    AnswerLost,
+    /// A transaction is cancelled before it is carried out, for these reasons, one for each of its writes.
+    Cancelled(Vec<&'static str>),
+    /// A batch is carried out but for so many of its items, which are handed back.
+    LeftOver(usize),
+    /// It is carried out; the answer is changed on the way back.
+    Altered(Arc<dyn Fn(&mut Value) + Send + Sync>),
+    /// This, the first time that the client sends a request, and nothing when it sends it again.
+    AtFirst(Box<Fault>),
+    /// It is carried out when as many requests have arrived as the barrier waits for.
+    Held(Arc<Barrier>),
+}
+
+/// A request that the client sent.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// As in `GetItem`.
+    pub operation: String,
+    /// As DynamoDB reads it.
+    pub body: Value,
+}
+
+/// An HTTP client that leads to a database in this process, without a socket.
+#[derive(Clone)]
+pub struct Wire(Arc<State>);
+
+struct State {
+    database: Database,
+    /// What is to happen to the next requests of an operation, in this order.
+    next: Mutex<HashMap<&'static str, Vec<Fault>>>,
+    /// What is to happen to every other request of an operation.
+    always: Mutex<HashMap<&'static str, Fault>>,
+    sent: Mutex<Vec<Sent>>,
+}
+
+impl Wire {
+    pub(crate) fn to(database: Database) -> Self {
+        let (next, always, sent) = Default::default();
+        Self(Arc::new(State { database, next, always, sent }))
+    }
+
+    /// Makes the next requests of an operation meet these faults, one each.
+    pub fn next(&self, operation: &'static str, faults: impl IntoIterator<Item = Fault>) {
+        lock(&self.0.next).entry(operation).or_default().extend(faults);
+    }
+
+    /// Makes every request of an operation meet this fault, from now on.
+    pub fn always(&self, operation: &'static str, fault: Fault) {
+        lock(&self.0.always).insert(operation, fault);
+    }
+
+    /// Ends all faults.
+    pub fn heal(&self) {
+        lock(&self.0.next).clear();
+        lock(&self.0.always).clear();
+    }
+
+    /// The requests that the client sent since this was last asked, in order.
+    pub fn take_sent(&self) -> Vec<Sent> {
+        std::mem::take(&mut lock(&self.0.sent))
+    }
+
+    /// Carries out a request on the database itself: neither recorded nor faulty.
+    pub(crate) fn directly(&self, operation: &str, body: Value) -> Value {
+        let Answer { status, body } = self.0.database.carry_out(operation, body);
+        assert_eq!(status, 200, "{operation}: {body}");
+        body
+    }
+
+    fn fault(&self, operation: &str, first_attempt: bool) -> Option<Fault> {
+        let mut next = lock(&self.0.next);
+        let fault = match next.get_mut(operation) {
+            Some(faults) if !faults.is_empty() => Some(faults.remove(0)),
+            _ => lock(&self.0.always).get(operation).cloned(),
+        };
+        match fault {
+            Some(Fault::AtFirst(fault)) => first_attempt.then_some(*fault),
+            other => other,
+        }
+    }
+
+    async fn answer(
+        &self,
+        operation: String,
+        body: Value,
+        fault: Option<Fault>,
+    ) -> Result<Answer, ConnectorError> {
+        lock(&self.0.sent).push(Sent { operation: operation.clone(), body: body.clone() });
+        // Lets requests that are under way at the same time overtake each other.
+        tokio::task::yield_now().await;
+        let carry_out = |body| self.0.database.carry_out(&operation, body);
+        Ok(match fault {
+            None => carry_out(body),
+            Some(Fault::Throttled) => {
+                refusal(400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException")
+            }
+            Some(Fault::Failing) => refusal(500, "com.amazonaws.dynamodb.v20120810#InternalServerError"),
+            Some(Fault::Refused(error)) => refusal(400, error),
+            Some(Fault::Unreachable) => return Err(ConnectorError::io("connection refused".into())),
+            Some(Fault::AnswerLost) => {
+                carry_out(body);
+                return Err(ConnectorError::io("connection reset".into()));
+            }
+            Some(Fault::Cancelled(codes)) => cancelled(&codes),
+            Some(Fault::LeftOver(count)) => leave_over(&operation, body, count, carry_out),
+            Some(Fault::Altered(alter)) => {
+                let mut answer = carry_out(body);
+                alter(&mut answer.body);
+                answer
+            }
+            Some(Fault::Held(barrier)) => {
+                barrier.wait().await;
+                carry_out(body)
+            }
+            Some(Fault::AtFirst(_)) => panic!("a first attempt within a first attempt"),
+        })
+    }
+}
+
+fn refusal(status: u16, error: &str) -> Answer {
+    Answer { status, body: json!({"__type": error, "message": "a test's fault"}) }
+}
+
+fn cancelled(codes: &[&str]) -> Answer {
+    let reasons: Vec<Value> = codes.iter().map(|code| json!({"Code": code})).collect();
+    let error = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let body = json!({"__type": error, "Message": "Transaction cancelled", "CancellationReasons": reasons});
+    Answer { status: 400, body }
+}
+
+/// Takes the last items out of a batch of one table and hands them back as not processed.
+fn leave_over(
+    operation: &str,
+    mut body: Value,
+    count: usize,
+    carry_out: impl FnOnce(Value) -> Answer,
+) -> Answer {
+    let (unprocessed, pointer) = match operation {
+        "BatchGetItem" => ("UnprocessedKeys", "/Keys"),
+        "BatchWriteItem" => ("UnprocessedItems", ""),
+        _ => panic!("{operation} leaves nothing over"),
+    };
+    let tables = body["RequestItems"].as_object_mut().expect("a batch has tables");
+    let (name, batch) = tables.iter_mut().next().expect("a batch has a table");
+    let (name, mut left) = (name.clone(), batch.clone());
+    let items = batch.pointer_mut(pointer).and_then(Value::as_array_mut).expect("a batch has items");
+    let over = items.split_off(items.len().saturating_sub(count));
+    let nothing = items.is_empty();
+    *left.pointer_mut(pointer).expect("a copy has what its original has") = Value::from(over);
+    let mut answer = if nothing { Answer { status: 200, body: json!({}) } } else { carry_out(body) };
+    answer.body[unprocessed] = Value::from(Map::from_iter([(name, left)]));
+    answer
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no test panics while it holds a lock")
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl HttpClient for Wire {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").expect("the client names the operation");
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let body = request.body().bytes().expect("the client sends its request in one piece");
+        let body = serde_json::from_slice(body).expect("the client sends JSON");
+        // "attempt=1; max=3"
+        let attempt = request.headers().get("amz-sdk-request").expect("the client counts its attempts");
+        let fault = self.fault(&operation, attempt.starts_with("attempt=1;"));
+        let wire = self.clone();
+        HttpConnectorFuture::new(async move {
+            let Answer { status, body } = wire.answer(operation, body, fault).await?;
+            let status = StatusCode::try_from(status).expect("an HTTP status");
+            let mut response = HttpResponse::new(status, SdkBody::from(body.to_string()));
+            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+            Ok(response)
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! A table of one test's own.
+
+use crate::{
+    database::Database,
+    samples,
+    template::Template,
+    units::{self, Measured},
+    wire::Wire,
+};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
+use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, http::SharedHttpClient};
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::{SdkConfig, region::Region};
+use domain::{
+    id::ProductId,
+    product::{Product, ReviewPosition},
+    review::Review,
+};
+use serde_json::{Map, Value, json};
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use table::{Table, keys};
+
+/// The engine takes no names shorter than eleven characters.
+const NAME: &str = "souk-of-a-test";
+
+static TEMPLATE: LazyLock<Template> = LazyLock::new(Template::ours);
+static WORLDS: AtomicU32 = AtomicU32::new(0);
+
+/// A table as the template declares it, empty, reached by the real client.
+pub struct World {
+    /// What is tested.
+    pub table: Table,
+    /// The way to it.
+    pub wire: Wire,
+}
+
+impl World {
+    /// A table that nobody else uses.
+    #[expect(clippy::new_without_default, reason = "a test says when it begins")]
+    pub fn new() -> Self {
+        let wire = Wire::to(Database::with_table(TEMPLATE.table(NAME)));
+        let config = config(SharedHttpClient::new(wire.clone()), "https://dynamodb.test.example");
+        Self { table: Table::new(&config, NAME), wire }
+    }
+
+    /// What was consumed and sent since this was last asked.
+    pub fn measured(&self) -> Measured {
+        Measured::new(self.table.take_units(), &self.wire.take_sent())
+    }
+
+    /// Runs a piece of work and holds what it consumed and sent against its row in docs/units.md.
+    pub async fn measure<T>(&self, operation: &str, case: &str, work: impl Future<Output = T>) -> T {
+        self.measured();
+        let result = work.await;
+        units::assert_documented(operation, case, &self.measured());
+        result
+    }
+
+    /// The item of a key as DynamoDB writes it down; null when there is none.
+    pub fn item(&self, key: &keys::Key) -> Value {
+        let key = json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}});
+        let answer =
+            self.wire.directly("GetItem", json!({"TableName": NAME, "Key": key, "ConsistentRead": true}));
+        answer["Item"].clone()
+    }
+
+    /// Every item of the table.
+    pub fn items(&self) -> Vec<Value> {
+        let (mut items, mut start) = (Vec::new(), Value::Null);
+        loop {
+            let mut request = json!({"TableName": NAME});
+            if !start.is_null() {
+                request["ExclusiveStartKey"] = start;
+            }
+            let mut answer = self.wire.directly("Scan", request);
+            items.extend(answer["Items"].as_array_mut().map(std::mem::take).unwrap_or_default());
+            start = answer["LastEvaluatedKey"].take();
+            if start.is_null() {
+                return items;
+            }
+        }
+    }
+
+    /// Puts an item under a key of the table, with more attributes, as DynamoDB writes them down.
+    pub fn put(&self, key: &keys::Key, attributes: &Value) {
+        let mut item = json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}});
+        item.as_object_mut()
+            .expect("an item is an object")
+            .extend(attributes.as_object().cloned().unwrap_or_else(Map::new));
+        self.wire.directly("PutItem", json!({"TableName": NAME, "Item": item}));
+    }
+
+    /// Puts a review of a product, by the user of this number, straight into the table and its index.
+    pub fn put_review(&self, product: ProductId, number: u32) -> Review {
+        let review = samples::review(product, number);
+        let position = ReviewPosition { created_at: review.created_at, author_id: review.author_id };
+        let mut attributes = samples::review_attributes(&review);
+        let on_page = keys::review_on_page(product, &position);
+        attributes["gsi1pk"] = json!({"S": on_page.pk});
+        attributes["gsi1sk"] = json!({"S": on_page.sk});
+        self.put(&keys::review(product, review.author_id), &attributes);
+        review
+    }
+
+    /// Gives a product's rating this histogram, as the stream will do.
+    pub fn put_rating(&self, product: ProductId, histogram: [u64; 5]) {
+        let on_page = keys::rating_on_page(product);
+        let mut attributes = json!({"gsi1pk": {"S": on_page.pk}, "gsi1sk": {"S": on_page.sk}});
+        for (stars, count) in (1..).zip(histogram) {
+            attributes[format!("stars{stars}")] = json!({"N": count.to_string()});
+        }
+        self.put(&keys::rating(product), &attributes);
+    }
+
+    /// Publishes a product without a word about what that costs.
+    pub async fn publish(&self, product: &Product) {
+        self.table.create_product(product, None).await.expect("the product is published");
+        self.measured();
+    }
+}
+
+/// The configuration of functions (shared/runtime/src/aws.rs), but with another network and without its waiting.
+pub fn config(http_client: SharedHttpClient, endpoint: &str) -> SdkConfig {
+    // The client counts its retries for each region, in the whole process: a test must not use up another's.
+    let world = WORLDS.fetch_add(1, Ordering::Relaxed);
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(format!("test-{world}")))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "key", "secret", None, None, "test",
+        )))
+        .http_client(http_client)
+        .sleep_impl(TokioSleep::new())
+        .time_source(SystemTimeSource::new())
+        .retry_config(
+            RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(1)),
+        )
+        .endpoint_url(endpoint)
+        .build()
+}

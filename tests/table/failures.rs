@@ -1,0 +1,198 @@
+//! What every access pattern does when DynamoDB or the network fails.
+
+use crate::is_unavailable;
+use domain::{
+    Error,
+    idempotency::{Answer, Key, Once},
+    limit::Limit,
+    page::PageSize,
+};
+use table::PublishedKey;
+use tests::{
+    Fault, World,
+    samples::{account, later, next_version, now, product, product_id, session, user_id},
+};
+
+const OPERATIONS: [&str; 8] = [
+    "BatchGetItem",
+    "BatchWriteItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "TransactWriteItems",
+    "UpdateItem",
+];
+
+/// A table in which every access pattern has something to do: product 1 is there, product 2 is hidden.
+async fn prepared() -> World {
+    let world = World::new();
+    for number in [1, 2] {
+        world.publish(&product(number, 7)).await;
+    }
+    for number in 0..3 {
+        world.put_review(product_id(1), number);
+    }
+    world.table.hide_product(product_id(2), 1).await.unwrap();
+    let (user, email, credential) = account(1, "ada@example.com");
+    world.table.register(&user, &email, &credential).await.unwrap();
+    world.table.create_session(&session(1, 1).0).await.unwrap();
+    world.measured();
+    world
+}
+
+/// Calls every access pattern once, in an order in which each has something to do.
+async fn all(world: &World) -> Vec<(&'static str, Result<(), Error>)> {
+    let table = &world.table;
+    let (user, email, credential) = account(3, "bob@example.com");
+    let (second_session, _) = session(2, 1);
+    let (first_session, token) = session(1, 1);
+    let limit = Limit { name: "source", quota: 9, window_seconds: 60 };
+    let key = PublishedKey { kid: "k".to_owned(), public: [1; 32], expires_at: later(60) };
+    let once = Once { key: Key::parse("k").unwrap(), fingerprint: [1; 32] };
+    let answer = Answer { status: 201, headers: Vec::new(), body: String::new() };
+    let (fresh, next) = (product(3, 7), next_version(&product(1, 7)));
+    let page = PageSize::DEFAULT;
+    vec![
+        ("create_product", table.create_product(&fresh, Some((&once, &answer))).await.map(drop)),
+        ("create_session", table.create_session(&second_session).await),
+        ("credential", table.credential(&email).await.map(drop)),
+        ("listed_product", table.listed_product(product_id(1)).await.map(drop)),
+        ("product", table.product(product_id(1)).await.map(drop)),
+        ("product_page", table.product_page(product_id(1), 10).await.map(drop)),
+        ("products_of_category", table.products_of_category("food", page, None).await.map(drop)),
+        ("products_of_seller", table.products_of_seller(user_id(7), page, None).await.map(drop)),
+        ("publish_signing_key", table.publish_signing_key(&key).await),
+        ("register", table.register(&user, &email, &credential).await),
+        ("replace_product", table.replace_product(&next, [1; 16]).await),
+        ("rotate_session", table.rotate_session(&token, &[1; 32], &[2; 32], now(), later(2000)).await),
+        ("signing_keys", table.signing_keys(now()).await.map(drop)),
+        ("spend", table.spend("log-in", limit, "x", now()).await.map(drop)),
+        ("user", table.user(user_id(1)).await.map(drop)),
+        ("delete_session", table.delete_session(first_session.user_id, first_session.session_id).await),
+        ("hide_product", table.hide_product(product_id(1), 2).await.map(drop)),
+        ("purge_reviews", table.purge_reviews(product_id(1)).await.map(drop)),
+        ("purge_product", table.purge_product(product_id(2), user_id(7)).await),
+    ]
+}
+
+#[tokio::test]
+async fn every_access_pattern_succeeds_when_nothing_fails() {
+    let world = prepared().await;
+    for (name, result) in all(&world).await {
+        assert_eq!(result, Ok(()), "{name}");
+    }
+}
+
+/// Each of these faults is over when the client tries again: nobody notices.
+#[tokio::test]
+async fn every_access_pattern_survives_a_fault_of_a_moment() {
+    for fault in [Fault::Throttled, Fault::Failing, Fault::Unreachable, Fault::AnswerLost] {
+        let world = prepared().await;
+        for operation in OPERATIONS {
+            world.wire.always(operation, Fault::AtFirst(Box::new(fault.clone())));
+        }
+        for (name, result) in all(&world).await {
+            assert_eq!(result, Ok(()), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_access_pattern_is_unavailable_while_the_fault_lasts() {
+    let lasting = [
+        Fault::Throttled,
+        Fault::Failing,
+        Fault::Unreachable,
+        Fault::Refused("com.amazon.coral.availability#ThrottlingException"),
+        Fault::Refused("com.amazonaws.dynamodb.v20120810#RequestLimitExceeded"),
+    ];
+    for fault in lasting {
+        let world = prepared().await;
+        let before = world.items();
+        for operation in OPERATIONS {
+            world.wire.always(operation, fault.clone());
+        }
+        for (name, result) in all(&world).await {
+            assert!(is_unavailable(&result), "{name}: {result:?}");
+        }
+        assert_eq!(world.items(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_tried_three_times() {
+    let world = World::new();
+    world.wire.always("GetItem", Fault::Throttled);
+    let _ = world.table.product(product_id(1)).await;
+    assert_eq!(world.wire.take_sent().len(), 3);
+}
+
+/// What we did wrong does not become right when it is tried again.
+#[tokio::test]
+async fn a_request_that_is_wrong_is_our_mistake_and_tried_once() {
+    let world = World::new();
+    for error in
+        ["com.amazon.coral.validate#ValidationException", "com.amazon.coral.service#AccessDeniedException"]
+    {
+        world.wire.always("GetItem", Fault::Refused(error));
+        let read = world.table.product(product_id(1)).await;
+        assert!(matches!(read, Err(Error::Internal { .. })), "{read:?}");
+        assert_eq!(world.wire.take_sent().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_others_are_in_the_way_of_is_tried_again() {
+    let world = World::new();
+    let conflict = Fault::Cancelled(vec!["None", "TransactionConflict"]);
+    world.wire.next("TransactWriteItems", vec![conflict; 5]);
+    let (user, email, credential) = account(1, "ada@example.com");
+    assert_eq!(world.table.register(&user, &email, &credential).await, Ok(()));
+    assert_eq!(world.wire.take_sent().len(), 6);
+}
+
+/// A token of the client's makes the retries of one attempt safe; another attempt needs another token.
+#[tokio::test]
+async fn a_transaction_is_tried_again_under_another_token() {
+    let world = World::new();
+    let faults = [Fault::Unreachable, Fault::Cancelled(vec!["TransactionConflict", "None"])];
+    world.wire.next("TransactWriteItems", faults);
+    let (user, email, credential) = account(1, "ada@example.com");
+    world.table.register(&user, &email, &credential).await.unwrap();
+    let sent = world.wire.take_sent();
+    let tokens: Vec<_> = sent.iter().map(|sent| sent.body["ClientRequestToken"].as_str().unwrap()).collect();
+    assert_eq!(tokens.len(), 3);
+    assert_eq!(tokens[0], tokens[1]);
+    assert_ne!(tokens[1], tokens[2]);
+}
+
+#[tokio::test]
+async fn a_transaction_that_others_are_always_in_the_way_of_is_unavailable() {
+    let world = World::new();
+    world.wire.always("TransactWriteItems", Fault::Cancelled(vec!["TransactionConflict", "None"]));
+    let (user, email, credential) = account(1, "ada@example.com");
+    let registered = world.table.register(&user, &email, &credential).await;
+    assert!(is_unavailable(&registered), "{registered:?}");
+    assert_eq!(world.wire.take_sent().len(), 6);
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_wrong_is_our_mistake_and_tried_once() {
+    let world = World::new();
+    world.wire.always("TransactWriteItems", Fault::Cancelled(vec!["None", "ValidationError"]));
+    let (user, email, credential) = account(1, "ada@example.com");
+    let registered = world.table.register(&user, &email, &credential).await;
+    assert!(matches!(registered, Err(Error::Internal { .. })), "{registered:?}");
+    assert_eq!(world.wire.take_sent().len(), 1);
+}
+
+/// A single write that a transaction is in the way of.
+#[tokio::test]
+async fn a_write_that_a_transaction_is_in_the_way_of_is_unavailable() {
+    let world = prepared().await;
+    let conflict = Fault::Refused("com.amazonaws.dynamodb.v20120810#TransactionConflictException");
+    world.wire.always("PutItem", conflict);
+    let replaced = world.table.replace_product(&next_version(&product(1, 7)), [1; 16]).await;
+    assert!(is_unavailable(&replaced), "{replaced:?}");
+}

@@ -1,0 +1,46 @@
+//! The table tier: every access pattern of `shared/table` on an engine in this process. The files mirror its areas.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod failures;
+mod idempotency;
+mod limit;
+mod prime;
+mod product;
+mod product_delete;
+mod product_list;
+mod product_page;
+mod races;
+mod session;
+mod signing;
+mod user;
+
+use domain::Error;
+use std::sync::Arc;
+use tests::{Fault, World};
+use tokio::sync::Barrier;
+
+/// Whether the same request may succeed later.
+fn is_unavailable<T>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Unavailable { .. }))
+}
+
+/// Runs so many pieces of work at once, each a task of its own.
+async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    world: &Arc<World>,
+    count: u32,
+    work: impl Fn(Arc<World>, u32) -> F,
+) -> Vec<T> {
+    let tasks: Vec<_> = (0..count).map(|number| tokio::spawn(work(Arc::clone(world), number))).collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.unwrap());
+    }
+    results
+}
+
+/// Holds the requests of an operation until as many have arrived.
+fn hold(world: &World, operation: &'static str, count: usize) {
+    let barrier = Arc::new(Barrier::new(count));
+    world.wire.next(operation, vec![Fault::Held(barrier); count]);
+}

@@ -1,0 +1,162 @@
+//! A product's page.
+
+use domain::{
+    Error,
+    page::Page,
+    product::{ListedProduct, ProductPage, ReviewPosition},
+    rating::Rating,
+    review::Review,
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use table::keys;
+use tests::{
+    Fault, World,
+    samples::{next_version, product, product_id},
+};
+
+const NO_PRODUCT: Error = Error::NotFound { what: "product" };
+
+/// Puts reviews and gives them back newest first.
+fn reviews(world: &World, count: u32) -> Vec<Review> {
+    let mut reviews: Vec<_> = (0..count).map(|number| world.put_review(product_id(1), number)).collect();
+    reviews.reverse();
+    reviews
+}
+
+fn position(review: &Review) -> ReviewPosition {
+    ReviewPosition { created_at: review.created_at, author_id: review.author_id }
+}
+
+#[tokio::test]
+async fn a_product_without_reviews_is_one_query() {
+    let world = World::new();
+    let product = product(1, 7);
+    world.publish(&product).await;
+    let page =
+        world.measure("product_page", "without reviews", world.table.product_page(product_id(1), 10)).await;
+    let reviews = Page { items: Vec::new(), next: None };
+    assert_eq!(page, Ok(ProductPage { listed: ListedProduct::unrated(product), reviews }));
+}
+
+#[tokio::test]
+async fn ten_reviews_are_all_shown_and_nothing_follows() {
+    let world = World::new();
+    world.publish(&product(1, 7)).await;
+    let items = reviews(&world, 10);
+    let page = world.measure("product_page", "with ten reviews", world.table.product_page(product_id(1), 10));
+    assert_eq!(page.await.unwrap().reviews, Page { items, next: None });
+}
+
+#[tokio::test]
+async fn of_eleven_reviews_the_newest_ten_are_shown_and_more_follow_after_the_tenth() {
+    let world = World::new();
+    world.publish(&product(1, 7)).await;
+    let mut items = reviews(&world, 11);
+    items.truncate(10);
+    let page = world.table.product_page(product_id(1), 10).await.unwrap();
+    let next = items.last().map(position);
+    assert_eq!(page.reviews, Page { items, next });
+}
+
+#[tokio::test]
+async fn of_many_reviews_no_more_than_the_page_needs_are_read() {
+    let world = World::new();
+    let product = product(1, 7);
+    world.publish(&product).await;
+    world.put_rating(product_id(1), [0, 100, 0, 0, 200]);
+    let mut items = reviews(&world, 300);
+    items.truncate(10);
+    let page = world.table.product_page(product_id(1), 10);
+    let page = world.measure("product_page", "with many reviews", page).await.unwrap();
+    let rating = Rating { histogram: [0, 100, 0, 0, 200] };
+    assert_eq!(page.listed, ListedProduct { product, rating });
+    let next = items.last().map(position);
+    assert_eq!(page.reviews, Page { items, next });
+}
+
+#[tokio::test]
+async fn no_reviews_at_all_can_be_asked_for() {
+    let world = World::new();
+    world.publish(&product(1, 7)).await;
+    reviews(&world, 3);
+    let page = world.table.product_page(product_id(1), 0).await.unwrap();
+    assert_eq!(page.reviews.items, []);
+}
+
+#[tokio::test]
+async fn the_page_shows_the_present_version() {
+    let world = World::new();
+    let product = product(1, 7);
+    world.publish(&product).await;
+    let next = next_version(&product);
+    world.table.replace_product(&next, [1; 16]).await.unwrap();
+    let page = world.table.product_page(product_id(1), 10).await.unwrap();
+    assert_eq!(page.listed.product, next);
+}
+
+#[tokio::test]
+async fn a_product_that_is_not_there_is_not_found() {
+    let world = World::new();
+    let page = world.measure("product_page", "not there", world.table.product_page(product_id(1), 10)).await;
+    assert_eq!(page, Err(NO_PRODUCT));
+}
+
+#[tokio::test]
+async fn a_hidden_product_is_not_found_whatever_hangs_on_it() {
+    let world = World::new();
+    world.publish(&product(1, 7)).await;
+    reviews(&world, 5);
+    world.table.hide_product(product_id(1), 1).await.unwrap();
+    assert_eq!(world.table.product_page(product_id(1), 10).await, Err(NO_PRODUCT));
+}
+
+#[tokio::test]
+async fn a_deleted_product_is_not_found_although_a_review_slipped_in() {
+    let world = World::new();
+    reviews(&world, 1);
+    assert_eq!(world.table.product_page(product_id(1), 10).await, Err(NO_PRODUCT));
+}
+
+/// The index follows the table after a moment.
+fn index_behind(hidden: &'static [&'static str]) -> Fault {
+    Fault::Altered(Arc::new(|answer: &mut Value| {
+        let items = answer["Items"].as_array_mut().unwrap();
+        items.retain(|item| !hidden.contains(&item["gsi1sk"]["S"].as_str().unwrap()));
+    }))
+}
+
+#[tokio::test]
+async fn a_product_that_the_index_does_not_show_yet_is_read_from_the_table() {
+    let world = World::new();
+    let product = product(1, 7);
+    world.publish(&product).await;
+    world.wire.next("Query", [index_behind(&[keys::PAGE_PRODUCT, keys::PAGE_RATING])]);
+    let page = world.table.product_page(product_id(1), 10);
+    let page = world.measure("product_page", "not in the index yet", page).await.unwrap();
+    assert_eq!(page.listed, ListedProduct::unrated(product));
+    assert_eq!(page.reviews, Page { items: Vec::new(), next: None });
+}
+
+#[tokio::test]
+async fn a_rating_that_the_index_does_not_show_yet_is_empty() {
+    let world = World::new();
+    let product = product(1, 7);
+    world.publish(&product).await;
+    world.wire.next("Query", [index_behind(&[keys::PAGE_RATING])]);
+    let page = world.table.product_page(product_id(1), 10).await.unwrap();
+    assert_eq!(page.listed, ListedProduct::unrated(product));
+    assert_eq!(world.measured().requests, "Query gsi1 PRODUCT#");
+}
+
+#[tokio::test]
+async fn an_item_that_does_not_read_is_our_mistake_and_named_in_the_log() {
+    let world = World::new();
+    world.publish(&product(1, 7)).await;
+    let on_page = keys::product_on_page(product_id(1));
+    let broken = json!({"gsi1pk": {"S": on_page.pk}, "gsi1sk": {"S": on_page.sk}, "version": {"S": "one"}});
+    world.put(&keys::product(product_id(1)), &broken);
+    let page = world.table.product_page(product_id(1), 10).await;
+    let Err(Error::Internal { cause }) = page else { panic!("{page:?}") };
+    assert!(cause.contains(&format!("PRODUCT#{} PRODUCT", product_id(1))), "{cause}");
+}

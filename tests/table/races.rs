@@ -1,0 +1,141 @@
+//! Many at the same instant, on several threads.
+
+use crate::{hold, together};
+use domain::{Error, id::UserId};
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+use table::{Hidden, keys};
+use tests::{
+    Fault, World,
+    samples::{account, email, later, next_version, now, product, product_id, session, user_id},
+};
+use tokio::sync::Barrier;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_200_who_have_seen_the_same_version_one_changes_it() {
+    let world = Arc::new(World::new());
+    world.publish(&product(1, 7)).await;
+    hold(&world, "PutItem", 200);
+    let changed = together(&world, 200, async |world, number| {
+        let mut next = next_version(&world.table.product(product_id(1)).await?);
+        next.draft.name = format!("by {number}");
+        world.table.replace_product(&next, writer(number)).await.map(|()| next)
+    })
+    .await;
+    let won: Vec<_> = changed.iter().flatten().collect();
+    let stale = changed.iter().filter(|result| **result == Err(Error::Stale { current: 2 }));
+    assert_eq!((won.len(), stale.count()), (1, 199));
+    assert_eq!(world.table.product(product_id(1)).await.as_ref(), Ok(won[0]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_200_changes_that_are_tried_until_they_succeed_none_is_lost() {
+    let world = Arc::new(World::new());
+    world.publish(&product(1, 7)).await;
+    let mut won = together(&world, 200, async |world, number| {
+        let pause = u64::from(number % 20);
+        loop {
+            let mut next = next_version(&world.table.product(product_id(1)).await.unwrap());
+            next.draft.stock += 1;
+            match world.table.replace_product(&next, writer(number)).await {
+                Ok(()) => return next.version,
+                // As clients do, and so that the race ends soon: not all at once again.
+                Err(Error::Stale { .. }) => tokio::time::sleep(Duration::from_millis(pause)).await,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    })
+    .await;
+    won.sort_unstable();
+    assert_eq!(won, (2..=201).collect::<Vec<_>>(), "each version has one winner");
+    let last = world.table.product(product_id(1)).await.unwrap();
+    assert_eq!((last.version, last.draft.stock), (201, 203));
+}
+
+fn writer(number: u32) -> [u8; 16] {
+    let mut writer = [0; 16];
+    writer[..4].copy_from_slice(&number.to_be_bytes());
+    writer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_50_registrations_of_one_address_one_opens_an_account() {
+    let world = Arc::new(World::new());
+    hold(&world, "TransactWriteItems", 50);
+    let registered = together(&world, 50, async |world, number| {
+        let (user, email, credential) = account(number, &in_some_case("ada@example.com", number));
+        world.table.register(&user, &email, &credential).await.map(|()| user)
+    })
+    .await;
+    let opened: Vec<_> = registered.iter().flatten().collect();
+    let refused = registered.iter().filter(|result| matches!(result, Err(Error::Conflict { .. })));
+    assert_eq!((opened.len(), refused.count()), (1, 49));
+
+    let credential = world.table.credential(&email("ada@example.com")).await.unwrap().unwrap();
+    let id: UserId = credential.user_id;
+    assert_eq!(id, opened[0].user_id);
+    let number = (0..50).find(|number| user_id(*number) == id).unwrap();
+    assert_eq!(credential, account(number, "ada@example.com").2, "the password is the one of the winner");
+    assert_eq!(world.table.user(id).await.as_ref(), Ok(opened[0]));
+    assert_eq!(world.items().len(), 2, "nothing is left of the others");
+}
+
+/// The bits of the number choose the letters to write in upper case.
+fn in_some_case(text: &str, number: u32) -> String {
+    let letter = |(index, letter): (usize, char)| {
+        if number >> (index % 6) & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
+    };
+    text.chars().enumerate().map(letter).collect()
+}
+
+/// One copy of a token is the thief's, and nobody can tell which: one exchange may succeed, and then nothing does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_20_exchanges_of_one_secret_one_succeeds_and_the_session_ends() {
+    let world = Arc::new(World::new());
+    let (log_in, token) = session(1, 1);
+    world.table.create_session(&log_in).await.unwrap();
+    hold(&world, "UpdateItem", 20);
+    let exchanged = together(&world, 20, async |world, number| {
+        let (_, token) = session(1, 1);
+        let next = [u8::try_from(number).unwrap() + 100; 32];
+        world.table.rotate_session(&token, &[1; 32], &next, now(), later(2000)).await
+    })
+    .await;
+    let refused = exchanged.iter().filter(|result| matches!(result, Err(Error::Unauthenticated { .. })));
+    assert_eq!((exchanged.iter().flatten().count(), refused.count()), (1, 19));
+    assert_eq!(world.items(), [Value::Null; 0]);
+    for number in 0..20 {
+        let shown = [number + 100; 32];
+        let rotate = world.table.rotate_session(&token, &shown, &[7; 32], now(), later(2000)).await;
+        assert!(matches!(rotate, Err(Error::Unauthenticated { .. })), "{rotate:?}");
+    }
+}
+
+/// Either the change comes first, and the product stays; or it is hidden, and the change finds nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_change_and_a_withdrawal_of_the_same_version_never_both_succeed() {
+    for round in 0..25 {
+        let world = Arc::new(World::new());
+        let first = product(1, 7);
+        world.publish(&first).await;
+        let barrier = Arc::new(Barrier::new(2));
+        world.wire.next("PutItem", [Fault::Held(Arc::clone(&barrier))]);
+        world.wire.next("UpdateItem", [Fault::Held(barrier)]);
+        let change = {
+            let world = Arc::clone(&world);
+            tokio::spawn(
+                async move { world.table.replace_product(&next_version(&first), writer(round)).await },
+            )
+        };
+        let hidden = world.table.hide_product(product_id(1), 1).await.unwrap();
+        match (change.await.unwrap(), hidden) {
+            (Ok(()), Hidden::Superseded(2)) => {
+                assert_eq!(world.table.product(product_id(1)).await.unwrap().version, 2);
+            }
+            (Err(Error::NotFound { .. }), Hidden::Done) => {
+                assert_eq!(world.item(&keys::product(product_id(1)))["version"]["N"], "1");
+            }
+            both => panic!("{both:?}"),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Log-ins.
+
+use crate::is_unavailable;
+use domain::Error;
+use serde_json::{Value, json};
+use table::keys;
+use tests::{
+    Fault, World,
+    samples::{later, now, session},
+};
+
+const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
+
+/// SHA-256 hashes, as far as the table is concerned.
+const FIRST: [u8; 32] = [1; 32];
+const SECOND: [u8; 32] = [2; 32];
+const THIRD: [u8; 32] = [3; 32];
+
+#[tokio::test]
+async fn a_session_is_stored_with_the_hash_of_its_secret_alone() {
+    let world = World::new();
+    let (session, _) = session(1, 1);
+    let create = world.table.create_session(&session);
+    world.measure("create_session", "", create).await.unwrap();
+    let id = "019aa251-4760-7000-8000-000000000001";
+    assert_eq!(
+        world.items(),
+        [json!({
+            "pk": {"S": format!("USER#{id}")}, "sk": {"S": format!("SESSION#{id}")},
+            "secretHash": {"B": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="},
+            "createdAt": {"S": "2025-11-20T17:30:27.040Z"},
+            "expiresAt": {"N": "1763660827040"}, "ttl": {"N": "1763660827"},
+        })]
+    );
+}
+
+#[tokio::test]
+async fn a_session_whose_answer_was_lost_is_written_once() {
+    let world = World::new();
+    world.wire.next("PutItem", [Fault::AnswerLost]);
+    assert_eq!(world.table.create_session(&session(1, 1).0).await, Ok(()));
+    assert_eq!(world.items().len(), 1);
+}
+
+#[tokio::test]
+async fn a_secret_is_exchanged_once_for_the_next() {
+    let world = World::new();
+    let (session, token) = session(1, 1);
+    world.table.create_session(&session).await.unwrap();
+    let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, later(1), later(2000));
+    assert_eq!(world.measure("rotate_session", "the secret that is good", rotate).await, Ok(()));
+
+    let stored = world.item(&keys::session(&session));
+    assert_eq!(stored["secretHash"], json!({"B": "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="}));
+    assert_eq!(stored["expiresAt"], json!({"N": "1763661827040"}));
+    assert_eq!(stored["ttl"], json!({"N": "1763661827"}));
+    let rotate = world.table.rotate_session(&token, &SECOND, &THIRD, later(2), later(2000));
+    assert_eq!(rotate.await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_secret_that_is_used_again_ends_the_session() {
+    let world = World::new();
+    let (session, token) = session(1, 1);
+    world.table.create_session(&session).await.unwrap();
+    world.table.rotate_session(&token, &FIRST, &SECOND, now(), later(2000)).await.unwrap();
+
+    let reuse = world.table.rotate_session(&token, &FIRST, &THIRD, now(), later(2000));
+    let refused = world.measure("rotate_session", "a secret used before", reuse).await;
+    assert_eq!(refused, Err(REFUSED));
+    assert_eq!(world.items(), [Value::Null; 0]);
+    let rightful = world.table.rotate_session(&token, &SECOND, &THIRD, now(), later(2000));
+    assert_eq!(rightful.await, Err(REFUSED), "the present secret is void as well");
+}
+
+#[tokio::test]
+async fn a_secret_that_never_was_ends_the_session() {
+    let world = World::new();
+    let (session, token) = session(1, 1);
+    world.table.create_session(&session).await.unwrap();
+    let forged = world.table.rotate_session(&token, &THIRD, &SECOND, now(), later(2000));
+    assert_eq!(forged.await, Err(REFUSED));
+    assert_eq!(world.items().len(), 0);
+}
+
+#[tokio::test]
+async fn an_exchange_whose_answer_was_lost_has_succeeded() {
+    let world = World::new();
+    let (session, token) = session(1, 1);
+    world.table.create_session(&session).await.unwrap();
+    world.wire.next("UpdateItem", [Fault::AnswerLost]);
+    let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, now(), later(2000));
+    assert_eq!(rotate.await, Ok(()));
+    assert_eq!(world.items().len(), 1, "the session goes on");
+}
+
+/// A reuse that could not end the session is told apart from one that did, and the next one ends it.
+#[tokio::test]
+async fn a_reuse_whose_end_of_the_session_failed_is_unavailable() {
+    let world = World::new();
+    let (session, token) = session(1, 1);
+    world.table.create_session(&session).await.unwrap();
+    world.wire.always("DeleteItem", Fault::Throttled);
+    let reuse = world.table.rotate_session(&token, &THIRD, &SECOND, now(), later(2000)).await;
+    assert!(is_unavailable(&reuse), "{reuse:?}");
+    assert_eq!(world.items().len(), 1);
+    world.wire.heal();
+    let reuse = world.table.rotate_session(&token, &THIRD, &SECOND, now(), later(2000)).await;
+    assert_eq!((reuse, world.items().len()), (Err(REFUSED), 0));
+}
+
+/// The `ttl` attribute deletes late, so the time counts.
+#[tokio::test]
+async fn an_expired_session_is_refused_although_it_is_still_stored() {
+    let world = World::new();
+    let (session, token) = session(1, 1);
+    world.table.create_session(&session).await.unwrap();
+    for at in [session.expires_at, session.expires_at.plus_seconds(1)] {
+        let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, at, at.plus_seconds(9)).await;
+        assert_eq!(rotate, Err(REFUSED));
+    }
+    assert_eq!(world.item(&keys::session(&session))["ttl"], json!({"N": "1763660827"}), "it is not revived");
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_there_is_refused_and_not_made() {
+    let world = World::new();
+    let (_, token) = session(1, 1);
+    let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, now(), later(2000));
+    let refused = world.measure("rotate_session", "no session", rotate).await;
+    assert_eq!(refused, Err(REFUSED));
+    assert_eq!(world.items().len(), 0);
+}
+
+#[tokio::test]
+async fn a_session_ends_once_and_stays_ended() {
+    let world = World::new();
+    let ((first, _), (second, _)) = (session(1, 1), session(2, 1));
+    world.table.create_session(&first).await.unwrap();
+    world.table.create_session(&second).await.unwrap();
+    let delete = world.table.delete_session(first.user_id, first.session_id);
+    world.measure("delete_session", "", delete).await.unwrap();
+    world.wire.next("DeleteItem", [Fault::AnswerLost]);
+    world.table.delete_session(first.user_id, first.session_id).await.unwrap();
+    assert_eq!(world.items().len(), 1, "the other session goes on");
+}
