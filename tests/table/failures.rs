@@ -177,6 +177,22 @@ async fn a_transaction_that_others_are_always_in_the_way_of_is_unavailable() {
     assert_eq!(world.wire.take_sent().len(), 6);
 }
 
+/// A throttled transaction is told as a cancelled one, which the client does not try again by itself.
+#[tokio::test]
+async fn a_throttled_transaction_is_tried_again_and_then_unavailable() {
+    for code in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
+        let world = World::new();
+        let throttled = Fault::Cancelled(vec!["None", code]);
+        let (user, email, credential) = account(1, "ada@example.com");
+        world.wire.always("TransactWriteItems", throttled.clone());
+        let registered = world.table.register(&user, &email, &credential).await;
+        assert!(is_unavailable(&registered), "{code}: {registered:?}");
+        world.wire.heal();
+        world.wire.next("TransactWriteItems", [throttled]);
+        assert_eq!(world.table.register(&user, &email, &credential).await, Ok(()), "{code}");
+    }
+}
+
 #[tokio::test]
 async fn a_transaction_that_is_wrong_is_our_mistake_and_tried_once() {
     let world = World::new();

@@ -9,8 +9,12 @@ use aws_sdk_dynamodb::{
 use domain::Error;
 use std::time::Duration;
 
-/// How often a transaction that another one was in the way of is tried in all.
+/// How often a transaction that could not be carried out just then is tried in all.
 const TRIES: u32 = 6;
+
+/// Why a transaction is cancelled that may be carried out a moment later: another one is in its way, or one of its
+/// items takes no more just now. The SDK does not try such a transaction again by itself.
+const TRANSIENT: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
 /// How a transaction ended.
 pub(crate) enum Transacted {
@@ -21,8 +25,8 @@ pub(crate) enum Transacted {
 }
 
 impl Table {
-    /// Carries out all writes or none. The SDK's client token makes its own retries safe; a conflict with another
-    /// transaction is tried again after a moment, since then nothing was written.
+    /// Carries out all writes or none. The SDK's client token makes its own retries safe; a transaction that another
+    /// one was in the way of, or that was throttled, is tried again after a moment, since then nothing was written.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Transacted, Error> {
         for attempt in 1.. {
             let sent = self
@@ -43,11 +47,12 @@ impl Table {
             if let Some(index) = position(reasons, "ConditionalCheckFailed") {
                 return Ok(Transacted::Refused(index, reasons[index].item().cloned()));
             }
-            if position(reasons, "TransactionConflict").is_none() {
-                return Err(Error::internal(format!("TransactWriteItems: {reasons:?}")));
+            let codes: Vec<&str> = reasons.iter().filter_map(CancellationReason::code).collect();
+            if !codes.iter().any(|code| TRANSIENT.contains(code)) {
+                return Err(Error::internal(format!("TransactWriteItems: {codes:?}")));
             }
             if attempt == TRIES {
-                return Err(Error::unavailable("TransactWriteItems: other transactions were in the way"));
+                return Err(Error::unavailable(format!("TransactWriteItems: {codes:?}")));
             }
             tokio::time::sleep(pause(attempt)?).await;
         }
