@@ -6,6 +6,10 @@ use domain::{Error, Timestamp, id::Id};
 use std::time::{SystemTime, UNIX_EPOCH};
 use table::Table;
 
+/// How many turns of the reactor the first poll of the Runtime API takes until it is sent, with some to spare. Should
+/// it take more, it is only sent a little later.
+const TURNS_OF_THE_POLL: usize = 16;
+
 /// Makes the app and runs the function with it. The connection to the table is opened while the first poll of the
 /// Runtime API is under way: neither waits for the other.
 pub(crate) fn run<E>(function: impl AsyncFnOnce(&'static App) -> Result<(), E>) -> Exit
@@ -17,7 +21,13 @@ where
     // The app lives as long as the process does.
     let app: &'static App = Box::leak(Box::new(app));
     runtime.block_on(async {
-        tokio::spawn(app.prime());
+        tokio::spawn(async {
+            // Each turn lets the reactor run: by then, the poll is on its way.
+            for _ in 0..TURNS_OF_THE_POLL {
+                tokio::task::yield_now().await;
+            }
+            app.prime().await;
+        });
         Ok(function(app).await?)
     })
 }

@@ -7,14 +7,17 @@ use crate::environment::{optional, required};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
 use aws_smithy_http_client::{
-    Builder,
+    Connector,
     tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, http::SharedHttpClient};
+use aws_smithy_runtime_api::client::{
+    behavior_version::BehaviorVersion,
+    http::{SharedHttpClient, SharedHttpConnector, http_client_fn},
+};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 use domain::Error;
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 /// Amazon's own root certificates (<https://www.amazontrust.com/repository/>): all AWS endpoints chain to them, and
 /// reading five is faster than reading the system's hundred and fifty.
@@ -42,7 +45,9 @@ pub fn config() -> Result<SdkConfig, Error> {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(required("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http_client(endpoint.as_deref())?)
+        .http_client(http_client(
+            endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://")),
+        )?)
         .sleep_impl(TokioSleep::new())
         .time_source(SystemTimeSource::new())
         .retry_config(RetryConfig::standard().with_max_attempts(3))
@@ -53,14 +58,25 @@ pub fn config() -> Result<SdkConfig, Error> {
     })
 }
 
-fn http_client(endpoint: Option<&str>) -> Result<SharedHttpClient, Error> {
-    let builder = Builder::new().pool_idle_timeout(IDLE_CONNECTION);
-    if endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")) {
-        return Ok(builder.build_http());
-    }
+/// One pool of connections for all clients, made when the first of them opens a connection: reading the certificates
+/// takes longer than all else that happens before the first poll of the Runtime API.
+fn http_client(plain: bool) -> Result<SharedHttpClient, Error> {
     let roots = TrustStore::empty().with_pem_certificate(ROOTS);
     let context = TlsContext::builder().with_trust_store(roots).build();
     let context = context.map_err(|error| Error::internal(format!("TLS: {error}")))?;
-    let provider = tls::Provider::Rustls(CryptoMode::AwsLc);
-    Ok(builder.tls_provider(provider).tls_context(context).build_https())
+    let connector: OnceLock<SharedHttpConnector> = OnceLock::new();
+    Ok(http_client_fn(move |settings, _| {
+        let make = || {
+            let builder = Connector::builder()
+                .connector_settings(settings.clone())
+                .sleep_impl(TokioSleep::new())
+                .pool_idle_timeout(IDLE_CONNECTION);
+            if plain {
+                return SharedHttpConnector::new(builder.build_http());
+            }
+            let provider = tls::Provider::Rustls(CryptoMode::AwsLc);
+            SharedHttpConnector::new(builder.tls_provider(provider).tls_context(context.clone()).build())
+        };
+        connector.get_or_init(make).clone()
+    }))
 }

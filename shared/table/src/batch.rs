@@ -34,7 +34,7 @@ impl Table {
         for attempt in 1..=TRIES {
             let Some(wanted) = left.take() else { return Ok(found) };
             let output = self
-                .client
+                .client()
                 .batch_get_item()
                 .set_request_items(Some(wanted))
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -69,7 +69,7 @@ impl Table {
         for attempt in 1..=TRIES {
             let Some(writes) = left.take() else { return Ok(()) };
             let output = self
-                .client
+                .client()
                 .batch_write_item()
                 .set_request_items(Some(writes))
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)

@@ -8,7 +8,7 @@ impl Table {
     /// One item. A strongly consistent read costs one read unit for each 4 KB, another half of it.
     pub(crate) async fn get_item(&self, key: Key, consistent: bool) -> Result<Option<Item>, Error> {
         let sent = self
-            .client
+            .client()
             .get_item()
             .table_name(&self.name)
             .set_key(Some(key.primary()))

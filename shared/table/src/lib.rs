@@ -32,10 +32,12 @@ pub use user::Credential;
 use aws_sdk_dynamodb::{Client, Config, config::retry::RetryConfig};
 use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
+use std::sync::OnceLock;
 
 /// The table, and the client that reaches it. Made once for each process.
 pub struct Table {
-    client: Client,
+    config: SdkConfig,
+    client: OnceLock<Client>,
     name: String,
     units: units::Meter,
 }
@@ -43,7 +45,14 @@ pub struct Table {
 impl Table {
     /// The table of this name, reached as `config` says.
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
-        Self { client: Client::new(config), name: name.into(), units: units::Meter::default() }
+        let name = name.into();
+        Self { config: config.clone(), client: OnceLock::new(), name, units: units::Meter::default() }
+    }
+
+    /// The client. Making it reads the rules of all AWS endpoints, which is too slow for the time before the first
+    /// poll of the Runtime API.
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(&self.config))
     }
 
     /// Opens a connection, so that the first request finds it open. Whether that worked, the first request will tell.
@@ -52,7 +61,7 @@ impl Table {
     /// has no such operation, so this one is bent into shape.
     pub async fn prime(&self) {
         let once = Config::builder().retry_config(RetryConfig::disabled());
-        let request = self.client.describe_endpoints().customize().config_override(once);
+        let request = self.client().describe_endpoints().customize().config_override(once);
         let _ = request
             .mutate_request(|request| {
                 let _ = request.set_method("GET");

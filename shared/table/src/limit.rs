@@ -28,7 +28,7 @@ impl Table {
         let key = keys::limit(operation, limit.name, value, start);
         let end = Timestamp::from_unix_milliseconds((start + limit.window_seconds.max(1)) * 1000);
         let sent = self
-            .client
+            .client()
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key.primary()))

@@ -97,7 +97,7 @@ impl Table {
     /// A product that can be seen, with its rating: one strongly consistent Query, one read unit for each 4 KB.
     pub async fn listed_product(&self, id: ProductId) -> Result<ListedProduct, Error> {
         let sent = self
-            .client
+            .client()
             .query()
             .table_name(&self.name)
             .key_condition_expression("#pk = :pk AND #sk BETWEEN :product AND :rating")
@@ -129,7 +129,7 @@ impl Table {
         let mut item = to_product_item(product)?;
         item.insert(WRITER.into(), b(&writer));
         let sent = self
-            .client
+            .client()
             .put_item()
             .table_name(&self.name)
             .set_item(Some(item))

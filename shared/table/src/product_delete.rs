@@ -44,7 +44,7 @@ impl Table {
     /// Hides this version of a product from all readers: it leaves both indexes and reads as not found.
     pub async fn hide_product(&self, id: ProductId, version: Version) -> Result<Hidden, Error> {
         let sent = self
-            .client
+            .client()
             .update_item()
             .table_name(&self.name)
             .set_key(Some(keys::product(id).primary()))
@@ -83,7 +83,7 @@ impl Table {
     /// Deletes a page of a product's reviews.
     pub async fn purge_reviews(&self, id: ProductId) -> Result<Purged, Error> {
         let sent = self
-            .client
+            .client()
             .query()
             .table_name(&self.name)
             .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")

@@ -30,7 +30,7 @@ impl Table {
         after: Option<ProductId>,
     ) -> Result<ProductList, Error> {
         let query = self
-            .client
+            .client()
             .query()
             .index_name(GSI2)
             .expression_attribute_names("#pk", GSI2_PK)
@@ -64,7 +64,7 @@ impl Table {
         after: Option<ProductId>,
     ) -> Result<ProductList, Error> {
         let query = self
-            .client
+            .client()
             .query()
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#sk", SK)

@@ -24,7 +24,7 @@ impl Table {
     /// product can be read as soon as it is published.
     pub async fn product_page(&self, id: ProductId, reviews: u8) -> Result<ProductPage, Error> {
         let sent = self
-            .client
+            .client()
             .query()
             .table_name(&self.name)
             .index_name(GSI1)

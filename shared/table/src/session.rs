@@ -31,7 +31,7 @@ impl Table {
         item.insert(EXPIRES_AT.into(), to_milliseconds(session.expires_at));
         item.extend([keys::ttl(session.expires_at)]);
         let sent = self
-            .client
+            .client()
             .put_item()
             .table_name(&self.name)
             .set_item(Some(item))
@@ -56,7 +56,7 @@ impl Table {
         expires_at: Timestamp,
     ) -> Result<(), Error> {
         let sent = self
-            .client
+            .client()
             .update_item()
             .table_name(&self.name)
             .set_key(Some(keys::session_of(token.user_id, token.session_id).primary()))
@@ -99,7 +99,7 @@ impl Table {
     /// Ends a session; one that has ended stays so.
     pub async fn delete_session(&self, user: UserId, session: SessionId) -> Result<(), Error> {
         let sent = self
-            .client
+            .client()
             .delete_item()
             .table_name(&self.name)
             .set_key(Some(keys::session_of(user, session).primary()))

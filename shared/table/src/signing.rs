@@ -29,7 +29,7 @@ impl Table {
     /// Makes a public key known until it expires. A key that is known for at least as long is left as it is.
     pub async fn publish_signing_key(&self, key: &PublishedKey) -> Result<(), Error> {
         let sent = self
-            .client
+            .client()
             .update_item()
             .table_name(&self.name)
             .set_key(Some(keys::signing_key(&key.kid).primary()))
@@ -57,7 +57,7 @@ impl Table {
     /// The public keys that are valid now. Strongly consistent: a token is never older than its key.
     pub async fn signing_keys(&self, now: Timestamp) -> Result<Vec<PublishedKey>, Error> {
         let sent = self
-            .client
+            .client()
             .query()
             .table_name(&self.name)
             .key_condition_expression("#pk = :pk")

@@ -30,7 +30,7 @@ impl Table {
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Transacted, Error> {
         for attempt in 1.. {
             let sent = self
-                .client
+                .client()
                 .transact_write_items()
                 .set_transact_items(Some(writes.clone()))
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
