@@ -1,6 +1,6 @@
 //! Items: building them from what we keep, and reading them back.
 
-use crate::keys::{Key, PK, SK};
+use crate::keys::{self, Key, PK, SK};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Error;
 use serde::{Serialize, de::DeserializeOwned};
@@ -22,10 +22,10 @@ pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
         .map_err(|error| Error::internal(format!("item {key} does not read: {error}")))
 }
 
-/// Partition and sort key, for the log. An e-mail address never reaches a log, so keys that hold one are cut.
+/// Partition and sort key, for the log; what is private about them is left out.
 fn describe(item: &Item) -> String {
     let pk = text(item, PK).unwrap_or_default();
-    let shown = if pk.starts_with("EMAIL#") || pk.starts_with("LIMIT#") { "(private)" } else { pk };
+    let shown = if keys::is_private(pk) { "(private)" } else { pk };
     format!("{shown} {}", text(item, SK).unwrap_or_default())
 }
 

@@ -40,6 +40,10 @@ pub const GSI1: &str = "gsi1";
 /// The second index: products of one category.
 pub const GSI2: &str = "gsi2";
 
+/// How the partitions of credentials begin.
+const EMAIL_PREFIX: &str = "EMAIL#";
+/// How the partitions of rate limits begin.
+const LIMIT_PREFIX: &str = "LIMIT#";
 /// The sort key of a product in its own partition.
 pub const PRODUCT: &str = "PRODUCT";
 /// The sort key of a rating in its product's partition.
@@ -92,7 +96,12 @@ impl Key {
 
 /// What a user has to log in.
 pub fn credential(email: &Email) -> Key {
-    Key::new(format!("EMAIL#{}", email.account()), "CREDENTIAL")
+    Key::new(format!("{EMAIL_PREFIX}{}", email.account()), "CREDENTIAL")
+}
+
+/// Whether a partition key may hold an e-mail address, which never reaches a log.
+pub(crate) fn is_private(pk: &str) -> bool {
+    pk.starts_with(EMAIL_PREFIX) || pk.starts_with(LIMIT_PREFIX)
 }
 
 /// The partition of a user.
@@ -188,7 +197,7 @@ pub fn idempotency(user: UserId, operation: &str, key: &str) -> Key {
 
 /// How often something was done in one window of a rate limit. `value` is what the limit counts by.
 pub fn limit(operation: &str, limit: &str, value: &str, window_start: u64) -> Key {
-    Key::new(format!("LIMIT#{operation}#{limit}#{value}"), window_start.to_string())
+    Key::new(format!("{LIMIT_PREFIX}{operation}#{limit}#{value}"), window_start.to_string())
 }
 
 /// The partition of the public signing keys.
@@ -266,6 +275,15 @@ mod tests {
         assert_eq!(parse_product_partition(&product_partition(id)), Some(id));
         assert_eq!(parse_review(&review(id, user).sk), Some(user));
         assert_eq!(parse_signing_key(&signing_key("k").sk), Some("k"));
+    }
+
+    #[test]
+    fn keys_that_may_hold_an_address_are_private() {
+        let email = Email::from_value(json!("ada@example.com")).unwrap();
+        let user = UserId::new(Timestamp::from_unix_milliseconds(1), [1; 10]);
+        assert!(is_private(&credential(&email).pk));
+        assert!(is_private(&limit("log-in", "email", &email.account(), 900).pk));
+        assert!(!is_private(&profile(user).pk));
     }
 
     /// The page is read from the end: rating, product, newest review.
