@@ -3,6 +3,17 @@
 use serde_json::{Map, Value, json};
 use serde_norway::Value as Yaml;
 
+/// A function, as the template declares it.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// The logical id.
+    pub id: String,
+    /// The crate that `CodeUri` leads to; empty when it leads elsewhere.
+    pub name: String,
+    /// What else is declared.
+    pub properties: Value,
+}
+
 /// A CloudFormation template; its tags are written out, as in `{"Ref": "Table"}`.
 #[derive(Debug, Clone)]
 pub struct Template(Value);
@@ -29,6 +40,20 @@ impl Template {
         let all = self.at("/Resources").as_object().into_iter().flatten();
         all.filter(move |(_, resource)| resource["Type"] == kind)
             .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
+    }
+
+    /// The functions, in the template's order.
+    pub fn functions(&self) -> Vec<Function> {
+        let function = |(id, properties): (&str, &Value)| {
+            let uri = properties["CodeUri"].as_str().unwrap_or_default();
+            let name = uri.strip_prefix("target/lambda/").and_then(|rest| rest.strip_suffix('/'));
+            Function {
+                id: id.to_owned(),
+                name: name.unwrap_or_default().to_owned(),
+                properties: properties.clone(),
+            }
+        };
+        self.resources("AWS::Serverless::Function").map(function).collect()
     }
 
     /// What `CreateTable` needs to make the table under this name. The stream is left out: no test reads it, and the
@@ -71,6 +96,17 @@ fn to_json(yaml: Yaml) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn functions_are_named_by_their_crates() {
+        let kind = "Type: AWS::Serverless::Function";
+        let template = Template::parse(&format!(
+            "Resources: {{A: {{{kind}, Properties: {{CodeUri: target/lambda/a-b/}}}}, B: {{{kind}, Properties: {{CodeUri: x/}}}}}}"
+        ));
+        let names: Vec<_> =
+            template.functions().into_iter().map(|function| (function.id, function.name)).collect();
+        assert_eq!(names, [("A".to_owned(), "a-b".to_owned()), ("B".to_owned(), String::new())]);
+    }
 
     #[test]
     fn tags_are_written_out() {

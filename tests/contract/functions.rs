@@ -1,0 +1,73 @@
+//! Every directory of `functions/` is a function of the template, and conversely.
+
+use crate::assert_none;
+use std::collections::HashSet;
+use tests::{
+    project,
+    template::{Function, Template},
+};
+
+/// Both lists name the same functions in the same order.
+fn unlike(directories: &[String], functions: &[Function]) -> Vec<String> {
+    let mut findings = Vec::new();
+    let names: Vec<&String> = functions.iter().map(|function| &function.name).collect();
+    for function in functions {
+        if function.name.is_empty() {
+            findings.push(format!("{}: CodeUri is not target/lambda/<crate>/", function.id));
+        } else if !directories.contains(&function.name) {
+            findings.push(format!("{}: there is no functions/{}", function.id, function.name));
+        } else if function.id != logical_id(&function.name) {
+            findings.push(format!("{}: should be {}", function.id, logical_id(&function.name)));
+        }
+    }
+    for directory in directories {
+        if !names.contains(&directory) {
+            findings.push(format!("functions/{directory}: the template has no such function"));
+        }
+    }
+    let mut seen = HashSet::new();
+    for name in &names {
+        if !seen.insert(*name) {
+            findings.push(format!("{name}: two functions of the template have this code"));
+        }
+    }
+    if findings.is_empty() && !names.iter().is_sorted() {
+        findings.push("the template's functions are not in the order of `ls functions`".to_owned());
+    }
+    findings
+}
+
+/// `product-create` is `ProductCreateFunction`.
+fn logical_id(name: &str) -> String {
+    let mut id = String::new();
+    for word in name.split('-') {
+        let (first, rest) = word.split_at(word.len().min(1));
+        id.push_str(&first.to_ascii_uppercase());
+        id.push_str(rest);
+    }
+    id + "Function"
+}
+
+#[test]
+fn each_function_is_a_directory_and_a_resource() {
+    assert_none(&unlike(&project::directories("functions"), &Template::ours().functions()));
+}
+
+#[test]
+fn what_is_missing_or_out_of_order_is_found() {
+    let function = |id: &str, name: &str| Function {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        properties: serde_json::Value::Null,
+    };
+    let directories = ["a-get", "b-get"].map(str::to_owned);
+    let right = [function("AGetFunction", "a-get"), function("BGetFunction", "b-get")];
+    assert_eq!(unlike(&directories, &right), [String::new(); 0]);
+    let [a, b] = right;
+    assert_eq!(unlike(&directories, &[b.clone(), a.clone()]).len(), 1);
+    assert_eq!(unlike(&directories, &[a.clone()]).len(), 1);
+    assert_eq!(unlike(&directories, &[a.clone(), a.clone(), b.clone()]).len(), 1);
+    assert_eq!(unlike(&directories, &[a.clone(), b.clone(), function("X", "x")]).len(), 1);
+    assert_eq!(unlike(&directories, &[a.clone(), b.clone(), function("X", "")]).len(), 1);
+    assert_eq!(unlike(&directories, &[a, function("Other", "b-get")]).len(), 1);
+}

@@ -1,0 +1,41 @@
+//! The contract tier: what is said in several places is the same in all of them.
+//!
+//! Each check is a function from texts to findings, so that a test can show that it finds something.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod access;
+mod functions;
+mod imports;
+mod manifests;
+mod routes;
+mod settings;
+mod tidy;
+mod units;
+
+use std::{collections::BTreeSet, fmt::Display};
+
+/// Fails with all findings when there are any.
+#[track_caller]
+fn assert_none(findings: &[String]) {
+    assert!(findings.is_empty(), "\n{}", findings.join("\n"));
+}
+
+/// What is on one side and not on the other.
+fn differences<T: Ord + Display>(
+    (left_name, left): (&str, &BTreeSet<T>),
+    (right_name, right): (&str, &BTreeSet<T>),
+) -> Vec<String> {
+    let only = |what: &T, here: &str, there: &str| format!("{what}: in {here}, not in {there}");
+    let left_only = left.difference(right).map(|what| only(what, left_name, right_name));
+    let right_only = right.difference(left).map(|what| only(what, right_name, left_name));
+    left_only.chain(right_only).collect()
+}
+
+#[test]
+fn differences_are_found_on_both_sides() {
+    let (left, right) = (BTreeSet::from(["a", "b"]), BTreeSet::from(["b", "c"]));
+    let found = differences(("left", &left), ("right", &right));
+    assert_eq!(found, ["a: in left, not in right", "c: in right, not in left"]);
+    assert!(differences(("left", &left), ("right", &left)).is_empty());
+}

@@ -1,0 +1,210 @@
+//! Template, OpenAPI document, line 1 of each function and README name the same routes.
+
+use crate::{assert_none, differences};
+use serde_json::Value;
+use std::{collections::BTreeSet, fmt};
+use tests::{
+    project::{self, Source},
+    template::Template,
+};
+
+/// A route, and the function that takes it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Route {
+    /// As in `GET /products`, or `$default`.
+    route: String,
+    function: String,
+    public: bool,
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { route, function, public } = self;
+        write!(f, "{route} ({function}{})", if *public { ", public" } else { "" })
+    }
+}
+
+/// What no route takes: documented in words, not as a route.
+const DEFAULT: &str = "$default";
+
+fn of_template(template: &Template) -> BTreeSet<Route> {
+    let mut routes = BTreeSet::new();
+    for function in template.functions() {
+        let events = function.properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values);
+        for event in events.filter(|event| event["Type"] == "HttpApi") {
+            let properties = &event["Properties"];
+            let text = |name: &str| properties[name].as_str().unwrap_or_default();
+            let route = match text("Path") {
+                DEFAULT => DEFAULT.to_owned(),
+                path => format!("{} {path}", text("Method")),
+            };
+            let public = properties["Auth"]["Authorizer"] == "NONE";
+            routes.insert(Route { route, function: function.name.clone(), public });
+        }
+    }
+    routes
+}
+
+fn of_document(document: &Value) -> BTreeSet<Route> {
+    let everywhere = &document["security"];
+    let mut routes = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let Some(function) = operation["operationId"].as_str() else { continue };
+            let security = operation.get("security").unwrap_or(everywhere);
+            routes.insert(Route {
+                route: format!("{} {path}", method.to_ascii_uppercase()),
+                function: function.to_owned(),
+                public: security.as_array().is_none_or(Vec::is_empty),
+            });
+        }
+    }
+    routes
+}
+
+/// The rows `` | `METHOD /path` | function | public | ``.
+fn of_readme(text: &str) -> BTreeSet<Route> {
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
+        let &[route, function, access] = cells.as_slice() else { return None };
+        let route = route.strip_prefix('`')?.strip_suffix('`')?;
+        route.split_once(" /")?;
+        Some(Route { route: route.to_owned(), function: function.to_owned(), public: access == "public" })
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// Line 1 of a function that takes a route: `` //! `METHOD /path`: … ``. A query behind the path is for the reader.
+fn of_line_1(source: &Source) -> Option<(String, String)> {
+    let function = source.path.split('/').nth(1)?;
+    let line = source.text.lines().next()?.strip_prefix("//! `")?;
+    let (route, rest) = line.split_once('`')?;
+    let route = route.split('?').next()?;
+    let names_a_route = route == DEFAULT || route.contains(" /");
+    (names_a_route && rest.contains(": ")).then(|| (route.to_owned(), function.to_owned()))
+}
+
+fn of_code(sources: &[Source]) -> BTreeSet<String> {
+    sources.iter().filter_map(of_line_1).map(|(route, function)| format!("{route} ({function})")).collect()
+}
+
+fn without_access(routes: &BTreeSet<Route>) -> BTreeSet<String> {
+    routes.iter().map(|route| format!("{} ({})", route.route, route.function)).collect()
+}
+
+/// Line 1 of a function that is a step of a state machine, and the machines that the template gives the function to.
+fn unlike_steps(template: &Template, sources: &[Source]) -> Vec<String> {
+    let functions = template.functions();
+    let mut of_machines = BTreeSet::new();
+    for (_, properties) in template.resources("AWS::Serverless::StateMachine") {
+        let uri = properties["DefinitionUri"].as_str().unwrap_or_default();
+        let machine = uri.trim_start_matches("statemachines/").trim_end_matches(".asl.json");
+        let substitutions = properties["DefinitionSubstitutions"].as_object().into_iter().flatten();
+        for arn in substitutions.filter_map(|(_, value)| value["Fn::GetAtt"].as_str()) {
+            let id = arn.trim_end_matches(".Arn");
+            let function = functions.iter().find(|function| function.id == id);
+            of_machines.extend(function.map(|function| format!("{} is a step of {machine}", function.name)));
+        }
+    }
+    let step = |source: &Source| {
+        let function = source.path.split('/').nth(1)?;
+        let (machine, _) = source.text.lines().next()?.strip_prefix("//! Step of ")?.split_once(':')?;
+        Some(format!("{function} is a step of {machine}"))
+    };
+    let of_code: BTreeSet<String> = sources.iter().filter_map(step).collect();
+    differences(("line 1 of its main.rs", &of_code), ("template.yaml", &of_machines))
+}
+
+fn mains() -> Vec<Source> {
+    let mut sources = project::sources("functions");
+    sources.retain(|source| source.path.ends_with("/src/main.rs"));
+    sources
+}
+
+#[test]
+fn the_document_has_the_routes_of_the_template() {
+    let document = serde_json::from_str(&project::read("shared/web/src/openapi.json")).unwrap();
+    let mut deployed = of_template(&Template::ours());
+    deployed.retain(|route| route.route != DEFAULT);
+    assert_none(&differences(("template.yaml", &deployed), ("openapi.json", &of_document(&document))));
+}
+
+#[test]
+fn the_readme_has_the_routes_of_the_template() {
+    let mut deployed = of_template(&Template::ours());
+    deployed.retain(|route| route.route != DEFAULT);
+    let listed = of_readme(&project::read("README.md"));
+    assert_none(&differences(("template.yaml", &deployed), ("README.md", &listed)));
+}
+
+#[test]
+fn line_1_of_each_function_names_its_route() {
+    let deployed = without_access(&of_template(&Template::ours()));
+    assert_none(&differences(
+        ("template.yaml", &deployed),
+        ("line 1 of the function's main.rs", &of_code(&mains())),
+    ));
+}
+
+#[test]
+fn line_1_of_each_step_names_its_machine() {
+    assert_none(&unlike_steps(&Template::ours(), &mains()));
+}
+
+/// A route without a word about access must need a token.
+#[test]
+fn the_default_authorizer_is_on() {
+    let template = Template::ours();
+    for (id, api) in template.resources("AWS::Serverless::HttpApi") {
+        assert_eq!(api["Auth"]["DefaultAuthorizer"], "Bearer", "{id}");
+        assert!(api["Auth"]["Authorizers"]["Bearer"]["FunctionArn"].is_object(), "{id}");
+    }
+}
+
+#[test]
+fn what_is_unlike_is_found() {
+    let template = Template::parse(
+        "Resources:
+  AFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/a/
+      Events:
+        Open: {Type: HttpApi, Properties: {Method: GET, Path: '/a/{id}', Auth: {Authorizer: NONE}}}
+        Closed: {Type: HttpApi, Properties: {Method: POST, Path: /a}}
+        Rest: {Type: HttpApi, Properties: {Method: ANY, Path: $default}}
+  BFunction: {Type: AWS::Serverless::Function, Properties: {CodeUri: target/lambda/b/}}
+  M:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionUri: statemachines/m.asl.json
+      DefinitionSubstitutions: {X: !GetAtt BFunction.Arn}
+",
+    );
+    let deployed = of_template(&template);
+    let shown: Vec<String> = deployed.iter().map(Route::to_string).collect();
+    assert_eq!(shown, ["$default (a)", "GET /a/{id} (a, public)", "POST /a (a)"]);
+
+    let document = serde_json::json!({
+        "security": [{"t": []}],
+        "paths": {"/a/{id}": {"get": {"operationId": "a", "security": []}, "parameters": []},
+                  "/a": {"post": {"operationId": "a"}, "put": {"operationId": "a", "security": []}}},
+    });
+    let documented = of_document(&document);
+    let found = differences(("t", &deployed), ("d", &documented));
+    assert_eq!(found, ["$default (a): in t, not in d", "PUT /a (a, public): in d, not in t"]);
+
+    let readme = "| `GET /a/{id}` | a | |\n| `POST /a` | a | |\n| `functions/` | code |\n| x | y | z |\n";
+    let found = differences(("t", &deployed), ("r", &of_readme(readme)));
+    assert_eq!(found.len(), 3, "one is public here alone, one is no row: {found:?}");
+
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    let code = [
+        source("functions/a/src/main.rs", "//! `POST /a?x=…` or `?y=…`: does it.\n"),
+        source("functions/c/src/main.rs", "//! Does it.\n"),
+        source("functions/d/src/main.rs", "//! Step of m: does it.\n"),
+    ];
+    assert_eq!(of_code(&code), BTreeSet::from(["POST /a (a)".to_owned()]));
+    let found = unlike_steps(&template, &code);
+    assert_eq!(found.len(), 2, "{found:?}");
+}

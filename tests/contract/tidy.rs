@@ -1,0 +1,160 @@
+//! What must not be in the repository.
+
+use crate::assert_none;
+use std::collections::BTreeSet;
+use tests::project::{self, Source};
+
+const LONGEST_FILE: usize = 500;
+const LONGEST_MAIN: usize = 100;
+
+/// Work left lying. In two pieces each, so that this file does not find itself.
+const LEFT_LYING: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
+
+/// What Rust code has no use for.
+const UNWANTED: [&str; 4] =
+    [concat!("to", "do!("), concat!("unimpl", "emented!("), concat!("db", "g!("), concat!("#[ign", "ore")];
+
+/// What only tests may do, for whom it is to fail.
+const IN_TESTS_ALONE: [&str; 2] = [concat!(".unw", "rap()"), concat!("#![all", "ow(")];
+
+/// Where the keys are written.
+const KEYS: &str = "shared/table/src/keys.rs";
+
+fn is_rust(source: &Source) -> bool {
+    source.path.ends_with(".rs")
+}
+
+fn is_code(source: &Source) -> bool {
+    is_rust(source) || source.path.ends_with(".py") || source.text.starts_with("#!")
+}
+
+fn is_shipped(source: &Source) -> bool {
+    is_rust(source) && ["functions/", "shared/"].iter().any(|directory| source.path.starts_with(directory))
+}
+
+/// The lines before the unit tests, numbered.
+fn without_tests(source: &Source) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(source.text.lines()).take_while(|(_, line)| *line != "#[cfg(test)]")
+}
+
+fn found(source: &Source, number: usize, what: &str) -> String {
+    format!("{}:{number}: {what}", source.path)
+}
+
+fn unwanted_words(source: &Source) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (number, line) in (1..).zip(source.text.lines()) {
+        let rust = if is_rust(source) { &UNWANTED[..] } else { &[] };
+        let words = LEFT_LYING.iter().chain(rust).filter(|word| line.contains(**word));
+        findings.extend(words.map(|word| found(source, number, word)));
+    }
+    if is_shipped(source) {
+        for (number, line) in without_tests(source) {
+            let words = IN_TESTS_ALONE.iter().filter(|word| line.contains(**word));
+            findings.extend(words.map(|word| found(source, number, word)));
+        }
+    }
+    findings
+}
+
+fn too_long(source: &Source) -> Option<String> {
+    let lines = source.text.lines().count();
+    let is_main = source.path.starts_with("functions/") && source.path.ends_with("/src/main.rs");
+    let longest = if is_main { LONGEST_MAIN } else { LONGEST_FILE };
+    ((is_main || is_code(source)) && lines > longest)
+        .then(|| format!("{}: {lines} lines, at most {longest}", source.path))
+}
+
+/// A function is a manifest and one file.
+fn out_of_place(source: &Source) -> Option<String> {
+    let rest = source.path.strip_prefix("functions/")?;
+    let (_, rest) = rest.split_once('/')?;
+    (!["Cargo.toml", "src/main.rs"].contains(&rest))
+        .then(|| format!("{}: a function is Cargo.toml and src/main.rs", source.path))
+}
+
+/// How keys begin, as their map has it: every literal of capitals before a `#`.
+fn key_prefixes(keys: &Source) -> BTreeSet<String> {
+    let mut prefixes = BTreeSet::new();
+    for (_, line) in without_tests(keys).filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        for literal in line.split('"').skip(1).step_by(2) {
+            if let Some((prefix, _)) = literal.split_once('#')
+                && !prefix.is_empty()
+                && prefix.bytes().all(|b| b.is_ascii_uppercase())
+            {
+                prefixes.insert(format!("\"{prefix}#"));
+            }
+        }
+    }
+    prefixes
+}
+
+fn stray_keys(source: &Source, prefixes: &BTreeSet<String>) -> Vec<String> {
+    if source.path == KEYS || !is_shipped(source) {
+        return Vec::new();
+    }
+    let lines = without_tests(source).filter(|(_, line)| !line.trim_start().starts_with("//"));
+    lines
+        .flat_map(|(number, line)| {
+            let stray = prefixes.iter().filter(|prefix| line.contains(*prefix));
+            stray.map(move |prefix| found(source, number, &format!("a key, {prefix}, outside of {KEYS}")))
+        })
+        .collect()
+}
+
+#[test]
+fn nothing_is_left_lying() {
+    assert_none(&project::sources("").iter().flat_map(unwanted_words).collect::<Vec<_>>());
+}
+
+#[test]
+fn files_are_short() {
+    assert_none(&project::sources("").iter().filter_map(too_long).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_function_is_one_file() {
+    assert_none(&project::sources("functions").iter().filter_map(out_of_place).collect::<Vec<_>>());
+}
+
+#[test]
+fn keys_are_written_in_one_place() {
+    let sources = project::sources("");
+    let keys = sources.iter().find(|source| source.path == KEYS).unwrap();
+    let prefixes = key_prefixes(keys);
+    assert!(prefixes.contains("\"PRODUCT#") && prefixes.len() >= 9, "{prefixes:?}");
+    assert_none(&sources.iter().flat_map(|source| stray_keys(source, &prefixes)).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_must_not_be_is_found() {
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    let [left, _] = LEFT_LYING;
+    let [unwrap, _] = IN_TESTS_ALONE;
+    let shipped = source("shared/a.rs", &format!("a{unwrap};\n// {left}\n#[cfg(test)]\nb{unwrap};\n"));
+    let expected = [format!("shared/a.rs:2: {left}"), format!("shared/a.rs:1: {unwrap}")];
+    assert_eq!(unwanted_words(&shipped), expected);
+    assert_eq!(unwanted_words(&source("tests/a.rs", unwrap)), [String::new(); 0]);
+    for word in UNWANTED {
+        assert_eq!(unwanted_words(&source("tests/a.rs", word)).len(), 1);
+        assert_eq!(unwanted_words(&source("README.md", word)).len(), 0);
+    }
+
+    assert!(too_long(&source("a.py", &"\n".repeat(501))).is_some());
+    assert!(too_long(&source("a.py", &"\n".repeat(500))).is_none());
+    assert!(too_long(&source("run", &format!("#!/bin/sh{}", "\n".repeat(501)))).is_some());
+    assert!(too_long(&source("template.yaml", &"\n".repeat(501))).is_none());
+    assert!(too_long(&source("functions/a/src/main.rs", &"\n".repeat(101))).is_some());
+
+    assert!(out_of_place(&source("functions/a/src/lib.rs", "")).is_some());
+    assert!(out_of_place(&source("functions/a/README.md", "")).is_some());
+    assert!(out_of_place(&source("functions/a/src/main.rs", "")).is_none());
+
+    let keys = source(KEYS, "// \"NOT#\nformat!(\"USER#{id}\")\nconst A: &str = \"KEY#\";\n");
+    let prefixes = key_prefixes(&keys);
+    assert_eq!(prefixes, ["\"KEY#", "\"USER#"].map(str::to_owned).into());
+    let stray =
+        source("shared/table/src/a.rs", "x(\"USER#1\")\n// \"USER#2\"\n#[cfg(test)]\nx(\"USER#3\")\n");
+    assert_eq!(stray_keys(&stray, &prefixes).len(), 1);
+    assert_eq!(stray_keys(&keys, &prefixes).len(), 0);
+}
