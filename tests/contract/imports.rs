@@ -85,7 +85,7 @@ fn what_must_not_be_used_is_found() {
         package("web", &["domain", "aws-lc-rs"]), package("runtime", &["table", "web", "lambda_http", "aws-sdk-sfn"]),
         package("product-get", &["runtime", "web", "domain", "table"]), package("tests", &["table", "dynoxide-rs"]),
     ]});
-    assert_eq!(forbidden(&right), [String::new(); 0]);
+    assert_none(&forbidden(&right));
     let wrong = json!({"packages": [
         package("domain", &["tokio", "table"]), package("table", &["web", "lambda_http"]),
         package("web", &["aws-types"]), package("runtime", &["aws-sdk-dynamodb"]),

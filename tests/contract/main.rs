@@ -2,8 +2,6 @@
 //!
 //! Each check is a function from texts to findings, so that a test can show that it finds something.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 mod access;
 mod functions;
 mod imports;

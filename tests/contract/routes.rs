@@ -12,15 +12,15 @@ use tests::{
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Route {
     /// As in `GET /products`, or `$default`.
-    route: String,
+    key: String,
     function: String,
     public: bool,
 }
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { route, function, public } = self;
-        write!(f, "{route} ({function}{})", if *public { ", public" } else { "" })
+        let Self { key, function, public } = self;
+        write!(f, "{key} ({function}{})", if *public { ", public" } else { "" })
     }
 }
 
@@ -34,12 +34,12 @@ fn of_template(template: &Template) -> BTreeSet<Route> {
         for event in events.filter(|event| event["Type"] == "HttpApi") {
             let properties = &event["Properties"];
             let text = |name: &str| properties[name].as_str().unwrap_or_default();
-            let route = match text("Path") {
+            let key = match text("Path") {
                 DEFAULT => DEFAULT.to_owned(),
                 path => format!("{} {path}", text("Method")),
             };
             let public = properties["Auth"]["Authorizer"] == "NONE";
-            routes.insert(Route { route, function: function.name.clone(), public });
+            routes.insert(Route { key, function: function.name.clone(), public });
         }
     }
     routes
@@ -53,7 +53,7 @@ fn of_document(document: &Value) -> BTreeSet<Route> {
             let Some(function) = operation["operationId"].as_str() else { continue };
             let security = operation.get("security").unwrap_or(everywhere);
             routes.insert(Route {
-                route: format!("{} {path}", method.to_ascii_uppercase()),
+                key: format!("{} {path}", method.to_ascii_uppercase()),
                 function: function.to_owned(),
                 public: security.as_array().is_none_or(Vec::is_empty),
             });
@@ -69,7 +69,7 @@ fn of_readme(text: &str) -> BTreeSet<Route> {
         let &[route, function, access] = cells.as_slice() else { return None };
         let route = route.strip_prefix('`')?.strip_suffix('`')?;
         route.split_once(" /")?;
-        Some(Route { route: route.to_owned(), function: function.to_owned(), public: access == "public" })
+        Some(Route { key: route.to_owned(), function: function.to_owned(), public: access == "public" })
     };
     text.lines().filter_map(row).collect()
 }
@@ -89,7 +89,7 @@ fn of_code(sources: &[Source]) -> BTreeSet<String> {
 }
 
 fn without_access(routes: &BTreeSet<Route>) -> BTreeSet<String> {
-    routes.iter().map(|route| format!("{} ({})", route.route, route.function)).collect()
+    routes.iter().map(|route| format!("{} ({})", route.key, route.function)).collect()
 }
 
 /// Line 1 of a function that is a step of a state machine, and the machines that the template gives the function to.
@@ -125,14 +125,14 @@ fn mains() -> Vec<Source> {
 fn the_document_has_the_routes_of_the_template() {
     let document = serde_json::from_str(&project::read("shared/web/src/openapi.json")).unwrap();
     let mut deployed = of_template(&Template::ours());
-    deployed.retain(|route| route.route != DEFAULT);
+    deployed.retain(|route| route.key != DEFAULT);
     assert_none(&differences(("template.yaml", &deployed), ("openapi.json", &of_document(&document))));
 }
 
 #[test]
 fn the_readme_has_the_routes_of_the_template() {
     let mut deployed = of_template(&Template::ours());
-    deployed.retain(|route| route.route != DEFAULT);
+    deployed.retain(|route| route.key != DEFAULT);
     let listed = of_readme(&project::read("README.md"));
     assert_none(&differences(("template.yaml", &deployed), ("README.md", &listed)));
 }

@@ -20,16 +20,12 @@ const IN_TESTS_ALONE: [&str; 2] = [concat!(".unw", "rap()"), concat!("#![all", "
 /// Where the keys are written.
 const KEYS: &str = "shared/table/src/keys.rs";
 
-fn is_rust(source: &Source) -> bool {
-    source.path.ends_with(".rs")
-}
-
 fn is_code(source: &Source) -> bool {
-    is_rust(source) || source.path.ends_with(".py") || source.text.starts_with("#!")
+    source.is("rs") || source.is("py") || source.text.starts_with("#!")
 }
 
 fn is_shipped(source: &Source) -> bool {
-    is_rust(source) && ["functions/", "shared/"].iter().any(|directory| source.path.starts_with(directory))
+    source.is("rs") && ["functions/", "shared/"].iter().any(|directory| source.path.starts_with(directory))
 }
 
 /// The lines before the unit tests, numbered.
@@ -44,7 +40,7 @@ fn found(source: &Source, number: usize, what: &str) -> String {
 fn unwanted_words(source: &Source) -> Vec<String> {
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(source.text.lines()) {
-        let rust = if is_rust(source) { &UNWANTED[..] } else { &[] };
+        let rust = if source.is("rs") { &UNWANTED[..] } else { &[] };
         let words = LEFT_LYING.iter().chain(rust).filter(|word| line.contains(**word));
         findings.extend(words.map(|word| found(source, number, word)));
     }
@@ -134,7 +130,7 @@ fn what_must_not_be_is_found() {
     let shipped = source("shared/a.rs", &format!("a{unwrap};\n// {left}\n#[cfg(test)]\nb{unwrap};\n"));
     let expected = [format!("shared/a.rs:2: {left}"), format!("shared/a.rs:1: {unwrap}")];
     assert_eq!(unwanted_words(&shipped), expected);
-    assert_eq!(unwanted_words(&source("tests/a.rs", unwrap)), [String::new(); 0]);
+    assert_none(&unwanted_words(&source("tests/a.rs", unwrap)));
     for word in UNWANTED {
         assert_eq!(unwanted_words(&source("tests/a.rs", word)).len(), 1);
         assert_eq!(unwanted_words(&source("README.md", word)).len(), 0);

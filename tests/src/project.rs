@@ -31,6 +31,13 @@ pub struct Source {
     pub text: String,
 }
 
+impl Source {
+    /// Whether the file's name ends in this extension.
+    pub fn is(&self, extension: &str) -> bool {
+        Path::new(&self.path).extension().is_some_and(|is| is == extension)
+    }
+}
+
 /// All text files below a directory, by their paths, sorted; what is generated is left out.
 pub fn sources(directory: &str) -> Vec<Source> {
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! The table tier: every access pattern of `shared/table` on an engine in this process. The files mirror its areas.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod failures;
 mod idempotency;
