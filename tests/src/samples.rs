@@ -89,12 +89,12 @@ pub fn next_version(product: &Product) -> Product {
     next
 }
 
-/// A review of a product by the user of this number; a higher number is a later one.
+/// A review of a product; a higher number is a later one, and by an author who sorts before.
 pub fn review(product: ProductId, number: u32) -> Review {
     let at = later(number.into());
     Review {
         product_id: product,
-        author_id: user_id(number),
+        author_id: user_id(u32::MAX - number),
         rating: u8::try_from(number % 5).unwrap_or_default() + 1,
         title: format!("Review {number}"),
         body: "Good.".to_owned(),

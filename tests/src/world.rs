@@ -97,7 +97,7 @@ impl World {
         self.wire.directly("PutItem", json!({"TableName": NAME, "Item": item}));
     }
 
-    /// Puts a review of a product, by the user of this number, straight into the table and its index.
+    /// Puts a review of a product, straight into the table and its index.
     pub fn put_review(&self, product: ProductId, number: u32) -> Review {
         let review = samples::review(product, number);
         let position = ReviewPosition { created_at: review.created_at, author_id: review.author_id };

@@ -119,7 +119,10 @@ async fn an_expired_session_is_refused_although_it_is_still_stored() {
         let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, at, at.plus_seconds(9)).await;
         assert_eq!(rotate, Err(REFUSED));
     }
-    assert_eq!(world.item(&keys::session(&session))["ttl"], json!({"N": "1763660827"}), "it is not revived");
+    let forged = world.table.rotate_session(&token, &THIRD, &SECOND, session.expires_at, later(2000)).await;
+    assert_eq!(forged, Err(REFUSED));
+    let stored = world.item(&keys::session(&session));
+    assert_eq!(stored["ttl"], json!({"N": "1763660827"}), "neither revived nor deleted ahead of time");
 }
 
 #[tokio::test]
