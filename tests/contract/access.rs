@@ -110,7 +110,7 @@ fn each_function_may_do_what_it_does_and_nothing_else() {
     let template = Template::ours();
     let mut findings = Vec::new();
     for function in template.functions() {
-        let text = project::read(format!("functions/{}/src/main.rs", function.name));
+        let Some(text) = project::function(&function.name) else { continue };
         let needed = needed_by(&text, units::documented());
         let allowed = allowed_to(&function, &template);
         let code = format!("what {} does", function.name);

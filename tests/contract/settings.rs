@@ -45,7 +45,8 @@ fn given_to(properties: &serde_json::Value) -> BTreeSet<String> {
 fn each_function_has_the_settings_that_it_reads() {
     let mut findings = Vec::new();
     for function in Template::ours().functions() {
-        let read = read_by(&project::read(format!("functions/{}/src/main.rs", function.name)));
+        let Some(text) = project::function(&function.name) else { continue };
+        let read = read_by(&text);
         let given = given_to(&function.properties);
         let code = format!("the code of {}", function.name);
         findings.extend(differences((&code, &read), ("its environment in template.yaml", &given)));

@@ -62,6 +62,11 @@ fn collect(directory: &Path, found: &mut Vec<Source>) {
     }
 }
 
+/// The code of a function's crate; nothing when there is no such crate.
+pub fn function(name: &str) -> Option<String> {
+    fs::read_to_string(root().join("functions").join(name).join("src/main.rs")).ok()
+}
+
 /// The names of the directories below a directory, sorted.
 pub fn directories(directory: &str) -> Vec<String> {
     let entries = fs::read_dir(root().join(directory)).expect("a directory of the project");

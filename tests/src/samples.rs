@@ -92,16 +92,12 @@ pub fn next_version(product: &Product) -> Product {
 /// A review of a product; a higher number is a later one, and by an author who sorts before.
 pub fn review(product: ProductId, number: u32) -> Review {
     let at = later(number.into());
-    Review {
-        product_id: product,
-        author_id: user_id(u32::MAX - number),
-        rating: u8::try_from(number % 5).unwrap_or_default() + 1,
-        title: format!("Review {number}"),
-        body: "Good.".to_owned(),
-        version: 1,
-        created_at: at,
-        updated_at: at,
-    }
+    let review = serde_json::from_value(json!({
+        "productId": product, "authorId": user_id(u32::MAX - number),
+        "rating": number % 5 + 1, "title": format!("Review {number}"), "body": "Good.",
+        "version": 1, "createdAt": at, "updatedAt": at,
+    }));
+    review.expect("a sample review is a review")
 }
 
 /// A session whose refresh token has this byte for a secret, with that token.
@@ -123,10 +119,10 @@ pub fn session(number: u32, secret: u8) -> (Session, RefreshToken) {
 
 /// A review as it is stored, but for its keys.
 pub fn review_attributes(review: &Review) -> Value {
-    json!({
-        "productId": {"S": review.product_id}, "authorId": {"S": review.author_id},
-        "rating": {"N": review.rating.to_string()}, "title": {"S": review.title}, "body": {"S": review.body},
-        "version": {"N": review.version.to_string()},
-        "createdAt": {"S": review.created_at}, "updatedAt": {"S": review.updated_at},
-    })
+    let members = serde_json::to_value(review).expect("a review is JSON");
+    let attribute = |value: &Value| match value {
+        Value::String(text) => json!({"S": text}),
+        number => json!({"N": number.to_string()}),
+    };
+    members.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
