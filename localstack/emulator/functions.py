@@ -47,6 +47,19 @@ def stop() -> None:
     lambda_runtime.reset()
 
 
+def processes() -> dict[str, list[dict]]:
+    """The processes of each function that take invocations, so that a test can find one to kill."""
+    found: dict[str, list[dict]] = {name: [] for (_account, _region, name), _function in lambda_svc._functions.all_items()}
+    with lambda_runtime._lock:
+        environments = [environment for pool in lambda_runtime._workers.values() for environment in pool]
+    for environment in environments:
+        process = environment._proc
+        if process is not None and process.poll() is None and environment._first_poll.is_set():
+            busy = environment._current_request_id is not None
+            found.setdefault(environment.func_name, []).append({"pid": process.pid, "busy": busy})
+    return found
+
+
 class Environment(lambda_runtime.ProvidedWorker):
     def __init__(self, name, config, code):
         super().__init__(name, config, code)

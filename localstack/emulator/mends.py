@@ -4,7 +4,7 @@ import gc
 import sys
 from pathlib import Path
 
-from emulator import access, dynamodb, functions, gateway, openapi, secrets, states, streams
+from emulator import access, dynamodb, functions, gateway, openapi, queues, secrets, states, streams
 
 # Interpreter threads serve the gateway, the Runtime API and the table side by side; with the default of
 # 5 ms one busy thread would hold up a call that needs a few tenths of a millisecond.
@@ -20,6 +20,7 @@ def apply(directory: Path) -> None:
     dynamodb.apply()
     openapi.apply()
     gateway.apply()
+    queues.apply()
     secrets.apply()
     states.apply()
     streams.apply()

@@ -44,12 +44,15 @@ def stop() -> None:
 class Bell:
     """ministack's signal that a stream has news, which wakes our readers as well."""
 
+    rung = 0  # how often: a reader that looked before the last time must look again before it waits
+
     def __init__(self, signal: threading.Event):
         self.signal = signal
 
     def set(self) -> None:
         self.signal.set()
         with _news:
+            Bell.rung += 1
             _news.notify_all()
 
 
@@ -87,20 +90,20 @@ class Reader:
 
     def turn(self) -> None:
         """Delivers one batch, or waits."""
+        heard = Bell.rung
         mapping = self.mapping
         table = self.table(mapping)
         function = self.function(mapping)
         if not mapping.get("Enabled", True) or table is None or function is None:
-            self.wait()
+            self.wait(heard)
             return
         position = self.position(mapping, table)
         if position == dynamodb.stream_end_position(table):
-            self.wait()
+            self.wait(heard)
             return
         read = self.batch(mapping, table, position)
         records = matching(read, mapping)
         if records:
-            self.measure_age(mapping, records)
             self.deliver(records)
         if not _stopping.is_set() and self.mapping is not None:
             lambda_svc._dynamodb_stream_positions[self.uuid] = position + len(read)
@@ -120,18 +123,19 @@ class Reader:
         position = lambda_svc._dynamodb_stream_positions.setdefault(self.uuid, first)
         return start if position > end else max(position, start)
 
-    def wait(self, seconds: float = LOOK_AGAIN_SECONDS) -> None:
+    def wait(self, heard: int, seconds: float = LOOK_AGAIN_SECONDS) -> None:
         with _news:
-            _news.wait(seconds)
+            _news.wait_for(lambda: heard != Bell.rung or _stopping.is_set(), seconds)
 
     def batch(self, mapping: dict, table: str, position: int) -> list[dict]:
         """Up to BatchSize records and 6 MB, after waiting MaximumBatchingWindowInSeconds for them to come."""
         size = mapping.get("BatchSize", 100)
         deadline = time.monotonic() + (mapping.get("MaximumBatchingWindowInSeconds") or 0)
         while (left := deadline - time.monotonic()) > 0 and not _stopping.is_set():
+            heard = Bell.rung
             if dynamodb.stream_end_position(table) - position >= size:
                 break
-            self.wait(left)
+            self.wait(heard, left)
         read, payload = [], 0
         for record in dynamodb.stream_records_since(table, position, size):
             payload += len(json.dumps(record))
@@ -150,6 +154,7 @@ class Reader:
             function = self.function(mapping)
             if function is None:
                 return
+            self.measure_age(mapping, records)
             result = lambda_svc._execute_function(function, {"Records": records})
             if result.get("throttle"):
                 time.sleep(FIRST_RETRY_SECONDS)

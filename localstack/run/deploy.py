@@ -44,7 +44,8 @@ def deploy_alone(instance: Instance, parameters: dict[str, str], file) -> None:
     package.CODE.mkdir(parents=True, exist_ok=True)
     document = template.read(file, code_uri)
     declared = document.get("Parameters", {})
-    values = {**{key: value for key, value in DEFAULTS.items() if key in declared}, **parameters}
+    defaults = {**DEFAULTS, "CacheUrl": instance.record.get("cacheUrl") or ""}
+    values = {**{key: value for key, value in defaults.items() if key in declared}, **parameters}
     body = json.dumps(document, sort_keys=True)
     wanted = hashlib.sha256(json.dumps([body, values], sort_keys=True).encode()).hexdigest()
 

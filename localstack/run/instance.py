@@ -1,6 +1,5 @@
-"""One running system: its folder, its process, and the commands that only need these."""
+"""One running system: its folder and its process."""
 
-import argparse
 import hashlib
 import json
 import os
@@ -14,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from run.environment import PYTHON, REQUIREMENTS
-from run.project import LOCALSTACK, SOUK, Failure, fail, say
+from run.project import LOCALSTACK, SOUK, Failure
 
 START_SECONDS = 60
 STOP_SECONDS = 30  # it saves its state
@@ -128,31 +127,3 @@ def program_digest() -> str:
     """Changes when the emulator must be started anew to run what the project holds."""
     files = [REQUIREMENTS, *sorted((LOCALSTACK / "emulator").glob("*.py"))]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def named(description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--name", default="local", help="which instance (default: local)")
-    return parser
-
-
-def down() -> int:
-    arguments = named("Stops what localstack/up started; its data stays.").parse_args()
-    try:
-        instance = Instance(arguments.name)
-        say(f"{instance.name} is stopped" if instance.stop() else f"{instance.name} is not running")
-    except Failure as failure:
-        return fail("down", failure)
-    return 0
-
-
-def url() -> int:
-    arguments = named("Prints the base URL of the running system.").parse_args()
-    try:
-        instance = Instance(arguments.name)
-        if instance.pid is None or "outputs" not in instance.record:
-            raise Failure(f"{instance.name} is not running; start it with localstack/up")
-        print(instance.record["baseUrl"])
-    except Failure as failure:
-        return fail("url", failure)
-    return 0

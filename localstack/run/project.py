@@ -20,6 +20,10 @@ def say(text: str) -> None:
     print(f"localstack: {text}", flush=True)
 
 
+def warn(command: str, text: str) -> None:
+    print(f"localstack/{command}: warning: {' '.join(text.split())[:LONGEST_LINE]}", file=sys.stderr, flush=True)
+
+
 def fail(command: str, failure: Failure) -> int:
     line = " ".join(str(failure).split())
     print(f"localstack/{command}: {line[:LONGEST_LINE]}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`localstack/up`: environment, emulator, build, deployment, demo data. Each step does nothing when nothing changed."""
+"""`localstack/up`: environment, emulator, cache, build, deployment, demo data. Each step does nothing when nothing changed."""
 
 import argparse
 import signal
@@ -7,8 +7,10 @@ import sys
 import time
 
 from run import build, environment
-from run.instance import Instance, named, program_digest
-from run.project import LOCALSTACK, Failure, fail, say
+from run.cache import Cache
+from run.commands import named
+from run.instance import Instance, program_digest
+from run.project import LOCALSTACK, Failure, fail, say, warn
 
 DEFAULT_PORT, DEFAULT_ENDPOINT_PORT = 8080, 4566
 DEMO = LOCALSTACK / "demo"
@@ -44,6 +46,10 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--no-build", dest="build", action="store_false", help="the functions are built already")
     parser.add_argument("--no-demo", dest="demo", action="store_false", help="load no demo data")
+    parser.add_argument(
+        "--cache", action=argparse.BooleanOptionalAction,
+        help="run a cache server, or run without one (default: run one if it can be had)",
+    )  # fmt: skip
     arguments = parser.parse_args()
     for parameter in arguments.parameter:
         if "=" not in parameter:
@@ -55,8 +61,10 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
     from run.deploy import deploy  # needs the virtual environment
 
     begun = time.monotonic()
-    started = start(instance, arguments)
+    cache = Cache(instance)
+    started = start(instance, cache, arguments)
     try:
+        provide(cache, arguments.cache)
         if arguments.build:
             build.build()
         deploy(instance, dict(parameter.split("=", 1) for parameter in arguments.parameter))
@@ -65,6 +73,7 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
     except BaseException:
         if started:
             instance.stop()
+            cache.stop()
         raise
     say(
         f"ready after {time.monotonic() - begun:.1f} s; AWS API {instance.record['endpointUrl']}, logs in "
@@ -73,10 +82,11 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
     print(how_to_call(instance.record["baseUrl"], bool(instance.record.get("demo"))))
 
 
-def start(instance: Instance, arguments: argparse.Namespace) -> bool:
+def start(instance: Instance, cache: Cache, arguments: argparse.Namespace) -> bool:
     """Starts the emulator unless it runs as wanted; tells whether it did."""
     ports = wanted_ports(arguments.port, instance)
     if arguments.fresh:
+        cache.stop()
         instance.stop()
         instance.forget()
     if instance.pid is not None:
@@ -84,8 +94,23 @@ def start(instance: Instance, arguments: argparse.Namespace) -> bool:
             return False
         say("starting the emulator anew: its program or its port changed")
         instance.stop()
+    cache.stop()  # what it holds may be newer than the data that the emulator starts with
     instance.start(*ports)
     return True
+
+
+def provide(cache: Cache, wanted: bool | None) -> None:
+    """The system works without a cache, if slower: to have none is an error only where one is asked for."""
+    if wanted is False:
+        cache.forget()
+        return
+    try:
+        cache.start()
+    except Failure as failure:
+        if wanted:
+            raise
+        warn("up", f"going on without a cache, as --no-cache does: {failure}")
+        cache.forget()
 
 
 def wanted_ports(port: int | None, instance: Instance) -> tuple[int, int]:

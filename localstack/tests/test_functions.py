@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 
-from tests.harness import Case
+from tests.harness import HERE, Case
 
 
 class Environments(Case):
@@ -90,3 +93,42 @@ class Logs(Case):
             Statistics=["Sum"],
         )["Datapoints"]
         return sum(point["Sum"] for point in points)
+
+
+class Processes(Case):
+    def processes(self, *options: str) -> list[int]:
+        words = [sys.executable, str(HERE.parent / "processes"), "--name", self.system.instance.name, *options]
+        result = subprocess.run(words, capture_output=True, text=True, check=False)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return [int(line) for line in result.stdout.splitlines()]
+
+    def test_the_pids_are_of_the_processes_that_answer(self):
+        name = self.system.outputs["AnswerFunction"]
+        answering = json.loads(self.system.request("GET", "/things/1")[2])["process"]["pid"]
+        self.assertIn(answering, self.processes(name))
+        self.eventually(lambda: not self.processes("--busy", name), "a process stays busy")
+
+    def test_a_function_that_there_is_not(self):
+        words = [sys.executable, str(HERE.parent / "processes"), "--name", self.system.instance.name, "none"]
+        result = subprocess.run(words, capture_output=True, text=True, check=False)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(result.stderr, "localstack/processes: there is no function none\n")
+
+    def test_a_process_killed_in_a_call_fails_that_call_at_once_and_no_other(self):
+        name = self.system.outputs["AnswerFunction"]
+        answers = []
+
+        def call():
+            answers.append((self.system.request("GET", "/things/1?sleep=15"), time.monotonic()))
+
+        caller = threading.Thread(target=call)
+        caller.start()
+        (busy,) = self.eventually(lambda: self.processes("--busy", name), "nothing is busy")
+        killed = time.monotonic()
+        os.kill(busy, signal.SIGKILL)
+        self.assertEqual(self.system.request("GET", "/things/1")[0], 200)
+        caller.join()
+        ((status, _headers, body), answered) = answers[0]
+        self.assertEqual((status, json.loads(body)), (500, {"message": "Internal Server Error"}))
+        self.assertLess(answered - killed, 2)
+        self.assertEqual(self.system.request("GET", "/things/1")[0], 200)
