@@ -9,6 +9,12 @@ from functools import lru_cache
 from cfnlint.decode.decode import decode
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 
+STREAM_ACTIONS = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
 ITEM_ACTIONS = {
     "dynamodb:BatchGetItem",
     "dynamodb:BatchWriteItem",
@@ -51,6 +57,12 @@ def is_arn_of(value, name):
     return value == {"Fn::GetAtt": [name, "Arn"]}
 
 
+def attribute(value, name):
+    """The resource of which a value is this attribute; None when it is something else."""
+    target = inside(value, "Fn::GetAtt") if isinstance(value, dict) and len(value) == 1 else None
+    return target[0] if isinstance(target, list) and target[1:] == [name] else None
+
+
 def leading_keys(statement):
     """The partitions that a policy statement is held to; empty when it is not."""
     condition = statement.get("Condition") or {}
@@ -65,6 +77,7 @@ class Template:
     def __init__(self, written):
         self.resources = written.get("Resources", {})
         self.globals = written.get("Globals", {})
+        self.parameters = written.get("Parameters", {})
 
     def of_type(self, kind):
         return [(name, r) for name, r in self.resources.items() if r.get("Type") == kind]
@@ -76,12 +89,16 @@ class Template:
         own = inside(function, "Properties", name)
         return own if own is not None else inside(self.globals, "Function", name)
 
+    def events(self, function, kind):
+        events = inside(function, "Properties", "Events") or {}
+        return [event for event in events.values() if event.get("Type") == kind]
+
     def has_retention(self, name):
         group = self.resources.get(name, {})
         return group.get("Type") == "AWS::Logs::LogGroup" and bool(inside(group, "Properties", "RetentionInDays"))
 
-    def alarms_on(self, namespace, metric, dimension, resource):
-        wanted = [{"Name": dimension, "Value": {"Ref": resource}}]
+    def alarms_on(self, namespace, metric, dimension, value):
+        wanted = [{"Name": dimension, "Value": value}]
         for _, alarm in self.of_type("AWS::CloudWatch::Alarm"):
             p = alarm.get("Properties", {})
             if (p.get("Namespace"), p.get("MetricName"), p.get("Dimensions")) == (namespace, metric, wanted):
@@ -98,6 +115,17 @@ class Template:
             for document in documents:
                 for statement in listed(inside(document, "Statement") or []):
                     yield name, resource, statement
+
+
+    def allowed_to(self, role):
+        """What the role's own policies allow, as pairs of action and resource."""
+        return [
+            (action, target)
+            for name, _, statement in self.statements()
+            if name == role and statement.get("Effect") == "Allow"
+            for action in listed(statement.get("Action", []))
+            for target in listed(statement.get("Resource", []))
+        ]
 
 
 class HouseRule(CloudFormationLintRule):
@@ -203,11 +231,11 @@ class Alarms(HouseRule):
 
     def check(self, template):
         for name, _ in template.functions():
-            if not template.alarms_on("AWS/Lambda", "Errors", "FunctionName", name):
+            if not template.alarms_on("AWS/Lambda", "Errors", "FunctionName", {"Ref": name}):
                 yield name, "must have an alarm with an action on its AWS/Lambda Errors"
         for name, _ in template.of_type("AWS::Serverless::StateMachine"):
             for metric in ("ExecutionsFailed", "ExecutionsTimedOut"):
-                if not template.alarms_on("AWS/States", metric, "StateMachineArn", name):
+                if not template.alarms_on("AWS/States", metric, "StateMachineArn", {"Ref": name}):
                     yield name, f"must have an alarm with an action on its AWS/States {metric}"
 
 
@@ -299,3 +327,107 @@ class LeadingKeys(HouseRule):
                     keys = leading_keys(statement)
                     if not keys or any(key.startswith("*") for key in keys):
                         yield name, f"{action} must be held to dynamodb:LeadingKeys", statement
+
+
+class Streams(HouseRule):
+    id = "E9911"
+    shortdesc = "A reader of the table's stream gives nothing up unseen and wakes for nothing"
+    description = "Filter, partial failures, bisection, bounded retries, a queue with an alarm, an alarm on the delay, the rights"
+
+    def check(self, template):
+        for name, _ in template.of_type("AWS::Lambda::EventSourceMapping"):
+            yield name, "a mapping belongs into the Events of its function"
+        for name, function in template.functions():
+            events = template.events(function, "DynamoDB")
+            allowed = template.allowed_to(name.removesuffix("Function") + "Role")
+            for event in events:
+                properties = event.get("Properties", {})
+                for what in self.missing(template, properties):
+                    yield name, f"its stream event must have {what}", event
+                queue = inside(properties, "DestinationConfig", "OnFailure", "Destination")
+                needed = [(action, properties.get("Stream")) for action in sorted(STREAM_ACTIONS)]
+                for action, target in [*needed, ("sqs:SendMessage", queue)]:
+                    if (action, target) not in allowed:
+                        yield name, f"its role must allow {action} on what its stream event names", event
+            age = ("AWS/Lambda", "IteratorAge", "FunctionName", {"Ref": name})
+            if events and not template.alarms_on(*age):
+                yield name, "must have an alarm with an action on its AWS/Lambda IteratorAge"
+
+    def missing(self, template, event):
+        queue = attribute(inside(event, "DestinationConfig", "OnFailure", "Destination"), "Arn")
+        depth = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName")
+        must = {
+            "the StreamArn of a table": attribute(event.get("Stream"), "StreamArn")
+            in dict(template.of_type("AWS::DynamoDB::Table")),
+            "FilterCriteria": bool(inside(event, "FilterCriteria", "Filters")),
+            "ReportBatchItemFailures": event.get("FunctionResponseTypes") == ["ReportBatchItemFailures"],
+            "BisectBatchOnFunctionError": event.get("BisectBatchOnFunctionError") is True,
+            "bounded MaximumRetryAttempts": self.is_bounded(template, event.get("MaximumRetryAttempts")),
+            "a queue as DestinationConfig.OnFailure": inside(event, "DestinationConfig", "OnFailure", "Type") == "SQS"
+            and inside(template.resources.get(queue, {}), "Type") == "AWS::SQS::Queue",
+            "an alarm with an action on the messages in its queue": template.alarms_on(
+                *depth, {"Fn::GetAtt": [queue, "QueueName"]}
+            ),
+        }
+        return [what for what, present in must.items() if not present]
+
+    def is_bounded(self, template, attempts):
+        """A number, or a parameter that is one: -1 stands for no bound."""
+        least = attempts
+        if isinstance(attempts, dict):
+            least = inside(template.parameters, attempts.get("Ref"), "MinValue")
+        return isinstance(least, int) and least >= 0
+
+
+class StreamAccess(HouseRule):
+    id = "E9912"
+    shortdesc = "Whoever reads the table's stream, and nobody else, may read that stream and no other"
+    description = "The policy names the StreamArn of a table, and the function has a stream event"
+
+    def check(self, template):
+        tables = dict(template.of_type("AWS::DynamoDB::Table"))
+        for name, _, statement in template.statements():
+            actions = STREAM_ACTIONS.intersection(map(str, listed(statement.get("Action", []))))
+            if not actions:
+                continue
+            if not all(attribute(target, "StreamArn") in tables for target in listed(statement.get("Resource"))):
+                yield name, f"{min(actions)} must be held to the StreamArn of a table", statement
+            function = template.resources.get(name.removesuffix("Role") + "Function", {})
+            if not template.events(function, "DynamoDB"):
+                yield name, f"{min(actions)} is of use to readers of a stream only", statement
+
+
+class OutlivesRequests(HouseRule):
+    id = "E9913"
+    shortdesc = "A deletion outlives every request that may still write to what is deleted"
+    description = "DeletionWaitSeconds is twice as long as any request: a request may have begun with a stale read"
+
+    def check(self, template):
+        wait = inside(template.parameters, "DeletionWaitSeconds", "Default")
+        for name, function in template.functions():
+            timeout = template.function_property(function, "Timeout") or 3
+            if template.events(function, "HttpApi") and not (isinstance(wait, int) and wait >= 2 * timeout):
+                yield name, f"may run for {timeout} s, so the Default of DeletionWaitSeconds must be {2 * timeout} or more"
+
+
+class CacheAccess(HouseRule):
+    id = "E9914"
+    shortdesc = "Whoever has the address of the cache, and nobody else, runs in its network"
+    description = "CACHE_URL, VpcConfig and the role's part of a network policy come together, on one condition"
+
+    def check(self, template):
+        found = {}
+        for name, function in template.functions():
+            url = inside(function, "Properties", "Environment", "Variables", "CACHE_URL")
+            network = inside(function, "Properties", "VpcConfig")
+            if url is None and network is None:
+                continue
+            if found.setdefault("CACHE_URL", url) != url or found.setdefault("VpcConfig", network) != network:
+                yield name, "CACHE_URL and VpcConfig must be those of every other function that has one of them"
+            elif url is None or network is None:
+                yield name, "CACHE_URL and VpcConfig must come together"
+            role = template.resources.get(name.removesuffix("Function") + "Role", {})
+            branches = [inside(each, "Fn::If") for each in listed(inside(role, "Properties", "ManagedPolicyArns") or [])]
+            condition = (inside(network, "Fn::If") or [None])[0]
+            if not any(branch and branch[0] == condition for branch in branches):
+                yield name, "its role must have the network's policy on the condition of VpcConfig"
