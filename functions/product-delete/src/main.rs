@@ -21,7 +21,10 @@ async fn delete_product(app: &App, request: Request) -> Result<Response, Problem
     let input = json!({"productId": id, "sellerId": product.seller_id, "version": product.version});
     app.start("PRODUCT_DELETE_MACHINE_ARN", &format!("{id}-{}", product.version), &input).await?;
     match app.table.hide_product(id, product.version).await? {
-        Hidden::Done | Hidden::Gone => Ok(respond::no_content()),
+        Hidden::Done | Hidden::Gone => {
+            app.tell_cache_gone(id).await;
+            Ok(respond::no_content())
+        }
         Hidden::Superseded(current) => Err(Error::Stale { current }.into()),
     }
 }

@@ -1,6 +1,7 @@
 //! Reading a request's JSON so that every fault is found at once.
 
 use crate::{Error, Fault};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// What can be read from the JSON of a request.
@@ -76,6 +77,40 @@ fn whole(value: &Value) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
 }
 
+/// A change to what somebody wrote: a JSON Merge Patch (RFC 7396).
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergePatch(Value);
+
+impl Input for MergePatch {
+    fn from_json(value: Value) -> Result<Self, Error> {
+        if value.is_object() {
+            Ok(Self(value))
+        } else {
+            Err(Error::invalid(Fault::here("must be an object")))
+        }
+    }
+}
+
+impl MergePatch {
+    /// What `draft` becomes, read by the rules of a new one. `optional` are the members that it may lack.
+    pub fn apply<T: Serialize>(
+        self,
+        draft: &T,
+        optional: &[&str],
+        read: impl FnOnce(Value) -> Checked<T>,
+    ) -> Result<T, Error> {
+        let mut merged = serde_json::to_value(draft)
+            .map_err(|error| Error::internal(format!("a draft does not serialize: {error}")))?;
+        let strangers = unknown_removals(&merged, &self.0, optional);
+        merge(&mut merged, self.0);
+        match (read(merged), strangers.is_empty()) {
+            (Ok(draft), true) => Ok(draft),
+            (Ok(_), false) => Err(Error::Invalid(strangers)),
+            (Err(faults), _) => Err(Error::Invalid(faults.into_iter().chain(strangers).collect())),
+        }
+    }
+}
+
 /// JSON Merge Patch (RFC 7396): what `target` becomes under `patch`.
 pub fn merge(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
@@ -97,7 +132,7 @@ pub fn merge(target: &mut Value, patch: Value) {
 
 /// A fault for each member that `patch` removes and that `target` cannot have: a merge alone would pass over it.
 /// `optional` are the members that `target` may lack.
-pub fn unknown_removals(target: &Value, patch: &Value, optional: &[&str]) -> Vec<Fault> {
+fn unknown_removals(target: &Value, patch: &Value, optional: &[&str]) -> Vec<Fault> {
     let (Value::Object(target), Value::Object(patch)) = (target, patch) else { return Vec::new() };
     let faults_of = |(name, value): (&String, &Value)| match target.get(name) {
         Some(member) => {

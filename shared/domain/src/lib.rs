@@ -17,6 +17,7 @@ pub mod session;
 pub mod text;
 pub mod timestamp;
 pub mod user;
+pub mod version;
 
 pub use error::{Error, Fault, Place};
 pub use input::Input;

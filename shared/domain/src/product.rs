@@ -1,14 +1,15 @@
 //! Products, and who may change them.
 
 use crate::{
-    Error, Fault, Input, Money, Timestamp, Version,
+    Error, Input, Money, Timestamp, Version,
     id::{ProductId, UserId},
-    input::{Checked, Members, integer, merge, unknown_removals},
+    input::{Checked, Members, MergePatch, integer},
     page::Page,
     rating::Rating,
     review::Review,
     text,
     user::Caller,
+    version::Seen,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -69,20 +70,6 @@ impl Input for ProductDraft {
     }
 }
 
-/// A change to a product: a JSON Merge Patch (RFC 7396) of what the seller said of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ProductPatch(Value);
-
-impl Input for ProductPatch {
-    fn from_json(value: Value) -> Result<Self, Error> {
-        if value.is_object() {
-            Ok(Self(value))
-        } else {
-            Err(Error::invalid(Fault::here("must be an object")))
-        }
-    }
-}
-
 /// A product in the catalog.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -112,20 +99,12 @@ impl Product {
     pub fn change(
         &self,
         caller: &Caller,
-        patch: ProductPatch,
+        patch: MergePatch,
         seen: &Seen,
         now: Timestamp,
     ) -> Result<Self, Error> {
         self.owned_by(caller)?;
-        let mut merged = serde_json::to_value(&self.draft)
-            .map_err(|error| Error::internal(format!("product draft does not serialize: {error}")))?;
-        let strangers = unknown_removals(&merged, &patch.0, &["imageUrl"]);
-        merge(&mut merged, patch.0);
-        let draft = match (ProductDraft::read(merged), strangers.is_empty()) {
-            (Ok(draft), true) => draft,
-            (Ok(_), false) => return Err(Error::Invalid(strangers)),
-            (Err(faults), _) => return Err(Error::Invalid(faults.into_iter().chain(strangers).collect())),
-        };
+        let draft = patch.apply(&self.draft, &["imageUrl"], ProductDraft::read)?;
         seen.check(self.version)?;
         Ok(Self { draft, version: self.version + 1, updated_at: now, ..self.clone() })
     }
@@ -141,25 +120,6 @@ impl Product {
             Ok(())
         } else {
             Err(Error::Forbidden { detail: "Only its seller may change a product." })
-        }
-    }
-}
-
-/// Which versions a caller has seen: what `If-Match` says (RFC 9110, section 13.1.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    /// Whichever is current: `*`.
-    Any,
-    /// One of these.
-    Versions(Vec<Version>),
-}
-
-impl Seen {
-    /// Fails when the current version is not among those seen.
-    pub fn check(&self, current: Version) -> Result<(), Error> {
-        match self {
-            Self::Versions(seen) if !seen.contains(&current) => Err(Error::Stale { current }),
-            Self::Any | Self::Versions(_) => Ok(()),
         }
     }
 }
@@ -182,6 +142,23 @@ pub struct ProductPage {
     pub listed: ListedProduct,
     /// The newest reviews, and where the rest of them begin.
     pub reviews: Page<Review, ReviewPosition>,
+}
+
+impl ProductPage {
+    /// Whether the reviews shown take a change of the author's review into account, from `old` to `new`: an index
+    /// may show reviews as they were a moment ago.
+    pub fn reflects(&self, author: UserId, old: Option<&Review>, new: Option<&Review>) -> bool {
+        let shown = self.reviews.items.iter().find(|review| review.author_id == author);
+        match (shown, new) {
+            (Some(shown), Some(new)) => (shown.created_at, shown.version) >= (new.created_at, new.version),
+            (None, Some(new)) => self.reviews.next.as_ref().is_some_and(|end| {
+                // Newest first: what is older than the end of the page is not shown.
+                (new.created_at, new.author_id) < (end.created_at, end.author_id)
+            }),
+            (Some(shown), None) => old.is_some_and(|old| shown.created_at > old.created_at),
+            (None, None) => true,
+        }
+    }
 }
 
 /// Where a review stands among a product's reviews, newest first.
@@ -224,7 +201,10 @@ impl ListedProduct {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{Id, SessionId};
+    use crate::{
+        id::{Id, SessionId},
+        review::ReviewDraft,
+    };
     use serde_json::json;
 
     fn draft() -> Value {
@@ -247,7 +227,7 @@ mod tests {
     }
 
     fn changed(patch: Value) -> Result<Product, Error> {
-        let patch = ProductPatch::from_json(patch)?;
+        let patch = MergePatch::from_json(patch)?;
         product().change(&caller(1), patch, &Seen::Versions(vec![1]), Timestamp::from_unix_milliseconds(5))
     }
 
@@ -289,14 +269,14 @@ mod tests {
     fn an_optional_member_is_removed_by_null() {
         let mut with_image = product();
         with_image.draft.image_url = Some("https://a.example/1.jpg".into());
-        let patch = ProductPatch(json!({"imageUrl": null}));
+        let patch = MergePatch::from_json(json!({"imageUrl": null})).unwrap();
         let after = with_image.change(&caller(1), patch, &Seen::Any, with_image.created_at).unwrap();
         assert_eq!(after.draft.image_url, None);
     }
 
     #[test]
     fn only_the_seller_having_seen_the_present_version_may_change_or_withdraw() {
-        let patch = ProductPatch(json!({}));
+        let patch = MergePatch::from_json(json!({})).unwrap();
         let now = Timestamp::from_unix_milliseconds(5);
         let stale = Seen::Versions(vec![2, 3]);
         assert!(matches!(
@@ -314,6 +294,27 @@ mod tests {
         let written = serde_json::to_value(product()).unwrap();
         assert_eq!(written["name"], "Kaya jam");
         assert_eq!(serde_json::from_value::<Product>(written).unwrap(), product());
+    }
+
+    #[test]
+    fn a_page_reflects_a_change_that_it_shows_or_that_lies_behind_its_end() {
+        let review = |author: u8, at, version| {
+            let now = Timestamp::from_unix_milliseconds(at);
+            let draft = ReviewDraft::from_json(json!({"rating": 5, "title": "a", "body": ""})).unwrap();
+            Review { version, ..Review::write(product().product_id, &caller(author), draft, now) }
+        };
+        let id = |author| caller(author).user_id;
+        let end = ReviewPosition { created_at: Timestamp::from_unix_milliseconds(20), author_id: id(2) };
+        let reviews = Page { items: vec![review(1, 30, 2), review(2, 20, 1)], next: Some(end) };
+        let page = ProductPage { listed: ListedProduct::unrated(product()), reviews };
+        assert!(page.reflects(id(1), None, Some(&review(1, 30, 2))));
+        assert!(page.reflects(id(1), None, Some(&review(1, 30, 1))));
+        assert!(!page.reflects(id(1), None, Some(&review(1, 30, 3))));
+        assert!(!page.reflects(id(3), None, Some(&review(3, 25, 1))));
+        assert!(page.reflects(id(3), None, Some(&review(3, 10, 1))));
+        assert!(!page.reflects(id(1), Some(&review(1, 30, 2)), None));
+        assert!(page.reflects(id(1), Some(&review(1, 29, 7)), None));
+        assert!(page.reflects(id(3), Some(&review(3, 25, 1)), None));
     }
 
     #[test]

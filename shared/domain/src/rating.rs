@@ -1,5 +1,6 @@
 //! What a product's buyers think of it, taken together.
 
+use crate::review::Stars;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 /// How many reviews give one star, two, … five.
@@ -46,6 +47,38 @@ impl Serialize for Histogram {
     }
 }
 
+/// What changes of reviews do to a rating: how many reviews more or fewer have one star, two, … five.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RatingChange(pub [i64; 5]);
+
+impl RatingChange {
+    /// What becomes of a rating when one review's stars go from `old` to `new`; `None` where there is no review.
+    pub fn of(old: Option<Stars>, new: Option<Stars>) -> Self {
+        let mut change = Self::default();
+        for (stars, step) in [(old, -1), (new, 1)] {
+            if let Some(stars) = stars {
+                change.0[usize::from(stars.get()) - 1] += step;
+            }
+        }
+        change
+    }
+
+    /// Both, one after the other.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut sum = self;
+        for (total, step) in sum.0.iter_mut().zip(other.0) {
+            *total += step;
+        }
+        sum
+    }
+
+    /// Whether nothing changes.
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +91,17 @@ mod tests {
             serde_json::to_value(rating).unwrap(),
             json!({"average": 4.5, "count": 2, "histogram": {"1": 0, "2": 0, "3": 0, "4": 1, "5": 1}})
         );
+    }
+
+    #[test]
+    fn a_change_of_stars_takes_one_and_gives_one() {
+        let stars = |stars| Stars::new(stars);
+        assert_eq!(RatingChange::of(None, stars(5)).0, [0, 0, 0, 0, 1]);
+        assert_eq!(RatingChange::of(stars(5), stars(1)).0, [1, 0, 0, 0, -1]);
+        assert_eq!(RatingChange::of(stars(1), None).0, [-1, 0, 0, 0, 0]);
+        assert!(RatingChange::of(stars(3), stars(3)).is_nothing());
+        let there_and_back = RatingChange::of(None, stars(2)).and(RatingChange::of(stars(2), None));
+        assert!(there_and_back.is_nothing());
     }
 
     #[test]

@@ -1,10 +1,64 @@
 //! What one buyer thinks of a product.
 
 use crate::{
-    Timestamp, Version,
+    Error, Fault, Input, Timestamp, Version,
     id::{ProductId, UserId},
+    input::{Checked, Members, MergePatch, integer},
+    text,
+    user::Caller,
+    version::Seen,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One to five stars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Stars(u8);
+
+impl Stars {
+    /// One to five; nothing else.
+    pub fn new(stars: i64) -> Option<Self> {
+        u8::try_from(stars).ok().filter(|stars| (1..=5).contains(stars)).map(Self)
+    }
+
+    /// The number.
+    pub fn get(self) -> u8 {
+        self.0
+    }
+
+    fn read(value: &Value) -> Checked<Self> {
+        let stars = integer(value, 1, 5)?;
+        Self::new(stars).ok_or_else(|| vec![Fault::here("must be a whole number from 1 to 5")])
+    }
+}
+
+/// What an author writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewDraft {
+    /// One to five stars.
+    pub rating: Stars,
+    /// One line of 1 to 200 characters.
+    pub title: String,
+    /// Up to 10,000 characters; may be empty.
+    pub body: String,
+}
+
+impl ReviewDraft {
+    fn read(value: Value) -> Checked<Self> {
+        let mut members = Members::of(value)?;
+        let rating = members.required("rating", |value| Stars::read(&value));
+        let title = members.required("title", |value| text::line(value, 1, 200));
+        let body = members.required("body", |value| text::lines(value, 0, 10_000));
+        members.finish(|| Some(Self { rating: rating?, title: title?, body: body? }))
+    }
+}
+
+impl Input for ReviewDraft {
+    fn from_json(value: Value) -> Result<Self, Error> {
+        Self::read(value).map_err(Error::Invalid)
+    }
+}
 
 /// One user's review of one product; there is at most one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,16 +68,102 @@ pub struct Review {
     pub product_id: ProductId,
     /// By whom.
     pub author_id: UserId,
-    /// One to five stars.
-    pub rating: u8,
-    /// The headline.
-    pub title: String,
-    /// The text.
-    pub body: String,
+    /// What it says.
+    #[serde(flatten)]
+    pub draft: ReviewDraft,
     /// For optimistic locking.
     pub version: Version,
     /// When it was written.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl Review {
+    /// A new review by the caller.
+    pub fn write(product_id: ProductId, caller: &Caller, draft: ReviewDraft, now: Timestamp) -> Self {
+        Self { product_id, author_id: caller.user_id, draft, version: 1, created_at: now, updated_at: now }
+    }
+
+    /// The next version of the review. Only its author may change it, and only having seen the present version.
+    pub fn change(
+        &self,
+        caller: &Caller,
+        patch: MergePatch,
+        seen: &Seen,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        self.written_by(caller)?;
+        let draft = patch.apply(&self.draft, &[], ReviewDraft::read)?;
+        seen.check(self.version)?;
+        Ok(Self { draft, version: self.version + 1, updated_at: now, ..self.clone() })
+    }
+
+    /// Whether the caller may remove the review now. Only its author may, and only having seen the present version.
+    pub fn remove(&self, caller: &Caller, seen: &Seen) -> Result<(), Error> {
+        self.written_by(caller)?;
+        seen.check(self.version)
+    }
+
+    fn written_by(&self, caller: &Caller) -> Result<(), Error> {
+        if self.author_id == caller.user_id {
+            Ok(())
+        } else {
+            Err(Error::Forbidden { detail: "Only its author may change a review." })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Id, SessionId};
+    use serde_json::json;
+
+    fn caller(byte: u8) -> Caller {
+        let now = Timestamp::from_unix_milliseconds(0);
+        Caller { user_id: UserId::new(now, [byte; 10]), session_id: SessionId::new(now, [0; 10]) }
+    }
+
+    fn review() -> Review {
+        let now = Timestamp::from_unix_milliseconds(0);
+        let draft = ReviewDraft::from_json(json!({"rating": 4, "title": "Sweet", "body": ""})).unwrap();
+        Review::write(ProductId::new(now, [9; 10]), &caller(1), draft, now)
+    }
+
+    fn changed(by: u8, patch: Value, seen: &Seen) -> Result<Review, Error> {
+        review().change(
+            &caller(by),
+            MergePatch::from_json(patch)?,
+            seen,
+            Timestamp::from_unix_milliseconds(5),
+        )
+    }
+
+    #[test]
+    fn all_faults_of_a_draft_at_once() {
+        for rating in [json!(0), json!(6), json!(4.5), json!("5"), json!(null)] {
+            let bad = json!({"rating": rating, "title": "", "body": "\u{7}", "version": 1});
+            let Err(Error::Invalid(faults)) = ReviewDraft::from_json(bad) else { panic!("{rating}") };
+            assert_eq!(faults.len(), 4, "{rating}");
+        }
+    }
+
+    #[test]
+    fn only_the_author_having_seen_the_present_version_may_change_or_remove() {
+        let stale = Seen::Versions(vec![2]);
+        assert!(matches!(changed(2, json!({}), &Seen::Any), Err(Error::Forbidden { .. })));
+        assert_eq!(changed(1, json!({}), &stale), Err(Error::Stale { current: 1 }));
+        assert!(matches!(review().remove(&caller(2), &Seen::Any), Err(Error::Forbidden { .. })));
+        assert_eq!(review().remove(&caller(1), &stale), Err(Error::Stale { current: 1 }));
+        assert_eq!(review().remove(&caller(1), &Seen::Any), Ok(()));
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names() {
+        let after = changed(1, json!({"rating": 2}), &Seen::Versions(vec![1])).unwrap();
+        assert_eq!((after.draft.rating.get(), after.draft.title.as_str(), after.version), (2, "Sweet", 2));
+        assert!(matches!(changed(1, json!({"title": null}), &Seen::Any), Err(Error::Invalid(_))));
+        assert!(matches!(changed(1, json!({"author": null}), &Seen::Any), Err(Error::Invalid(_))));
+    }
 }

@@ -1,6 +1,6 @@
 //! What a function has at hand while it runs.
 
-use crate::{Exit, aws, environment, machines::Machines, signing::Signing};
+use crate::{Exit, aws, cache::Cache, environment, machines::Machines, signing::Signing};
 use aws_types::SdkConfig;
 use domain::{Error, Timestamp, id::Id};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -36,6 +36,7 @@ where
 pub struct App {
     /// Everything that is kept.
     pub table: Table,
+    pub(crate) cache: Cache,
     pub(crate) machines: Machines,
     pub(crate) signing: Signing,
     pub(crate) config: SdkConfig,
@@ -51,6 +52,7 @@ impl App {
         Ok(Self {
             has_table: name.is_some(),
             table: Table::new(&config, name.unwrap_or_default()),
+            cache: Cache::default(),
             machines: Machines::default(),
             signing: Signing::default(),
             config,

@@ -21,7 +21,7 @@ use std::{sync::OnceLock, time::Duration};
 
 /// Amazon's own root certificates (<https://www.amazontrust.com/repository/>): all AWS endpoints chain to them, and
 /// reading five is faster than reading the system's hundred and fifty.
-const ROOTS: &[u8] = include_bytes!("roots/amazon.pem");
+pub(crate) const ROOTS: &[u8] = include_bytes!("roots/amazon.pem");
 
 /// Longer than a frozen function's connection usually lives; a dead connection costs one retry.
 const IDLE_CONNECTION: Duration = Duration::from_mins(1);

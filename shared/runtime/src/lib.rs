@@ -8,6 +8,7 @@
 
 mod app;
 mod aws;
+mod cache;
 mod environment;
 mod http;
 mod limits;
@@ -18,10 +19,11 @@ mod stream;
 mod telemetry;
 
 pub use app::App;
+pub use cache::Now;
 pub use http::serve;
 pub use machines::Started;
 pub use steps::step;
-pub use stream::{Work, consume};
+pub use stream::{Outcome, Work, consume, work_through};
 
 /// What `main` answers: nothing, or why the function could not start.
 pub type Exit = Result<(), Box<dyn std::error::Error + Send + Sync>>;

@@ -45,11 +45,11 @@ struct ItemFailure {
     item_identifier: String,
 }
 
-/// What went wrong with a batch: the failures for Lambda, the first cause for the log.
-#[derive(Debug, Default)]
-struct Outcome {
+/// How a batch ended.
+#[derive(Debug, Default, PartialEq)]
+pub struct Outcome {
     /// The position in the batch of the first record that failed, with its sequence number and why.
-    failed: Option<(usize, String, Error)>,
+    pub failed: Option<(usize, String, Error)>,
 }
 
 impl Outcome {
@@ -114,7 +114,8 @@ struct Group<K, W> {
     changes: Vec<Work<W>>,
 }
 
-async fn work_through<K, W, F>(
+/// Works through one batch, as [`consume`] does.
+pub async fn work_through<K, W, F>(
     records: Vec<Record>,
     select: impl Fn(Change) -> Option<(K, W)>,
     work: impl Fn(K, Vec<Work<W>>) -> F,

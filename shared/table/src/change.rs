@@ -4,7 +4,8 @@ use crate::{
     item::Item,
     keys::{self, Key},
     product::from_product_item,
-    review::{from_rating_item, from_review_item},
+    rating::from_rating_item,
+    review::from_review_item,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn old_and_new_are_read() {
-        let stars = |review: &Option<Review>| review.as_ref().map(|review| review.rating);
+        let stars = |review: &Option<Review>| review.as_ref().map(|review| review.draft.rating.get());
         let seen: Vec<_> = changes()
             .iter()
             .map(|change| match &change.of {

@@ -190,6 +190,12 @@ pub fn review_on_page(product: ProductId, position: &ReviewPosition) -> Key {
     Key::new(product_partition(product), format!("{REVIEW_PREFIX}{created_at}#{author_id}"))
 }
 
+/// The position that the sort key of a review on the product's page names.
+pub fn parse_review_on_page(sk: &str) -> Option<ReviewPosition> {
+    let (created_at, author_id) = sk.strip_prefix(REVIEW_PREFIX)?.split_once('#')?;
+    Some(ReviewPosition { created_at: created_at.parse().ok()?, author_id: author_id.parse().ok()? })
+}
+
 /// What became of a request with an idempotency key.
 pub fn idempotency(user: UserId, operation: &str, key: &str) -> Key {
     Key::new(user_partition(user), format!("IDEMPOTENCY#{operation}#{key}"))
@@ -274,6 +280,8 @@ mod tests {
         assert_eq!(parse_sellers_product("PRODUCT#x"), None);
         assert_eq!(parse_product_partition(&product_partition(id)), Some(id));
         assert_eq!(parse_review(&review(id, user).sk), Some(user));
+        let position = ReviewPosition { created_at: now, author_id: user };
+        assert_eq!(parse_review_on_page(&review_on_page(id, &position).sk), Some(position));
         assert_eq!(parse_signing_key(&signing_key("k").sk), Some("k"));
     }
 

@@ -16,7 +16,9 @@ mod product;
 mod product_delete;
 mod product_list;
 mod product_page;
+mod rating;
 mod review;
+mod review_list;
 mod session;
 mod signing;
 mod transaction;
@@ -25,6 +27,8 @@ mod user;
 
 pub use change::{Change, Changed, Record, Sequence};
 pub use product_delete::{Hidden, Purged};
+pub use rating::{Applied, Recount};
+pub use review::Reviewed;
 pub use signing::PublishedKey;
 pub use units::Units;
 pub use user::Credential;

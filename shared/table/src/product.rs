@@ -6,7 +6,7 @@ use crate::{
     idempotency::replay,
     item::{Item, b, bytes, from_item, n, number, s, text, to_item},
     keys::{self, PK, SK},
-    review::from_rating_item,
+    rating::from_rating_item,
     transaction::Transacted,
 };
 use aws_sdk_dynamodb::{
@@ -26,7 +26,7 @@ pub(crate) const HIDDEN: &str = "hidden";
 /// The version, for conditions.
 pub(crate) const VERSION: &str = "version";
 /// Random bytes of the write that made the present version, by which that write recognises itself.
-const WRITER: &str = "writer";
+pub(crate) const WRITER: &str = "writer";
 
 /// The error of all who look for a product that is not there.
 pub(crate) const NO_PRODUCT: Error = Error::NotFound { what: "product" };

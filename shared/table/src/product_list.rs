@@ -6,7 +6,7 @@ use crate::{
     item::{Item, key_of, s, text},
     keys::{self, GSI2, GSI2_PK, GSI2_SK, PK, SK},
     product::from_product_item,
-    review::from_rating_item,
+    rating::from_rating_item,
 };
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::ReturnConsumedCapacity};
 use domain::{

@@ -6,13 +6,14 @@ use crate::{
     item::{Item, s, text},
     keys::{self, GSI1, GSI1_PK, GSI1_SK},
     product::from_product_item,
-    review::{from_rating_item, from_review_item},
+    rating::from_rating_item,
+    review::from_review_item,
 };
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{
     Error,
     id::ProductId,
-    page::Page,
+    page::{Page, PageSize},
     product::{ListedProduct, ProductPage, ReviewPosition},
     rating::Rating,
 };
@@ -44,6 +45,17 @@ impl Table {
         }
         let listed = ListedProduct::unrated(self.product(id).await?);
         Ok(ProductPage { listed, reviews: Page { items: Vec::new(), next: None } })
+    }
+}
+
+impl Table {
+    /// The page of a product, with product and rating as they are now (strongly consistent) and so many of the newest
+    /// reviews as the index has them.
+    pub async fn present_page(&self, id: ProductId, reviews: u8) -> Result<ProductPage, Error> {
+        let size = PageSize::new(reviews.into()).unwrap_or(PageSize::DEFAULT);
+        let (listed, reviews) =
+            futures::try_join!(self.listed_product(id), self.reviews_of(id, None, size, None))?;
+        Ok(ProductPage { listed, reviews })
     }
 }
 

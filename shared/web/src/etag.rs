@@ -5,7 +5,7 @@
 //! does not stop a seller's change; `If-None-Match` compares whole tags.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{Fault, Version, product::Seen};
+use domain::{Fault, Version, version::Seen};
 
 /// The longest value that is read.
 const LONGEST: usize = 1000;

@@ -3,6 +3,7 @@
 pub mod cursor;
 pub mod etag;
 pub mod openapi;
+pub mod pages;
 pub mod password;
 pub mod problem;
 pub mod query;

@@ -6,8 +6,8 @@ use domain::{
     Error, Input, Timestamp,
     id::Id,
     idempotency::{Key, Once},
-    product::Seen,
     user::Caller,
+    version::Seen,
 };
 use http::{HeaderMap, HeaderName, Method, header};
 use serde_json::Value;
@@ -113,6 +113,12 @@ impl Request {
         // What is no visible ASCII is no list of tags either.
         let tags = Tags::parse(name, value.to_str().unwrap_or_default());
         tags.map(Some).map_err(|fault| Problem::invalid(vec![fault]))
+    }
+
+    /// Whether the client asks for what no cache of ours has kept: `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4).
+    pub fn wants_fresh(&self) -> bool {
+        let value = self.header(&header::CACHE_CONTROL).unwrap_or_default();
+        value.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
     }
 
     /// The idempotency key, with a hash of the body that it stands for.
@@ -274,6 +280,17 @@ mod tests {
     }
 
     #[test]
+    fn no_cache_asks_for_what_is_fresh() {
+        let mut request = request("application/json", "{}");
+        for (value, fresh) in
+            [("no-cache", true), ("max-age=0, No-Cache", true), ("max-age=0", false), ("no-cachet", false)]
+        {
+            request.headers.insert(header::CACHE_CONTROL, value.parse().unwrap());
+            assert_eq!(request.wants_fresh(), fresh, "{value}");
+        }
+    }
+
+    #[test]
     fn an_ipv6_network_is_one_source() {
         let mut request = request("application/json", "{}");
         assert_eq!(request.source_network(), "192.0.2.1");
@@ -284,7 +301,7 @@ mod tests {
     #[test]
     fn a_merge_patch_has_a_media_type_of_its_own() {
         let patch = request("application/merge-patch+json", "{}");
-        assert!(patch.merge_patch::<domain::product::ProductPatch>().is_ok());
+        assert!(patch.merge_patch::<domain::input::MergePatch>().is_ok());
         assert_eq!(status(patch.json::<ProductDraft>()), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
 }

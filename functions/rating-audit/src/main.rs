@@ -1,0 +1,88 @@
+//! Invoked by hand: compares ratings with what their reviews say, and repairs them if asked to.
+
+use domain::{
+    Error,
+    id::ProductId,
+    page::{Page, PageSize},
+};
+use runtime::App;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use table::Recount;
+
+/// One product, or a page of a category's products.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Input {
+    product_id: Option<ProductId>,
+    category: Option<String>,
+    /// Where a category goes on: `next` of the answer before.
+    after: Option<ProductId>,
+    /// Whether to repair what has drifted.
+    #[serde(default)]
+    repair: bool,
+    /// How long the reviews have to stand still before a difference counts as drift, in seconds: as long as the stream
+    /// may take to tell of a change.
+    #[serde(default = "a_minute")]
+    quiet_seconds: u64,
+}
+
+fn a_minute() -> u64 {
+    60
+}
+
+#[derive(Serialize)]
+struct Output {
+    checked: usize,
+    drifted: Vec<Drift>,
+    /// Where the category goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<ProductId>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Drift {
+    product_id: ProductId,
+    /// Reviews with one star, two, … five: as stored, and as counted.
+    stored: [u64; 5],
+    counted: [u64; 5],
+    repaired: bool,
+}
+
+fn main() -> runtime::Exit {
+    runtime::step(audit)
+}
+
+async fn audit(app: &App, input: Input) -> Result<Output, Error> {
+    let Page { items, next } = match (input.product_id, &input.category) {
+        (Some(id), None) => Page { items: vec![id], next: None },
+        (None, Some(category)) => {
+            let page = app.table.products_of_category(category, PageSize::DEFAULT, input.after).await?;
+            page.map(|listed| listed.product.product_id)
+        }
+        _ => return Err(Error::internal("either productId or category is needed")),
+    };
+    let mut drifted = Vec::new();
+    for id in &items {
+        let Some(recount) = drift(app, *id, input.quiet_seconds).await? else { continue };
+        let repaired = input.repair && app.table.repair_rating(*id, &recount).await?;
+        let (stored, counted) = (recount.stored.histogram, recount.counted.histogram);
+        drifted.push(Drift { product_id: *id, stored, counted, repaired });
+    }
+    Ok(Output { checked: items.len(), drifted, next })
+}
+
+/// A difference that stays when the reviews stand still for a while: one that the stream is about to mend goes away.
+async fn drift(app: &App, id: ProductId, quiet_seconds: u64) -> Result<Option<Recount>, Error> {
+    let first = match app.table.recount(id).await {
+        Err(Error::NotFound { .. }) => return Ok(None),
+        recount => recount?,
+    };
+    if first.stored == first.counted {
+        return Ok(None);
+    }
+    tokio::time::sleep(Duration::from_secs(quiet_seconds)).await;
+    let second = app.table.recount(id).await?;
+    Ok((second == first).then_some(second))
+}

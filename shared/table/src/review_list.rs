@@ -1,0 +1,106 @@
+//! Reviews of a product, newest first.
+
+use crate::{
+    Table,
+    failure::failure,
+    item::{Item, n, s, text},
+    keys::{self, GSI1, GSI1_PK, GSI1_SK},
+    review::from_review_item,
+};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use domain::{
+    Error,
+    id::ProductId,
+    page::{Page, PageSize},
+    product::ReviewPosition,
+    review::{Review, Stars},
+};
+
+/// A page of reviews; the position is that of the last one that was looked at.
+pub type ReviewList = Page<Review, ReviewPosition>;
+
+/// How many reviews one Query looks at when only some stars are wanted.
+const LOOKED_AT: i32 = 100;
+
+/// How many Queries one page takes at most: a page of rare stars is short rather than slow.
+const MOST_QUERIES: usize = 5;
+
+impl Table {
+    /// The reviews of a product, all or those with so many stars. A filtered page may be short, even empty, and have
+    /// a next page all the same.
+    pub async fn reviews_of(
+        &self,
+        product: ProductId,
+        stars: Option<Stars>,
+        size: PageSize,
+        after: Option<ReviewPosition>,
+    ) -> Result<ReviewList, Error> {
+        let mut found: Vec<Review> = Vec::new();
+        let mut after = after;
+        for _ in 0..MOST_QUERIES {
+            let limit = match stars {
+                Some(_) => LOOKED_AT,
+                // One more than is shown tells whether there is a next page.
+                None => i32::try_from(size.get() + 1).unwrap_or(LOOKED_AT),
+            };
+            let (items, last) = self.older_reviews(product, stars, limit, after.as_ref()).await?;
+            let room = size.get() - found.len();
+            let more = items.len() > room || last.is_some();
+            for item in items.into_iter().take(room) {
+                found.push(from_review_item(item)?);
+            }
+            if found.len() == size.get() {
+                return Ok(Page { next: found.last().filter(|_| more).map(position), items: found });
+            }
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(Page { items: found, next: after })
+    }
+
+    /// Reviews older than a position, and where the Query stopped looking if it did.
+    async fn older_reviews(
+        &self,
+        product: ProductId,
+        stars: Option<Stars>,
+        limit: i32,
+        after: Option<&ReviewPosition>,
+    ) -> Result<(Vec<Item>, Option<ReviewPosition>), Error> {
+        let query = self
+            .client()
+            .query()
+            .table_name(&self.name)
+            .index_name(GSI1)
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+            .expression_attribute_names("#pk", GSI1_PK)
+            .expression_attribute_names("#sk", GSI1_SK)
+            .expression_attribute_values(":pk", s(keys::product_partition(product)))
+            .expression_attribute_values(":prefix", s(keys::REVIEW_PREFIX))
+            .scan_index_forward(false)
+            .limit(limit)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let query = match stars {
+            Some(stars) => query
+                .filter_expression("#rating = :stars")
+                .expression_attribute_names("#rating", "rating")
+                .expression_attribute_values(":stars", n(stars.get().into())),
+            None => query,
+        };
+        let from = after.map(|position| {
+            let mut key = keys::review(product, position.author_id).primary();
+            key.extend(keys::review_on_page(product, position).gsi1());
+            key
+        });
+        let sent =
+            query.set_exclusive_start_key(from).send().await.map_err(|error| failure("Query", &error))?;
+        self.units.read(sent.consumed_capacity());
+        let last = sent.last_evaluated_key().and_then(|key| keys::parse_review_on_page(text(key, GSI1_SK)?));
+        Ok((sent.items.unwrap_or_default(), last))
+    }
+}
+
+fn position(review: &Review) -> ReviewPosition {
+    ReviewPosition { created_at: review.created_at, author_id: review.author_id }
+}
