@@ -105,6 +105,12 @@ class Faults(unittest.TestCase):
         self.invoke({"do": "print a metric"})
         self.assertEqual(self.system.client("cloudwatch").list_metrics(Namespace="Test")["Metrics"], [])
 
+    def test_queues(self):
+        sqs, queue = self.system.client("sqs"), self.system.outputs["BulkFailures"]
+        sqs.send_message(QueueUrl=queue, MessageBody="waiting")
+        time.sleep(1)
+        self.assertEqual(self.system.client("cloudwatch").list_metrics(Namespace="AWS/SQS")["Metrics"], [])
+
     def test_secrets(self):
         secret = self.system.outputs["Secret"]
         value = self.system.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"]
