@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+from unittest import mock
 
 from run import cache
 from tests.project import Project
@@ -85,6 +86,13 @@ class Server(Project):
         self.assertTrue(self.refuses(url))
         self.assertIsNone(self.record()["cacheUrl"])
         self.assertEqual(self.environment().get("CACHE_URL", ""), "")
+
+    def test_the_machines_own_server_is_preferred(self):
+        server = self.bin / "valkey-server"
+        server.write_text("#!/bin/sh\n")
+        server.chmod(0o755)
+        with mock.patch.dict(os.environ, PATH=str(self.bin)):
+            self.assertEqual(cache.program(), str(server))
 
     def test_where_there_is_none_to_be_had(self):
         (self.root / ".souk" / "redis").unlink()
