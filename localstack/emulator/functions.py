@@ -49,7 +49,7 @@ def stop() -> None:
 
 def processes() -> dict[str, list[dict]]:
     """The processes of each function that take invocations, so that a test can find one to kill."""
-    found: dict[str, list[dict]] = {name: [] for (_account, _region, name), _function in lambda_svc._functions.all_items()}
+    found: dict[str, list[dict]] = {key[-1]: [] for key, _function in lambda_svc._functions.all_items()}
     with lambda_runtime._lock:
         environments = [environment for pool in lambda_runtime._workers.values() for environment in pool]
     for environment in environments:

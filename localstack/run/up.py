@@ -1,4 +1,7 @@
-"""`localstack/up`: environment, emulator, cache, build, deployment, demo data. Each step does nothing when nothing changed."""
+"""`localstack/up`: environment, emulator, cache, build, deployment, demo data.
+
+Each step does nothing when nothing changed.
+"""
 
 import argparse
 import signal
