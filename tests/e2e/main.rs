@@ -5,10 +5,13 @@
 
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cache;
 mod catalog;
 mod deletion;
 mod identity;
 mod limits;
+mod ratings;
 mod requests;
+mod reviews;
 mod souk;
 mod tokens;

@@ -32,9 +32,7 @@ pub fn project() -> PathBuf {
 impl Souk {
     /// The instance that `localstack/up --name <name>` started.
     pub fn of_instance(name: &str) -> Self {
-        let file = project().join(".souk").join(name).join("instance.json");
-        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        let record: Value = serde_json::from_str(&text).unwrap();
+        let record = record(name);
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
@@ -81,18 +79,29 @@ impl Souk {
 
     /// A call of the AWS API behind the instance, for what a client cannot see.
     pub fn aws(&self, service: &str, target: &str, input: &Value) -> Value {
+        let json = if service == "sqs" || service == "states" { "1.0" } else { "1.1" };
+        let headers =
+            [("content-type", format!("application/x-amz-json-{json}")), ("x-amz-target", target.to_owned())];
+        self.call_aws(service, "/", &headers, input)
+    }
+
+    /// Invokes a function by its crate's name, as an operator would.
+    pub fn invoke(&self, function: &str, input: &Value) -> Value {
+        self.call_aws("lambda", &format!("/2015-03-31/functions/souk-{function}/invocations"), &[], input)
+    }
+
+    fn call_aws(&self, service: &str, path: &str, headers: &[(&str, String)], input: &Value) -> Value {
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
         );
-        let request = http::Request::post(&self.endpoint_url)
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", target)
-            .header("authorization", authorization)
-            .body(input.to_string())
-            .unwrap();
-        let mut response = self.agent.run(request).unwrap();
+        let mut request = http::Request::post(format!("{}{path}", self.endpoint_url))
+            .header("authorization", authorization);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let mut response = self.agent.run(request.body(input.to_string()).unwrap()).unwrap();
         let text = response.body_mut().read_to_string().unwrap();
-        assert_eq!(response.status(), 200, "{target}: {text}");
+        assert_eq!(response.status(), 200, "{path} {headers:?}: {text}");
         serde_json::from_str(&text).unwrap()
     }
 
@@ -283,6 +292,56 @@ impl OwnInstance {
         localstack(&self.name, "up", &[]);
         self.souk = Souk::of_instance(&self.name);
     }
+}
+
+impl OwnInstance {
+    /// Kills the processes that run a function; how many there were.
+    pub fn kill(&self, function: &str) -> usize {
+        let url = format!("{}/_souk/processes", self.souk.endpoint_url);
+        let text = self.souk.agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
+        let processes: Value = serde_json::from_str(&text).unwrap();
+        let processes = processes[format!("souk-{function}")].as_array().unwrap();
+        for process in processes {
+            signal("KILL", &process["pid"]);
+        }
+        processes.len()
+    }
+
+    /// A connection to the instance's cache.
+    pub fn cache(&self) -> redis::Connection {
+        let url = record(&self.name)["cacheUrl"].as_str().expect("the instance has a cache").to_owned();
+        redis::Client::open(url).unwrap().get_connection().unwrap()
+    }
+
+    /// Sends a signal to the instance's cache.
+    pub fn signal_cache(&self, name: &str) {
+        signal(name, &record(&self.name)["cachePid"]);
+    }
+
+    /// What a function logged of a request.
+    pub fn log_line(&self, function: &str, request_id: &str) -> Value {
+        let file = project().join(".souk").join(&self.name).join("logs").join(format!("souk-{function}.log"));
+        let mut found = None;
+        eventually("the request is logged", || {
+            let text = fs::read_to_string(&file).unwrap();
+            let lines =
+                text.lines().filter_map(|line| serde_json::from_str::<Value>(&line[line.find('{')?..]).ok());
+            found = lines.into_iter().find(|line| line["requestId"] == request_id);
+            found.is_some()
+        });
+        found.unwrap()
+    }
+}
+
+fn signal(name: &str, pid: &Value) {
+    // A process that is gone already is as good as killed.
+    let _ = Command::new("kill").args([format!("-{name}"), pid.to_string()]).output().unwrap();
+}
+
+fn record(instance: &str) -> Value {
+    let file = project().join(".souk").join(instance).join("instance.json");
+    let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    serde_json::from_str(&text).unwrap()
 }
 
 impl Drop for OwnInstance {
