@@ -4,6 +4,7 @@
 
 mod audit;
 mod failures;
+mod histories;
 mod idempotency;
 mod limit;
 mod prime;
