@@ -4,7 +4,7 @@ use crate::{
     Error, Fault, Input, Timestamp,
     band::{Band, BandDraft},
     geo::Place,
-    id::{BandId, ConcertId, UserId, VenueId},
+    id::{BandId, ConcertId, Id, UserId, VenueId},
     input::{Checked, Members, elements},
     text,
     user::Caller,
@@ -12,6 +12,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// How many bands a concert has at most.
 pub const MOST_BANDS: usize = 20;
@@ -82,6 +83,81 @@ fn different(bands: Vec<Choice<BandId, BandDraft>>) -> Checked<Vec<Choice<BandId
 impl Input for ConcertDraft {
     fn from_json(value: Value) -> Result<Self, Error> {
         Self::read(value).map_err(Error::Invalid)
+    }
+}
+
+/// What a draft refers to, as far as it is there.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The bands.
+    pub bands: HashMap<BandId, Band>,
+    /// The venue.
+    pub venue: Option<Venue>,
+}
+
+impl ConcertDraft {
+    /// The bands that it refers to.
+    pub fn existing_bands(&self) -> Vec<BandId> {
+        let existing = |band: &Choice<_, _>| if let Choice::Existing(id) = band { Some(*id) } else { None };
+        self.bands.iter().filter_map(existing).collect()
+    }
+
+    /// The venue that it refers to.
+    pub fn existing_venue(&self) -> Option<VenueId> {
+        if let Choice::Existing(id) = self.venue { Some(id) } else { None }
+    }
+
+    /// The request that it makes, with all ids. What it refers to and is not there is a fault at its place. `random`
+    /// makes new ids.
+    pub fn resolve(
+        self,
+        caller: &Caller,
+        now: Timestamp,
+        known: &Known,
+        mut random: impl FnMut() -> Result<[u8; 10], Error>,
+    ) -> Result<ConcertRequest, Error> {
+        let mut faults = Vec::new();
+        let mut bands = Vec::new();
+        for (index, band) in self.bands.into_iter().enumerate() {
+            let band = match band {
+                Choice::New(draft) => {
+                    Some(RequestedBand { band_id: BandId::new(now, random()?), draft, new: true })
+                }
+                Choice::Existing(id) => known.bands.get(&id).map(|band| RequestedBand {
+                    band_id: id,
+                    draft: band.draft.clone(),
+                    new: false,
+                }),
+            };
+            let missing = || {
+                Fault::here("There is no such band.").under("bandId").under(&index.to_string()).under("bands")
+            };
+            band.map_or_else(|| faults.push(missing()), |band| bands.push(band));
+        }
+        let venue = match (self.venue, &known.venue) {
+            (Choice::New(draft), _) => {
+                Some(RequestedVenue { venue_id: VenueId::new(now, random()?), draft, new: true })
+            }
+            (Choice::Existing(id), Some(venue)) => {
+                Some(RequestedVenue { venue_id: id, draft: venue.draft.clone(), new: false })
+            }
+            (Choice::Existing(_), None) => None,
+        };
+        if venue.is_none() {
+            faults.push(Fault::here("There is no such venue.").under("venueId").under("venue"));
+        }
+        match venue {
+            Some(venue) if faults.is_empty() => Ok(ConcertRequest {
+                concert_id: ConcertId::new(now, random()?),
+                owner_id: caller.user_id,
+                name: self.name,
+                starts_at: self.starts_at,
+                created_at: now,
+                bands,
+                venue,
+            }),
+            _ => Err(Error::Invalid(faults)),
+        }
     }
 }
 
@@ -249,11 +325,15 @@ pub struct FailedStep {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Place as FaultPlace, id::Id};
+    use crate::Place as FaultPlace;
     use serde_json::json;
 
     fn pointers(value: Value) -> Vec<String> {
-        let Err(Error::Invalid(faults)) = ConcertDraft::from_json(value) else { panic!() };
+        places(ConcertDraft::from_json(value))
+    }
+
+    fn places<T>(read: Result<T, Error>) -> Vec<String> {
+        let Err(Error::Invalid(faults)) = read else { panic!() };
         let pointer = |fault: Fault| match fault.place {
             FaultPlace::Body(pointer) => pointer,
             _ => String::new(),
@@ -286,5 +366,21 @@ mod tests {
         let nobody =
             json!({"name": "a", "startsAt": "2027-01-01T20:00:00Z", "bands": [], "venue": {"venueId": band}});
         assert_eq!(pointers(nobody), ["/bands"]);
+    }
+
+    #[test]
+    fn what_is_referred_to_has_to_be_there() {
+        let now = Timestamp::from_unix_milliseconds(1);
+        let caller = Caller { user_id: Id::new(now, [1; 10]), session_id: Id::new(now, [2; 10]) };
+        let (there, not) = (BandId::new(now, [3; 10]), BandId::new(now, [4; 10]));
+        let value = json!({"name": "a", "startsAt": "2027-01-01T20:00:00Z", "bands": [{"bandId": there}, {"bandId": not}, {"name": "New"}],
+            "venue": {"venueId": VenueId::new(now, [5; 10])}});
+        let draft = ConcertDraft::from_json(value).unwrap();
+        assert_eq!(draft.existing_bands(), [there, not]);
+        let band_draft = BandDraft { name: "There".into(), genre: None };
+        let band = Band { band_id: there, owner_id: caller.user_id, draft: band_draft, created_at: now };
+        let known = Known { bands: HashMap::from([(there, band)]), venue: None };
+        let resolved = draft.resolve(&caller, now, &known, || Ok([9; 10]));
+        assert_eq!(places(resolved), ["/bands/1/bandId", "/venue/venueId"]);
     }
 }
