@@ -16,6 +16,7 @@ use domain::{
     id::{BandId, ConcertId, UserId, VenueId},
     idempotency::{KEY_SECONDS, Once},
 };
+use std::collections::HashSet;
 
 /// The request, as JSON: the input of its execution.
 const INPUT: &str = "input";
@@ -141,32 +142,72 @@ impl Table {
         }
     }
 
-    /// Deletes a concert with all its entries, published or not, and gives its bands and its venue free. A concert
-    /// that is not there stays so.
-    pub async fn discard_concert(&self, concert: &Concert) -> Result<(), Error> {
-        let id = concert.concert_id;
-        let mut writes = vec![self.deleted_item(keys::concert(id))?];
-        for key in places(id)
-            .into_iter()
-            .chain(concert.bands.iter().map(|band| keys::line_up_entry(id, band.band_id)))
-        {
-            writes.push(self.absent_item(key)?);
+    /// Deletes a concert with all its entries, and gives its bands and its venue free. A concert that is not there
+    /// stays so.
+    pub async fn delete_concert(&self, concert: &Concert) -> Result<(), Error> {
+        self.remove(concert, &HashSet::new()).await
+    }
+
+    /// Undoes what a request did to its concert, published or not: the concert goes with all its entries, and its new
+    /// bands and its new venue are unseen again, all at once, so that nobody sees a half. Those that somebody else has
+    /// come to use stay as they are.
+    pub async fn discard_concert(&self, request: &ConcertRequest) -> Result<(), Error> {
+        let new_bands = request.bands.iter().filter(|band| band.new).map(|band| keys::band(band.band_id));
+        let new_venue = request.venue.new.then(|| keys::venue(request.venue.venue_id));
+        self.remove(&request.concert(), &new_bands.chain(new_venue).collect()).await
+    }
+
+    async fn remove(&self, concert: &Concert, new: &HashSet<Key>) -> Result<(), Error> {
+        let (id, used) = (concert.concert_id, used(concert));
+        let mut hidden = new.clone();
+        let entries: Vec<Key> = concert
+            .bands
+            .iter()
+            .map(|band| keys::line_up_entry(id, band.band_id))
+            .chain(places(id))
+            .collect();
+        // Each refusal for a rival's sake leaves one less to be hidden.
+        for _ in 0..=new.len() {
+            let mut writes = vec![self.deleted_item(keys::concert(id))?];
+            for key in &entries {
+                writes.push(self.absent_item(key.clone())?);
+            }
+            for key in &used {
+                writes.push(self.end_of_use(key.clone(), hidden.contains(key).then_some(id))?);
+            }
+            match self.transact(writes).await? {
+                Transacted::Done | Transacted::Refused(0, _) => return Ok(()),
+                Transacted::Refused(index, _) => {
+                    let key = index.checked_sub(1 + entries.len()).and_then(|index| used.get(index));
+                    if !key.is_some_and(|key| hidden.remove(key)) {
+                        return Err(Error::internal(format!("write {index} of a removal was refused")));
+                    }
+                }
+            }
         }
-        for key in used(concert) {
-            writes.push(self.changed_item(Change {
+        Err(Error::unavailable("a removal that others were in the way of"))
+    }
+
+    /// Counts a concert no more as a use of a band or a venue. With `hidden_for`, it is unseen from now on, provided
+    /// that nobody else uses it.
+    fn end_of_use(&self, key: Key, hidden_for: Option<ConcertId>) -> Result<TransactWriteItem, Error> {
+        let less = ("less", AttributeValue::N("-1".into()));
+        self.changed_item(match hidden_for {
+            None => Change {
                 key,
                 update: "ADD #uses :less",
                 condition: "attribute_exists(#pk)",
                 names: &[keys::PK, USES],
-                values: vec![("less", AttributeValue::N("-1".into()))],
-            })?);
-        }
-        match self.transact(writes).await? {
-            Transacted::Done | Transacted::Refused(0, _) => Ok(()),
-            Transacted::Refused(index, _) => {
-                Err(Error::internal(format!("write {index} of a removal was refused")))
-            }
-        }
+                values: vec![less],
+            },
+            Some(concert) => Change {
+                key,
+                update: "ADD #uses :less SET #pendingFor = :concert",
+                condition: "#uses = :one",
+                names: &[USES, PENDING_FOR],
+                values: vec![less, ("one", crate::item::n(1)), ("concert", s(concert.to_string()))],
+            },
+        })
     }
 
     /// Records that a request failed, and why.
