@@ -4,7 +4,9 @@ import gc
 import sys
 from pathlib import Path
 
-from emulator import access, dynamodb, functions, gateway, openapi, queues, secrets, states, streams
+from emulator import (
+    access, dynamodb, faults, functions, gateway, histories, maps, openapi, queues, secrets, states, streams,
+)  # fmt: skip
 
 # Interpreter threads serve the gateway, the Runtime API and the table side by side; with the default of
 # 5 ms one busy thread would hold up a call that needs a few tenths of a millisecond.
@@ -23,6 +25,9 @@ def apply(directory: Path) -> None:
     queues.apply()
     secrets.apply()
     states.apply()
+    histories.apply()
+    maps.apply()
+    faults.apply()
     streams.apply()
 
 

@@ -1,16 +1,13 @@
 """One process, two ports: requests to the first are the HTTP API's, requests to the second are AWS API calls."""
 
 import asyncio
-import json
 import logging
 
 from hypercorn.asyncio import serve as hypercorn
 from hypercorn.config import Config
 from ministack.app import app as aws
 
-from emulator import functions, gateway, streams
-
-PROCESSES = "/_souk/processes"  # beside the AWS API: which processes run the functions
+from emulator import control, faults, gateway, streams
 
 logger = logging.getLogger("emulator")
 
@@ -29,18 +26,12 @@ async def serve(api, endpoint, ready) -> None:
             await aws(scope, watched(receive), announced(send, ready))
         elif scope["type"] == "http" and scope["server"][1] != endpoint_port:
             await gateway.answer(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == PROCESSES:
-            await tell(send, functions.processes())
+        elif scope["type"] == "http" and scope["path"].startswith(control.PREFIX):
+            await control.answer(scope, receive, send)
         else:
             await aws(scope, receive, send)
 
     await hypercorn(application, config)
-
-
-async def tell(send, answer) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
 
 def watched(receive):
@@ -50,6 +41,7 @@ def watched(receive):
         event = await receive()
         if event["type"] == "lifespan.shutdown":
             await asyncio.to_thread(streams.stop)
+            faults.remove()
         return event
 
     return message

@@ -5,8 +5,11 @@ time; a retrier has MaxDelaySeconds and full jitter; Succeed and the default of 
 
 ministack 1.5.33: waits 150 ms before each execution, refuses every name that was used, ignores MaxDelaySeconds,
 JitterStrategy, and Output in these two states.
+
+Here the delays of retriers and of Wait states can be scaled as well, each by a factor of its own, for tests.
 """
 
+import math
 import random
 import sys
 import time
@@ -14,9 +17,14 @@ import time
 from ministack.core.responses import json_response
 from ministack.services import stepfunctions
 
+RETRYING = ("_execute_task", "_with_retry_and_catch")  # the functions of ministack that wait before a retry
+
+scales = {"retry": 1.0, "wait": 1.0}
+
 
 def apply() -> None:
     stepfunctions.time = Clock()
+    stepfunctions._scaled_sleep = scaled_sleep
     stepfunctions._find_matching_retrier = with_delay(stepfunctions._find_matching_retrier)
     stepfunctions._start_execution = with_same_name(stepfunctions._start_execution)
     stepfunctions._apply_output_path = with_succeed_output(stepfunctions._apply_output_path)
@@ -32,6 +40,20 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         if sys._getframe(1).f_code.co_name != "_run_execution":
             time.sleep(seconds)
+
+
+def set_scales(wanted) -> None:
+    if not isinstance(wanted, dict) or not wanted.keys() <= scales.keys():
+        raise ValueError(f"delays are an object with members of {', '.join(scales)}")
+    for name, factor in wanted.items():
+        if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 <= factor < math.inf:
+            raise ValueError(f"{name}: a factor of 0 or more is wanted")
+    scales.update(wanted)
+
+
+def scaled_sleep(seconds: float) -> None:
+    kind = "retry" if sys._getframe(1).f_code.co_name in RETRYING else "wait"
+    time.sleep(seconds * scales[kind])
 
 
 def with_delay(find):

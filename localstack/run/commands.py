@@ -8,7 +8,7 @@ from run.cache import Cache
 from run.instance import Instance
 from run.project import Failure, fail, say
 
-PROCESSES = "/_souk/processes"  # of the AWS API's port, see emulator/server.py
+PROCESSES = "/_souk/processes"  # of the AWS API's port, see emulator/control.py
 
 
 def named(description: str) -> argparse.ArgumentParser:

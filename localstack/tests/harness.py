@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ class System:
         self.notes_file = self.folder / "notes" / "notes"
         self.notes_file.parent.mkdir()
         lay_out_function(self.folder / "function")
-        for file in ("template.yaml", "machine.asl.json"):
+        for file in ("template.yaml", "machine.asl.json", "saga.asl.json"):
             shutil.copy(HERE / file, self.folder)
         self.clients: dict = {}
         self.instance = Instance(f"test-{name}-{os.getpid()}")
@@ -84,6 +85,13 @@ class System:
         if status != 200:
             raise AssertionError(f"{method} {path}: {status} {body[:500]!r}")
         return json.loads(body)["event"]
+
+    def control(self, method: str, path: str, document=None):
+        """The answer of the port for tests: `control("PUT", "faults", [rules])`."""
+        body = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(f"{self.instance.record['endpointUrl']}/_souk/{path}", body, method=method)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.load(response)
 
     def notes(self, member: str) -> list[dict]:
         """What the test function noted, in order."""

@@ -1,7 +1,9 @@
 """What schemathesis cannot read from the OpenAPI document: who to be, which headers and cursors are real, and a few checks of our own."""
 
+import functools
 import os
 import secrets
+import time
 import zlib
 
 import requests
@@ -21,18 +23,37 @@ def post(path, body, token=None):
     return response.json()
 
 
-@schemathesis.auth(refresh_interval=300)
-class Seller:
+class User:
     """A user of this run, logged in again well before an access token (900 s) expires."""
 
-    email = None
+    def __init__(self):
+        self.email = f"{secrets.token_hex(8)}@schemathesis.example"
+        self.id = post("/users", {"email": self.email, "password": PASSWORD, "displayName": "Schemathesis"})["userId"]
+        self.logged_in = None
 
+    @property
+    def token(self):
+        if self.logged_in is None or time.monotonic() - self.logged_in > 240:
+            self.known_token = post("/sessions", {"email": self.email, "password": PASSWORD})["accessToken"]
+            self.logged_in = time.monotonic()
+        return self.known_token
+
+
+@functools.cache
+def caller():
+    """Who sends the cases."""
+    return User()
+
+
+@functools.cache
+def somebody_else():
+    return User()
+
+
+@schemathesis.auth(refresh_interval=300)
+class Caller:
     def get(self, case, context):
-        if Seller.email is None:
-            email = f"{secrets.token_hex(8)}@schemathesis.example"
-            post("/users", {"email": email, "password": PASSWORD, "displayName": "Schemathesis"})
-            Seller.email = email
-        return post("/sessions", {"email": Seller.email, "password": PASSWORD})["accessToken"]
+        return caller().token
 
     def set(self, case, token, context):
         case.headers["Authorization"] = f"Bearer {token}"
@@ -59,10 +80,15 @@ def before_load_schema(context, raw_schema):
         if schema.get("type") == "object" and "properties" in schema:
             schema.setdefault("additionalProperties", False)
     # Links that only some answers can be followed by: the last page has no next, an empty one no first item. Every answer
-    # without them would be reported. Pages are followed by `mend_list` instead.
-    links = raw_schema["paths"]["/products"]["get"]["responses"]["200"]["links"]
-    for name in ("NextPageOfCategory", "NextPageOfSeller", "ReadListedProduct"):
-        del links[name]
+    # without them would be reported. Pages are followed by `mend_list` and `mend_review_list` instead.
+    for path, names in {
+        "/products": ("NextPageOfCategory", "NextPageOfSeller", "ReadListedProduct"),
+        "/products/{productId}": ("OlderReviews",),
+        "/products/{productId}/reviews": ("NextPageOfReviews",),
+    }.items():
+        links = raw_schema["paths"][path]["get"]["responses"]["200"]["links"]
+        for name in names:
+            del links[name]
 
 
 # What only a conversation can tell, and no schema of a single request. Each case is mended just before it is sent, but
@@ -84,6 +110,39 @@ def mostly(value):
     return zlib.crc32(str(value).encode()) % 4 != 0
 
 
+def is_of_this_run(uuid):
+    """Whether an id came out of an answer: its time is now, which no generator hits."""
+    try:
+        return abs(int(uuid[:8] + uuid[9:13], 16) / 1000 - time.time()) < 86_400
+    except (TypeError, ValueError):
+        return False
+
+
+def new_product():
+    """The id of a product that nobody has reviewed; not the caller's."""
+    price = {"amount": 1999, "currency": "SGD"}
+    body = {"name": "Teapot", "description": "", "category": "tea", "price": price, "stock": 1}
+    return post("/products", body, somebody_else().token)["productId"]
+
+
+def write_review(product, author, rating=4):
+    post(f"/products/{product}/reviews", {"rating": rating, "title": "Good", "body": ""}, author.token)
+
+
+@functools.cache
+def reviewed_product():
+    """The id of a product with two reviews for each of some numbers of stars, and cursors of its list by the stars asked for."""
+    product = new_product()
+    for rating in (5, 4, 3, 5, 4, 3):
+        write_review(product, User(), rating)
+    following = {}
+    for stars in (None, 3, 4, 5):
+        query = {"limit": 1} if stars is None else {"limit": 1, "stars": stars}
+        page = requests.get(f"{BASE}/products/{product}/reviews", query, timeout=15).json()
+        following[str(stars)] = page["nextCursor"]
+    return product, following
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     if case.meta is None:
@@ -93,6 +152,12 @@ def before_call(context, case, kwargs):
     operation = operation_of(case)
     if operation == "product-list":
         mend_list(case.query, broken)
+    elif operation == "review-list":
+        mend_review_list(case, broken)
+    elif operation == "review-create":
+        mend_review_create(case, broken)
+    elif operation in ("review-update", "review-delete"):
+        mend_review_change(case, broken)
     elif operation in ("product-update", "product-delete") and "If-Match" in case.headers and "If-Match" not in broken:
         # Most name the current version, as far as it is known; left alone, nearly every case would end in 412.
         current = etags.get(case.path_parameters.get("productId"))
@@ -132,6 +197,56 @@ def list_of(query):
     return tuple((name, query[name]) for name in ("category", "seller") if query.get(name) is not None)
 
 
+def content_of(case):
+    """What tells a case from others, the same in every run: the coverage phase has the same ids in most cases."""
+    drawn = {name: value for name, value in case.path_parameters.items() if not is_of_this_run(value)}
+    return drawn, case.query, case.body, [case.headers.get(name) for name in ("If-Match", "Idempotency-Key")]
+
+
+def names_nothing(case, broken):
+    """Most cases with an id out of the air are given a real one; the others stay, and end in 404."""
+    ids = case.path_parameters
+    if broken.intersection(ids) or all(is_of_this_run(value) for value in ids.values()):
+        return False
+    return mostly(content_of(case))
+
+
+def mend_review_list(case, broken):
+    """A product with reviews, and a cursor that the same list has given."""
+    if names_nothing(case, broken):
+        case.path_parameters["productId"] = reviewed_product()[0]
+    query = case.query or {}
+    if "cursor" in query and "cursor" not in broken:
+        query.pop("cursor")
+        product, following = reviewed_product()
+        stars = str(query.get("stars"))
+        if case.path_parameters.get("productId") == product and stars in following and "stars" not in broken:
+            query["cursor"] = following[stars]
+
+
+def mend_review_create(case, broken):
+    """A product that can be reviewed, in some cases by a request that was sent before."""
+    if names_nothing(case, broken):
+        product = case.path_parameters["productId"] = new_product()
+        if not case.meta.generation.mode.is_negative and not mostly(("sent before", content_of(case))):
+            headers = {name: case.headers[name] for name in ("Authorization", "Idempotency-Key") if name in case.headers}
+            requests.post(f"{BASE}/products/{product}/reviews", json=case.body, headers=headers, timeout=15)
+
+
+def mend_review_change(case, broken):
+    """A review that is there, mostly the caller's, and mostly its current version."""
+    path = case.path_parameters
+    if names_nothing(case, broken):
+        author = caller() if mostly(content_of(case)[1:]) else somebody_else()
+        product = new_product()
+        write_review(product, author)
+        path.update(productId=product, authorId=author.id)
+        etags[product, author.id] = '"1"'
+    current = etags.get((path.get("productId"), path.get("authorId")))
+    if current and "If-Match" in case.headers and "If-Match" not in broken and mostly((case.headers["If-Match"], case.body)):
+        case.headers["If-Match"] = current
+
+
 @schemathesis.hook
 def after_call(context, case, response):
     operation = operation_of(case)
@@ -143,6 +258,9 @@ def after_call(context, case, response):
         etags[response.json().get("productId")] = response.headers.get("etag", [None])[0]
     elif operation == "product-delete" and response.status_code == 204:
         deleted.add(case.path_parameters["productId"])
+    elif operation in ("review-create", "review-update") and response.status_code in (200, 201):
+        review = response.json()
+        etags[review.get("productId"), review.get("authorId")] = response.headers.get("etag", [None])[0]
 
 
 @schemathesis.check
@@ -181,3 +299,15 @@ def product_is_there_until_it_is_deleted(ctx, response, case):
         product = case.path_parameters.get("productId")
         assert not (response.status_code == 404 and product in etags and product not in deleted), f"{product} was published and is not found"
         assert not (response.status_code in (200, 304) and product in deleted), f"{product} was withdrawn and is still found"
+
+
+@schemathesis.check
+def reviews_are_those_asked_for(ctx, response, case):
+    """A list holds what its address names, newest first."""
+    if operation_of(case) == "review-list" and response.status_code == 200:
+        items = response.json()["items"]
+        product, stars = case.path_parameters["productId"], (case.query or {}).get("stars")
+        assert all(item["productId"] == product for item in items), f"reviews of another product than {product}"
+        assert stars is None or all(item["rating"] == int(float(stars)) for item in items), f"reviews without {stars} stars"
+        written = [item["createdAt"] for item in items]
+        assert written == sorted(written, reverse=True), f"not newest first: {written}"

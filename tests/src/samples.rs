@@ -3,8 +3,9 @@
 use domain::{
     Input, Money, Timestamp,
     id::{Id, ProductId, SessionId, UserId},
+    idempotency::{Key, Once},
     product::{Product, ProductDraft},
-    review::Review,
+    review::{Review, Stars},
     session::{RefreshSecret, RefreshToken, Session},
     user::{Caller, Email, User},
 };
@@ -98,6 +99,26 @@ pub fn review(product: ProductId, number: u32) -> Review {
         "version": 1, "createdAt": at, "updatedAt": at,
     }));
     review.expect("a sample review is a review")
+}
+
+/// The next version of a review, with one star less, or five after one.
+pub fn next_review(review: &Review) -> Review {
+    let mut next = review.clone();
+    next.version += 1;
+    next.updated_at = later(next.version);
+    let less = i64::from(next.draft.rating.get()) - 1;
+    next.draft.rating = stars(if less == 0 { 5 } else { less });
+    next
+}
+
+/// So many stars.
+pub fn stars(number: i64) -> Stars {
+    Stars::new(number).expect("a sample rating is one to five stars")
+}
+
+/// A request with this idempotency key; the number stands for its body.
+pub fn once(key: &str, body: u8) -> Once {
+    Once { key: Key::parse(key).expect("a sample key is a key"), fingerprint: [body; 32] }
 }
 
 /// A session whose refresh token has this byte for a secret, with that token.

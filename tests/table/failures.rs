@@ -6,11 +6,14 @@ use domain::{
     idempotency::{Answer, Key, Once},
     limit::Limit,
     page::PageSize,
+    rating::RatingChange,
 };
-use table::PublishedKey;
+use table::{PublishedKey, Recount, Sequence};
 use tests::{
     Fault, World,
-    samples::{account, later, next_version, now, product, product_id, session, user_id},
+    samples::{
+        account, later, next_review, next_version, now, product, product_id, review, session, stars, user_id,
+    },
 };
 
 const OPERATIONS: [&str; 8] = [
@@ -25,7 +28,7 @@ const OPERATIONS: [&str; 8] = [
 ];
 
 /// A table in which every access pattern has something to do: product 1 is there, product 2 is hidden.
-async fn prepared() -> World {
+async fn prepared() -> (World, Recount) {
     let world = World::new();
     for number in [1, 2] {
         world.publish(&product(number, 7)).await;
@@ -37,12 +40,13 @@ async fn prepared() -> World {
     let (user, email, credential) = account(1, "ada@example.com");
     world.table.register(&user, &email, &credential).await.unwrap();
     world.table.create_session(&session(1, 1).0).await.unwrap();
+    let recount = world.table.recount(product_id(1)).await.unwrap();
     world.measured();
-    world
+    (world, recount)
 }
 
 /// Calls every access pattern once, in an order in which each has something to do.
-async fn all(world: &World) -> Vec<(&'static str, Result<(), Error>)> {
+async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<(), Error>)> {
     let table = &world.table;
     let (user, email, credential) = account(3, "bob@example.com");
     let (second_session, _) = session(2, 1);
@@ -53,18 +57,31 @@ async fn all(world: &World) -> Vec<(&'static str, Result<(), Error>)> {
     let answer = Answer { status: 201, headers: Vec::new(), body: String::new() };
     let (fresh, next) = (product(3, 7), next_version(&product(1, 7)));
     let page = PageSize::DEFAULT;
+    let written = |number| review(product_id(1), number);
+    let changes = [(Sequence::parse("1").unwrap(), RatingChange::of(None, Some(stars(5))))];
+    let author = written(0).author_id;
     vec![
         ("create_product", table.create_product(&fresh, Some((&once, &answer))).await.map(drop)),
+        ("create_review", table.create_review(&written(3), Some(&once), [1; 16]).await.map(drop)),
         ("create_session", table.create_session(&second_session).await),
         ("credential", table.credential(&email).await.map(drop)),
+        ("delete_review", table.delete_review(&written(2)).await),
         ("listed_product", table.listed_product(product_id(1)).await.map(drop)),
+        ("present_page", table.present_page(product_id(1), 10).await.map(drop)),
         ("product", table.product(product_id(1)).await.map(drop)),
         ("product_page", table.product_page(product_id(1), 10).await.map(drop)),
         ("products_of_category", table.products_of_category("food", page, None).await.map(drop)),
         ("products_of_seller", table.products_of_seller(user_id(7), page, None).await.map(drop)),
         ("publish_signing_key", table.publish_signing_key(&key).await),
+        ("recount", table.recount(product_id(1)).await.map(drop)),
         ("register", table.register(&user, &email, &credential).await),
+        ("repair_rating", table.repair_rating(product_id(1), recounted).await.map(drop)),
+        ("count", table.count(product_id(1), &changes).await.map(drop)),
         ("replace_product", table.replace_product(&next, [1; 16]).await),
+        ("replace_review", table.replace_review(&next_review(&written(1)), [1; 16]).await),
+        ("require_product", table.require_product(product_id(1)).await),
+        ("review", table.review(product_id(1), author).await.map(drop)),
+        ("reviews_of", table.reviews_of(product_id(1), None, page, None).await.map(drop)),
         ("rotate_session", table.rotate_session(&token, &[1; 32], &[2; 32], now(), later(2000)).await),
         ("signing_keys", table.signing_keys(now()).await.map(drop)),
         ("spend", table.spend("log-in", limit, "x", now()).await.map(drop)),
@@ -78,8 +95,8 @@ async fn all(world: &World) -> Vec<(&'static str, Result<(), Error>)> {
 
 #[tokio::test]
 async fn every_access_pattern_succeeds_when_nothing_fails() {
-    let world = prepared().await;
-    for (name, result) in all(&world).await {
+    let (world, recounted) = prepared().await;
+    for (name, result) in all(&world, &recounted).await {
         assert_eq!(result, Ok(()), "{name}");
     }
 }
@@ -88,11 +105,11 @@ async fn every_access_pattern_succeeds_when_nothing_fails() {
 #[tokio::test]
 async fn every_access_pattern_survives_a_fault_of_a_moment() {
     for fault in [Fault::Throttled, Fault::Failing, Fault::Unreachable, Fault::AnswerLost] {
-        let world = prepared().await;
+        let (world, recounted) = prepared().await;
         for operation in OPERATIONS {
             world.wire.always(operation, Fault::AtFirst(Box::new(fault.clone())));
         }
-        for (name, result) in all(&world).await {
+        for (name, result) in all(&world, &recounted).await {
             assert_eq!(result, Ok(()), "{name}");
         }
     }
@@ -108,12 +125,12 @@ async fn every_access_pattern_is_unavailable_while_the_fault_lasts() {
         Fault::Refused("com.amazonaws.dynamodb.v20120810#RequestLimitExceeded"),
     ];
     for fault in lasting {
-        let world = prepared().await;
+        let (world, recounted) = prepared().await;
         let before = world.items();
         for operation in OPERATIONS {
             world.wire.always(operation, fault.clone());
         }
-        for (name, result) in all(&world).await {
+        for (name, result) in all(&world, &recounted).await {
             assert!(is_unavailable(&result), "{name}: {result:?}");
         }
         assert_eq!(world.items(), before);
@@ -206,7 +223,7 @@ async fn a_transaction_that_is_wrong_is_our_mistake_and_tried_once() {
 /// A single write that a transaction is in the way of.
 #[tokio::test]
 async fn a_write_that_a_transaction_is_in_the_way_of_is_unavailable() {
-    let world = prepared().await;
+    let (world, _) = prepared().await;
     let conflict = Fault::Refused("com.amazonaws.dynamodb.v20120810#TransactionConflictException");
     world.wire.always("PutItem", conflict);
     let replaced = world.table.replace_product(&next_version(&product(1, 7)), [1; 16]).await;

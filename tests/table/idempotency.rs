@@ -3,7 +3,7 @@
 use crate::{hold, together};
 use domain::{
     Error,
-    idempotency::{Answer, KEY_SECONDS, Key, Once, Outcome},
+    idempotency::{Answer, KEY_SECONDS, Once, Outcome},
     product::Product,
 };
 use serde_json::json;
@@ -11,12 +11,8 @@ use std::sync::Arc;
 use table::keys;
 use tests::{
     Fault, World,
-    samples::{later, product},
+    samples::{later, once, product},
 };
-
-fn once(key: &str, body: u8) -> Once {
-    Once { key: Key::parse(key).unwrap(), fingerprint: [body; 32] }
-}
 
 fn answer(product: &Product) -> Answer {
     Answer {

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod failures;
+mod histories;
 mod idempotency;
 mod limit;
 mod prime;
@@ -11,6 +13,10 @@ mod product_delete;
 mod product_list;
 mod product_page;
 mod races;
+mod rating;
+mod review;
+mod review_list;
+mod review_once;
 mod session;
 mod signing;
 mod user;

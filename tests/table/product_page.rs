@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use table::keys;
 use tests::{
-    Fault, World,
+    Fault, Sent, World,
     samples::{next_version, product, product_id},
 };
 
@@ -159,4 +159,47 @@ async fn an_item_that_does_not_read_is_our_mistake_and_named_in_the_log() {
     let page = world.table.product_page(product_id(1), 10).await;
     let Err(Error::Internal { cause }) = page else { panic!("{page:?}") };
     assert!(cause.contains(&format!("PRODUCT#{} PRODUCT", product_id(1))), "{cause}");
+}
+
+#[tokio::test]
+async fn the_present_page_is_the_page_that_readers_see_in_the_end() {
+    let world = World::new();
+    world.publish(&product(1, 7)).await;
+    world.put_rating(product_id(1), [0, 100, 0, 0, 200]);
+    for count in [0, 10, 300] {
+        reviews(&world, count);
+        let page = world.table.product_page(product_id(1), 10).await;
+        assert_eq!(world.table.present_page(product_id(1), 10).await, page, "{count}");
+    }
+    let page = world.table.present_page(product_id(1), 10);
+    world.measure("present_page", "with many reviews", page).await.unwrap();
+}
+
+/// Whoever keeps the page for others must not keep an old one: only reviews may lag behind.
+#[tokio::test]
+async fn the_present_page_shows_product_and_rating_before_the_index_does() {
+    let world = World::new();
+    let product = product(1, 7);
+    world.publish(&product).await;
+    world.put_rating(product_id(1), [0, 0, 0, 0, 1]);
+    let items = reviews(&world, 1);
+    world.wire.take_sent();
+    let page = world.table.present_page(product_id(1), 10).await.unwrap();
+    let sent = world.wire.take_sent();
+    let behind = |sent: &Sent| sent.body["ConsistentRead"] != true;
+    assert!(sent.iter().all(|sent| behind(sent) == (sent.body["IndexName"] == "gsi1")), "{sent:?}");
+
+    let rating = Rating { histogram: [0, 0, 0, 0, 1] };
+    assert_eq!(page.listed, ListedProduct { product, rating });
+    assert_eq!(page.reviews, Page { items, next: None });
+}
+
+#[tokio::test]
+async fn a_product_that_is_not_there_or_hidden_has_no_present_page() {
+    let world = World::new();
+    assert_eq!(world.table.present_page(product_id(1), 10).await, Err(NO_PRODUCT));
+    world.publish(&product(1, 7)).await;
+    reviews(&world, 3);
+    world.table.hide_product(product_id(1), 1).await.unwrap();
+    assert_eq!(world.table.present_page(product_id(1), 10).await, Err(NO_PRODUCT));
 }

@@ -1,13 +1,16 @@
 //! Many at the same instant, on several threads.
 
 use crate::{hold, together};
-use domain::{Error, id::UserId};
+use domain::{Error, id::UserId, rating::RatingChange};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
-use table::{Hidden, keys};
+use table::{Applied, Hidden, Reviewed, Sequence, keys};
 use tests::{
     Fault, World,
-    samples::{account, email, later, next_version, now, product, product_id, session, user_id},
+    samples::{
+        account, email, later, next_review, next_version, now, once, product, product_id, review, session,
+        stars, user_id,
+    },
 };
 use tokio::sync::Barrier;
 
@@ -137,5 +140,118 @@ async fn a_change_and_a_withdrawal_of_the_same_version_never_both_succeed() {
             }
             both => panic!("{both:?}"),
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_50_who_have_seen_the_same_version_of_a_review_one_changes_it() {
+    let world = Arc::new(World::new());
+    let first = world.put_review(product_id(1), 1);
+    hold(&world, "UpdateItem", 50);
+    let changed = together(&world, 50, async |world, number| {
+        let mut next = next_review(&review(product_id(1), 1));
+        next.draft.title = format!("change {number}");
+        world.table.replace_review(&next, writer(number)).await.map(|()| next)
+    })
+    .await;
+    let won: Vec<_> = changed.iter().flatten().collect();
+    let stale = changed.iter().filter(|result| **result == Err(Error::Stale { current: 2 }));
+    assert_eq!((won.len(), stale.count()), (1, 49));
+    assert_eq!(world.table.review(product_id(1), first.author_id).await.as_ref(), Ok(won[0]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_20_reviews_of_one_product_by_one_user_one_is_kept() {
+    let world = Arc::new(World::new());
+    hold(&world, "PutItem", 20);
+    let created = together(&world, 20, async |world, number| {
+        let mut review = review(product_id(1), 1);
+        review.draft.title = format!("review {number}");
+        world.table.create_review(&review, None, writer(number)).await.map(|_| review)
+    })
+    .await;
+    let won: Vec<_> = created.iter().flatten().collect();
+    let refused = created.iter().filter(|result| matches!(result, Err(Error::Conflict { .. })));
+    assert_eq!((won.len(), refused.count()), (1, 19));
+    assert_eq!(world.table.review(product_id(1), won[0].author_id).await.as_ref(), Ok(won[0]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_review_that_is_sent_20_times_with_one_key_is_created_once() {
+    let world = Arc::new(World::new());
+    hold(&world, "PutItem", 20);
+    let created = together(&world, 20, async |world, number| {
+        let review = review(product_id(1), 1);
+        world.table.create_review(&review, Some(&once("k", 1)), writer(number)).await.unwrap()
+    })
+    .await;
+    let before = Reviewed::Before(Box::new(review(product_id(1), 1)));
+    assert_eq!(created.iter().filter(|outcome| **outcome == Reviewed::Created).count(), 1);
+    assert_eq!(created.iter().filter(|outcome| **outcome == before).count(), 19);
+}
+
+/// Either the change comes first, and the review stays; or it is deleted, and the change finds nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_change_and_a_deletion_of_the_same_review_never_both_succeed() {
+    for round in 0..25 {
+        let world = Arc::new(World::new());
+        let first = world.put_review(product_id(1), 1);
+        let barrier = Arc::new(Barrier::new(2));
+        for operation in ["UpdateItem", "DeleteItem"] {
+            world.wire.next(operation, [Fault::Held(Arc::clone(&barrier))]);
+        }
+        let change = {
+            let (world, next) = (Arc::clone(&world), next_review(&first));
+            tokio::spawn(async move { world.table.replace_review(&next, writer(round)).await })
+        };
+        let deleted = world.table.delete_review(&first).await;
+        match (change.await.unwrap(), deleted) {
+            (Ok(()), Err(Error::Stale { current: 2 })) => assert_eq!(world.items().len(), 1),
+            (Err(Error::NotFound { .. }), Ok(())) => assert_eq!(world.items().len(), 0),
+            both => panic!("{both:?}"),
+        }
+    }
+}
+
+/// Places 1 to `last` of the stream, at each of which a review was written.
+fn written(last: u64) -> Vec<(Sequence, RatingChange)> {
+    let stars = |place: u64| stars(i64::try_from(place).unwrap() % 5 + 1);
+    let change = |place: u64| {
+        (Sequence::parse(&place.to_string()).unwrap(), RatingChange::of(None, Some(stars(place))))
+    };
+    (1..=last).map(change).collect()
+}
+
+/// A worker that Lambda gave up is still at work when the next one has the same batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_batch_that_several_workers_have_at_once_is_counted_once() {
+    for (workers, counted_before) in [(2, 0), (2, 10), (5, 0), (5, 49)] {
+        let world = Arc::new(World::new());
+        world.publish(&product(1, 7)).await;
+        world.table.count(product_id(1), &written(counted_before)).await.unwrap();
+        hold(&world, "UpdateItem", workers as usize);
+        let counted = together(&world, workers, async |world, _| {
+            world.table.count(product_id(1), &written(50)).await.unwrap()
+        })
+        .await;
+        assert!(counted.iter().all(|applied| *applied == Applied::Counted));
+        let listed = world.table.listed_product(product_id(1)).await.unwrap();
+        assert_eq!(listed.rating.histogram, [10; 5], "{workers} workers");
+    }
+}
+
+/// Each worker has the batch cut off somewhere else; the last of them to end has told of all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn parts_of_a_batch_that_several_workers_have_at_once_are_counted_once() {
+    for _ in 0..25 {
+        let world = Arc::new(World::new());
+        world.publish(&product(1, 7)).await;
+        hold(&world, "UpdateItem", 5);
+        together(&world, 5, async |world, number| {
+            world.table.count(product_id(1), &written(u64::from(number + 1) * 10)).await.unwrap()
+        })
+        .await;
+        let listed = world.table.listed_product(product_id(1)).await.unwrap();
+        assert_eq!(listed.rating.histogram, [10; 5]);
     }
 }

@@ -80,6 +80,19 @@ id!(
     ProductId, "product"
 );
 
+id!(
+    /// A band.
+    BandId, "band"
+);
+id!(
+    /// A place where concerts are held.
+    VenueId, "venue"
+);
+id!(
+    /// A concert, from the moment it is asked for.
+    ConcertId, "concert"
+);
+
 /// Only version 7, hyphenated and in lower case, is an id: one thing has one name.
 fn parse(text: &str) -> Result<Uuid, NotAnId> {
     let canonical = |b: u8| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b);

@@ -59,6 +59,34 @@ impl Members {
     }
 }
 
+/// The elements of an array of so many, each read by a rule; a fault is placed at its element.
+pub fn elements<T>(
+    value: Value,
+    fewest: usize,
+    most: usize,
+    mut rule: impl FnMut(Value) -> Checked<T>,
+) -> Checked<Vec<T>> {
+    let Value::Array(values) = value else { return Err(vec![Fault::here("must be an array")]) };
+    let mut faults = Vec::new();
+    if values.len() < fewest || values.len() > most {
+        faults.push(Fault::here(format!("must have {fewest} to {most} elements")));
+    }
+    let mut read = Vec::new();
+    for (index, value) in values.into_iter().enumerate() {
+        match rule(value) {
+            Ok(element) => read.push(element),
+            Err(found) => faults.extend(found.into_iter().map(|fault| fault.under(&index.to_string()))),
+        }
+    }
+    if faults.is_empty() { Ok(read) } else { Err(faults) }
+}
+
+/// A number in a range, both ends included.
+pub fn number(value: &Value, lowest: f64, highest: f64) -> Checked<f64> {
+    let rule = || vec![Fault::here(format!("must be a number from {lowest} to {highest}"))];
+    value.as_f64().filter(|number| (lowest..=highest).contains(number)).ok_or_else(rule)
+}
+
 /// A whole number in a range, both ends included. A JSON number with a zero fraction, like `5.0`, is whole.
 pub fn integer(value: &Value, lowest: i64, highest: i64) -> Checked<i64> {
     let rule = || vec![Fault::here(format!("must be a whole number from {lowest} to {highest}"))];

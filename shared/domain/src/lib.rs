@@ -2,8 +2,11 @@
 //!
 //! Nothing here talks to AWS, waits, reads a clock or draws a random number: time and ids are arguments.
 
+pub mod band;
+pub mod concert;
 pub mod currency;
 pub mod error;
+pub mod geo;
 pub mod id;
 pub mod idempotency;
 pub mod input;
@@ -17,6 +20,7 @@ pub mod session;
 pub mod text;
 pub mod timestamp;
 pub mod user;
+pub mod venue;
 pub mod version;
 
 pub use error::{Error, Fault, Place};

@@ -4,6 +4,7 @@ use crate::{
     Table,
     item::{Item, b, bytes, n, s, text},
     keys::{self, PK},
+    transaction::Transacted,
 };
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use domain::{
@@ -16,8 +17,32 @@ const FINGERPRINT: &str = "fingerprint";
 const ANSWER: &str = "answer";
 
 impl Table {
+    /// Writes new items, all or none, and with an idempotency key the answer to be given again. The same request a
+    /// second time changes nothing and has the first one's answer.
+    pub(crate) async fn put_new(
+        &self,
+        items: Vec<Item>,
+        owner: UserId,
+        operation: &str,
+        once: Option<(&Once, &Answer)>,
+        now: Timestamp,
+    ) -> Result<Outcome, Error> {
+        let mut writes = items.into_iter().map(|item| self.new_item(item)).collect::<Result<Vec<_>, _>>()?;
+        let record = writes.len();
+        if let Some((once, answer)) = once {
+            writes.push(self.record_once(owner, operation, once, answer, now)?);
+        }
+        match (self.transact(writes).await?, once) {
+            (Transacted::Done, _) => Ok(Outcome::Done),
+            (Transacted::Refused(index, stored), Some((once, _))) if index == record => {
+                replay(once, stored.as_ref())
+            }
+            (Transacted::Refused(..), _) => Err(Error::internal("a new id is in use")),
+        }
+    }
+
     /// The write that records a request's answer, refused when the key is in use.
-    pub(crate) fn record_once(
+    fn record_once(
         &self,
         user: UserId,
         operation: &str,
@@ -31,6 +56,11 @@ impl Table {
         item.insert(FINGERPRINT.into(), b(&once.fingerprint));
         item.insert(ANSWER.into(), s(answer));
         item.extend([keys::ttl(now.plus_seconds(KEY_SECONDS))]);
+        self.unexpired_item(item, now)
+    }
+
+    /// Writes an item where none stands that has not expired.
+    pub(crate) fn unexpired_item(&self, item: Item, now: Timestamp) -> Result<TransactWriteItem, Error> {
         let put = Put::builder()
             .table_name(&self.name)
             .set_item(Some(item))
@@ -47,7 +77,7 @@ impl Table {
 }
 
 /// What a key that is in use means for a request: its first answer again, or a refusal.
-pub(crate) fn replay(once: &Once, stored: Option<&Item>) -> Result<Outcome, Error> {
+fn replay(once: &Once, stored: Option<&Item>) -> Result<Outcome, Error> {
     let stored = stored.ok_or_else(|| Error::internal("an idempotency record that cannot be seen"))?;
     if bytes(stored, FINGERPRINT) != Some(&once.fingerprint) {
         return Err(Error::KeyReused);

@@ -9,6 +9,12 @@
 //! | rating | `PRODUCT#<productId>` | `RATING` | `PRODUCT#<productId>` / `~RATING` | |
 //! | review | `PRODUCT#<productId>` | `REVIEW#<authorId>` | `PRODUCT#<productId>` / `REVIEW#<createdAt>#<authorId>` | |
 //! | seller's product | `USER#<sellerId>` | `PRODUCT#<productId>` | | |
+//! | band | `BAND#<bandId>` | `BAND` | | |
+//! | venue | `VENUE#<venueId>` | `VENUE` | | |
+//! | concert | `CONCERT#<concertId>` | `CONCERT` | | `GEO#<coarse cell>` / `<startsAt>#<concertId>` |
+//! | concert's place | `CONCERT#<concertId>` | `GEO#MIDDLE`, `GEO#FINE` | | `GEO#<cell>` / `<startsAt>#<concertId>` |
+//! | line-up entry | `CONCERT#<concertId>` | `BAND#<bandId>` | `BAND#<bandId>` / `<startsAt>#<concertId>` | |
+//! | request for a concert | `CONCERT#<concertId>` | `REQUEST` | | |
 //! | idempotency record | `USER#<userId>` | `IDEMPOTENCY#<operation>#<key>` | | |
 //! | rate limit | `LIMIT#<operation>#<limit>#<value>` | `<window start>` | | |
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
@@ -16,7 +22,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
-    id::{ProductId, UserId},
+    geo::Level,
+    id::{BandId, ConcertId, ProductId, UserId, VenueId},
     product::ReviewPosition,
     session::Session,
     user::Email,
@@ -222,6 +229,65 @@ pub fn parse_signing_key(sk: &str) -> Option<&str> {
     sk.strip_prefix(SIGNING_PREFIX)
 }
 
+/// A band.
+pub fn band(id: BandId) -> Key {
+    Key::new(band_partition(id), "BAND")
+}
+
+/// The partition of a band's concerts in the first index; in the table, of the band itself.
+pub fn band_partition(id: BandId) -> String {
+    format!("BAND#{id}")
+}
+
+/// A venue.
+pub fn venue(id: VenueId) -> Key {
+    Key::new(format!("VENUE#{id}"), "VENUE")
+}
+
+/// A concert.
+pub fn concert(id: ConcertId) -> Key {
+    Key::new(format!("CONCERT#{id}"), "CONCERT")
+}
+
+/// How a request for a concert stands.
+pub fn concert_request(id: ConcertId) -> Key {
+    Key::new(format!("CONCERT#{id}"), "REQUEST")
+}
+
+/// That a band plays at a concert.
+pub fn line_up_entry(concert: ConcertId, band: BandId) -> Key {
+    Key::new(format!("CONCERT#{concert}"), band_partition(band))
+}
+
+/// That a concert is in a cell of this level; the coarse one is told by the concert itself.
+pub fn concert_place(concert: ConcertId, level: Level) -> Key {
+    match level {
+        Level::Coarse => self::concert(concert),
+        Level::Middle => Key::new(format!("CONCERT#{concert}"), "GEO#MIDDLE"),
+        Level::Fine => Key::new(format!("CONCERT#{concert}"), "GEO#FINE"),
+    }
+}
+
+/// The partition of a cell's concerts in the second index.
+pub fn cell_partition(cell: &str) -> String {
+    format!("GEO#{cell}")
+}
+
+/// How concerts are ordered in both indexes: by time, then by id.
+pub fn by_start(starts_at: Timestamp, concert: ConcertId) -> String {
+    format!("{starts_at}#{concert}")
+}
+
+/// A concert among a band's, in the first index.
+pub fn concert_of_band(band: BandId, starts_at: Timestamp, concert: ConcertId) -> Key {
+    Key::new(band_partition(band), by_start(starts_at, concert))
+}
+
+/// A concert among a cell's, in the second index.
+pub fn concert_in_cell(cell: &str, starts_at: Timestamp, concert: ConcertId) -> Key {
+    Key::new(cell_partition(cell), by_start(starts_at, concert))
+}
+
 /// The `ttl` attribute: DynamoDB deletes the item some time after this.
 pub fn ttl(at: Timestamp) -> (String, AttributeValue) {
     (TTL.to_owned(), AttributeValue::N(at.unix_seconds().to_string()))
@@ -270,6 +336,18 @@ mod tests {
         assert_key(&key, &format!("USER#{u}"), "IDEMPOTENCY#product-create#k");
         assert_key(&limit("log-in", "source", "192.0.2.1", 900), "LIMIT#log-in#source#192.0.2.1", "900");
         assert_key(&signing_key("k1"), "SIGNING", "KEY#k1");
+        let (band_id, venue_id, concert_id) =
+            (BandId::new(now, [1; 10]), VenueId::new(now, [2; 10]), ConcertId::new(now, [3; 10]));
+        let (concert_pk, starts) = (format!("CONCERT#{s}"), format!("2025-11-20T17:30:27.040Z#{s}"));
+        assert_key(&band(band_id), &format!("BAND#{u}"), "BAND");
+        assert_key(&venue(venue_id), &format!("VENUE#{p}"), "VENUE");
+        assert_key(&concert(concert_id), &concert_pk, "CONCERT");
+        assert_key(&concert_request(concert_id), &concert_pk, "REQUEST");
+        assert_key(&line_up_entry(concert_id, band_id), &concert_pk, &format!("BAND#{u}"));
+        assert_key(&concert_place(concert_id, Level::Middle), &concert_pk, "GEO#MIDDLE");
+        assert_key(&concert_place(concert_id, Level::Fine), &concert_pk, "GEO#FINE");
+        assert_key(&concert_of_band(band_id, now, concert_id), &format!("BAND#{u}"), &starts);
+        assert_key(&concert_in_cell("8265", now, concert_id), "GEO#8265", &starts);
     }
 
     #[test]

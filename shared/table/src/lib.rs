@@ -6,12 +6,15 @@
 
 mod batch;
 mod change;
+mod concert;
+mod concert_search;
 mod failure;
 mod get;
 mod idempotency;
 mod item;
 pub mod keys;
 mod limit;
+mod performer;
 mod product;
 mod product_delete;
 mod product_list;
@@ -23,9 +26,12 @@ mod session;
 mod signing;
 mod transaction;
 mod units;
+mod update;
 mod user;
 
 pub use change::{Change, Changed, Record, Sequence};
+pub use concert::Recorded;
+pub use concert_search::{Found, Sort, Wanted};
 pub use product_delete::{Hidden, Purged};
 pub use rating::{Applied, Recount};
 pub use review::Reviewed;

@@ -3,15 +3,13 @@
 use crate::{
     Table,
     failure::failure,
-    idempotency::replay,
     item::{Item, b, bytes, from_item, n, number, s, text, to_item},
     keys::{self, PK, SK},
     rating::from_rating_item,
-    transaction::Transacted,
 };
 use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
-    types::{Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
 };
 use domain::{
     Error,
@@ -56,36 +54,9 @@ impl Table {
         let id = product.product_id;
         let mut rating: Item = keys::rating(id).primary();
         rating.extend(keys::rating_on_page(id).gsi1());
-        let items =
-            [to_product_item(product)?, rating, keys::sellers_product(product.seller_id, id).primary()];
-        let writes = items.into_iter().map(|item| {
-            let put = Put::builder()
-                .table_name(&self.name)
-                .set_item(Some(item))
-                .condition_expression("attribute_not_exists(#pk)")
-                .expression_attribute_names("#pk", PK)
-                .build();
-            put.map(|put| TransactWriteItem::builder().put(put).build())
-        });
-        let mut writes: Vec<_> =
-            writes.collect::<Result<_, _>>().map_err(|error| Error::internal(error.to_string()))?;
-        let record = writes.len();
-        if let Some((once, answer)) = once {
-            writes.push(self.record_once(
-                product.seller_id,
-                "product-create",
-                once,
-                answer,
-                product.created_at,
-            )?);
-        }
-        match (self.transact(writes).await?, once) {
-            (Transacted::Done, _) => Ok(Outcome::Done),
-            (Transacted::Refused(index, stored), Some((once, _))) if index == record => {
-                replay(once, stored.as_ref())
-            }
-            (Transacted::Refused(..), _) => Err(Error::internal("a new product's id is in use")),
-        }
+        let pointer = keys::sellers_product(product.seller_id, id).primary();
+        let items = vec![to_product_item(product)?, rating, pointer];
+        self.put_new(items, product.seller_id, "product-create", once, product.created_at).await
     }
 
     /// A product that can be seen, strongly consistent.

@@ -4,11 +4,11 @@ use crate::{
     Table,
     failure::failure,
     item::{Item, b, bytes, from_item, n, number, to_item},
-    keys::{self, PK},
+    keys::{self, GSI1_PK, GSI1_SK, PK, SK},
     product::{NO_PRODUCT, VERSION, WRITER, from_product_item},
 };
 use aws_sdk_dynamodb::{
-    operation::{delete_item::DeleteItemError, put_item::PutItemError},
+    operation::{delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError},
     types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
 };
 use domain::{
@@ -138,31 +138,40 @@ impl Table {
             .ok_or(NO_REVIEW)
     }
 
-    /// Writes the next version of a review over the one before it, and over no other; `writer` as for a new one.
+    /// Writes the next version of a review over the one before it, and over no other; `writer` as for a new one. The
+    /// idempotency key of the request that created the review stays in it.
     pub async fn replace_review(&self, review: &Review, writer: [u8; 16]) -> Result<(), Error> {
         let mut item = to_review_item(review)?;
         item.insert(WRITER.into(), b(&writer));
-        let sent = self
+        item.retain(|name, _| ![PK, SK, GSI1_PK, GSI1_SK].contains(&name.as_str()));
+        let absent = if item.contains_key(BODY) { BODY_ZSTD } else { BODY };
+        let mut update = self
             .client()
-            .put_item()
+            .update_item()
             .table_name(&self.name)
-            .set_item(Some(item))
+            .set_key(Some(keys::review(review.product_id, review.author_id).primary()))
             .condition_expression("#version = :before")
-            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_names("#absent", absent)
             .expression_attribute_values(":before", n(review.version - 1))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let mut assignments = Vec::new();
+        for (name, value) in item {
+            assignments.push(format!("#{name} = :{name}"));
+            update = update
+                .expression_attribute_values(format!(":{name}"), value)
+                .expression_attribute_names(format!("#{name}"), name);
+        }
+        let expression = format!("SET {} REMOVE #absent", assignments.join(", "));
+        let error = match update.update_expression(expression).send().await {
             Ok(sent) => {
                 self.units.wrote(sent.consumed_capacity());
                 return Ok(());
             }
             Err(error) => error,
         };
-        let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
-            return Err(failure("PutItem", &error));
+        let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
+            return Err(failure("UpdateItem", &error));
         };
         match refused.item() {
             Some(stored) if bytes(stored, WRITER) == Some(&writer) => Ok(()),

@@ -1,0 +1,221 @@
+"""The events of an execution, and when it is over.
+
+AWS: each event names the one before it in its own branch; a task that is a function's ARN has events of the kind
+LambdaFunction…, others Task…; a time-out has a kind and no cause; states inside a branch are told of like others;
+nothing follows the event that ends the execution; `TimeoutSeconds` of a machine ends it as TIMED_OUT, and no Catch
+sees that.
+
+ministack 1.5.33: no event names another; two branches may give the same id to different events; TaskScheduled,
+TaskSucceeded and TaskFailed are all that a task has; states inside a Map or Parallel are silent; an execution that
+was stopped goes on with the retries of its task and may end a second time; the machine's time limit is ignored.
+"""
+
+import contextvars
+import copy
+import json
+import threading
+from dataclasses import dataclass
+
+from ministack.core.responses import get_region, now_iso
+from ministack.services import stepfunctions
+
+WITH_EXECUTION = ("Task", "Parallel", "Map")  # kinds of states whose handlers want to know it
+
+lock = threading.RLock()
+
+
+@dataclass
+class Branch:
+    """One sequence of states: an execution's own, or an iteration of a Map."""
+
+    previous: int = 0  # the id of its newest event
+    parent: "Branch | None" = None
+    closed: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.closed or (self.parent is not None and self.parent.is_over)
+
+
+class Ended(SystemExit):
+    """Ends the thread of a branch that is over: past every `except Exception` on its way, and without a word."""
+
+
+branch: contextvars.ContextVar[Branch | None] = contextvars.ContextVar("branch", default=None)
+task: contextvars.ContextVar[dict] = contextvars.ContextVar("task", default={})  # the state that is being carried out
+_arguments: contextvars.ContextVar = contextvars.ContextVar("arguments", default=None)
+
+
+def apply() -> None:
+    stepfunctions._add_event = add_event
+    stepfunctions._run_execution = in_a_branch(stepfunctions._run_execution)
+    stepfunctions._fail_execution = once(stepfunctions._fail_execution)
+    stepfunctions._execute_task = known(stepfunctions._execute_task)
+    stepfunctions._apply_jsonata_arguments = kept(stepfunctions._apply_jsonata_arguments)
+    stepfunctions._invoke_resource_with_timeout = without_cause(stepfunctions._invoke_resource_with_timeout)
+    stepfunctions._run_sub_machine = run_states
+
+
+def add_event(execution: dict, kind: str, details: dict | None = None) -> dict:
+    """In place of ministack's function of this name."""
+    for kind, details in as_on_aws(kind, details or {}):
+        event = record(execution, branch.get(), kind, details)
+    return event
+
+
+def record(execution: dict, of: Branch | None, kind: str, details: dict) -> dict:
+    with lock:
+        events = execution["events"]
+        if not kind.startswith("Execution") and (execution["status"] != "RUNNING" or (of is not None and of.is_over)):
+            raise Ended
+        previous = of.previous if of is not None else len(events)
+        event = {"id": len(events) + 1, "previousEventId": previous, "type": kind, "timestamp": now_iso(), **details}
+        events.append(event)
+        if of is not None:
+            of.previous = event["id"]
+        return event
+
+
+def as_on_aws(kind: str, details: dict):
+    """The kinds and details of the events in place of one of ministack's."""
+    members = {name: value for each in details.values() for name, value in each.items()}
+    if members.get("cause") == "":
+        del members["cause"]
+    if not kind.startswith("Task") or kind.startswith("TaskState"):
+        yield kind, {name: members for name in details}
+        return
+    resource = members.pop("resource", "")
+    members.pop("resourceType", None)
+    if kind == "TaskFailed" and members.get("error") == "States.Timeout":
+        kind, members = "TaskTimedOut", {"error": "States.Timeout"}
+    if kind == "TaskScheduled" and "TimeoutSeconds" in task.get():
+        members["timeoutInSeconds"] = task.get()["TimeoutSeconds"]
+    if ":function:" in resource:
+        if kind == "TaskScheduled":
+            members.update(resource=resource, input=json.dumps(_arguments.get()))
+        yield named(kind.replace("Task", "LambdaFunction"), members)
+        if kind == "TaskScheduled":
+            yield "LambdaFunctionStarted", {}
+        return
+    service, _, action = resource.removeprefix("arn:aws:states:::").rpartition(":")
+    about = {"resource": action, "resourceType": service}
+    if kind == "TaskScheduled":
+        members.update(region=get_region(), parameters=json.dumps(_arguments.get()))
+    yield named(kind, {**about, **members})
+    if kind == "TaskScheduled":
+        yield named("TaskStarted", about)
+
+
+def named(kind: str, members: dict) -> tuple[str, dict]:
+    return kind, {f"{kind[0].lower()}{kind[1:]}EventDetails": members}
+
+
+def in_a_branch(run):
+    def run_execution(arn):
+        execution = stepfunctions._executions.get(arn)
+        if execution is None:
+            return
+        execution["events"][0].setdefault("previousEventId", 0)
+        token, limit = branch.set(Branch()), time_limit(execution)
+        try:
+            run(arn)
+        except Ended:
+            pass
+        finally:
+            branch.reset(token)
+            if limit is not None:
+                limit.cancel()
+
+    return run_execution
+
+
+def time_limit(execution: dict) -> threading.Timer | None:
+    machine = stepfunctions._state_machines.get(execution["stateMachineArn"]) or {}
+    try:
+        seconds = json.loads(machine["definition"])["TimeoutSeconds"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    timer = threading.Timer(seconds, contextvars.copy_context().run, (time_out, execution))
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def time_out(execution: dict) -> None:
+    with lock:
+        if execution["status"] != "RUNNING":
+            return
+        execution.update(status="TIMED_OUT", stopDate=now_iso())
+        record(execution, None, "ExecutionTimedOut", {})
+    stepfunctions._emit_execution_status_event(execution)
+
+
+def once(fail):
+    def fail_execution(execution, error, cause):
+        with lock:
+            if execution["status"] != "RUNNING":
+                return
+            fail(execution, error, cause)
+            execution["output"] = None
+
+    return fail_execution
+
+
+def known(execute):
+    def execute_task(state, data, execution, context):
+        token = task.set(state)
+        try:
+            return execute(state, data, execution, context)
+        finally:
+            task.reset(token)
+
+    return execute_task
+
+
+def kept(evaluate):
+    def arguments(state, data, context=None):
+        found = evaluate(state, data, context)
+        _arguments.set(found)
+        return found
+
+    return arguments
+
+
+def without_cause(invoke):
+    """The cause of a time-out is empty on AWS, in the history as in what a Catch gets."""
+
+    def invoke_in_time(resource, data, seconds):
+        try:
+            return invoke(resource, data, seconds)
+        except stepfunctions._ExecutionError as error:
+            if error.error == "States.Timeout":
+                error.cause = ""
+            raise
+
+    return invoke_in_time
+
+
+def run_states(states: dict, start: str, data, execution: dict, context: dict):
+    """The states of a branch, in place of ministack's _run_sub_machine; returns what the last one puts out."""
+    name, data = start, copy.deepcopy(data)
+    while name:
+        if name not in states:
+            raise stepfunctions._ExecutionError("States.Runtime", f"there is no state {name!r}")
+        state = states[name]
+        kind = state["Type"]
+        context["State"] = {"Name": name, "EnteredTime": now_iso(), "RetryCount": 0}
+        entered = {"name": name, "input": json.dumps(data)}
+        add_event(execution, f"{kind}StateEntered", {"stateEnteredEventDetails": entered})
+        if kind == "Fail":
+            raise stepfunctions._ExecutionError(*stepfunctions._fail_state_error(state, data, context))
+        if kind == "Succeed":
+            data = stepfunctions._apply_input_path(state, data, context)
+            data, following = stepfunctions._apply_output_path(state, data, context), None
+        else:
+            handler = getattr(stepfunctions, f"_execute_{kind.lower()}")
+            arguments = (state, data, execution, context) if kind in WITH_EXECUTION else (state, data, context)
+            data, following = handler(*arguments)
+        exited = {"name": name, "output": json.dumps(data)}
+        add_event(execution, f"{kind}StateExited", {"stateExitedEventDetails": exited})
+        name = following
+    return data

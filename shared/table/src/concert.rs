@@ -1,0 +1,257 @@
+//! Concerts: from a request to a concert that can be found, and back.
+
+use crate::{
+    Table,
+    item::{Item, b, bytes, from_item, s, text, to_item},
+    keys::{self, Key},
+    performer::{PENDING_FOR, USES},
+    transaction::Transacted,
+    update::Change,
+};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use domain::{
+    Error, Timestamp,
+    concert::{Concert, ConcertRequest, FailedStep, Progress},
+    geo::Level,
+    id::{BandId, ConcertId, UserId, VenueId},
+    idempotency::{KEY_SECONDS, Once},
+};
+
+/// The request, as JSON: the input of its execution.
+const INPUT: &str = "input";
+/// How the request stands, as JSON.
+const PROGRESS: &str = "progress";
+const FINGERPRINT: &str = "fingerprint";
+/// The concert that a key stands for.
+const CONCERT_ID: &str = "concertId";
+
+const OPERATION: &str = "concert-create";
+
+/// The error of all who look for a concert that is not there.
+const NO_CONCERT: Error = Error::NotFound { what: "concert" };
+
+/// What became of a request that was to be recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recorded {
+    /// It is recorded now.
+    Now,
+    /// It was recorded before, for this concert.
+    Before(ConcertId),
+}
+
+impl Table {
+    /// The concert that an earlier request with the same key and body asked for.
+    pub async fn requested_before(
+        &self,
+        user: UserId,
+        once: &Once,
+        now: Timestamp,
+    ) -> Result<Option<ConcertId>, Error> {
+        let stored = self.get_item(keys::idempotency(user, OPERATION, once.key.as_str()), true).await?;
+        let live = stored.filter(|stored| crate::item::number(stored, keys::TTL) >= Some(now.unix_seconds()));
+        live.map(|stored| same_request(&stored, once)).transpose()
+    }
+
+    /// Records a request under its key, before anything else happens: whoever comes later with the same key finds it.
+    pub async fn record_request(&self, request: &ConcertRequest, once: &Once) -> Result<Recorded, Error> {
+        let end = keys::ttl(request.created_at.plus_seconds(KEY_SECONDS));
+        let mut record: Item = keys::idempotency(request.owner_id, OPERATION, once.key.as_str()).primary();
+        record.insert(FINGERPRINT.into(), b(&once.fingerprint));
+        record.insert(CONCERT_ID.into(), s(request.concert_id.to_string()));
+        record.extend([end.clone()]);
+        let mut item: Item = keys::concert_request(request.concert_id).primary();
+        item.insert(INPUT.into(), s(json(request)?));
+        item.insert(PROGRESS.into(), s(json(&Progress::Pending)?));
+        item.extend([end]);
+        let record = self.unexpired_item(record, request.created_at)?;
+        match self.transact(vec![record, self.new_item(item)?]).await? {
+            Transacted::Done => Ok(Recorded::Now),
+            Transacted::Refused(0, Some(stored)) => same_request(&stored, once).map(Recorded::Before),
+            Transacted::Refused(..) => Err(Error::internal("a new concert's id is in use")),
+        }
+    }
+
+    /// A request and how it stands, while it is remembered.
+    pub async fn request(&self, concert: ConcertId) -> Result<(ConcertRequest, Progress), Error> {
+        let item = self.get_item(keys::concert_request(concert), true).await?.ok_or(NO_CONCERT)?;
+        Ok((parse(&item, INPUT)?, parse(&item, PROGRESS)?))
+    }
+
+    /// A concert that can be seen.
+    pub async fn concert(&self, id: ConcertId) -> Result<Concert, Error> {
+        let item = self.get_item(keys::concert(id), true).await?;
+        let seen = item.filter(|item| !item.contains_key(PENDING_FOR));
+        seen.map(from_item).transpose()?.ok_or(NO_CONCERT)
+    }
+
+    /// Creates the concert of a request, unseen, and counts it as a use of its bands and its venue. A second time
+    /// changes nothing.
+    pub async fn prepare_concert(&self, concert: &Concert) -> Result<(), Error> {
+        let id = concert.concert_id;
+        let mut item = to_item(concert)?;
+        item.extend(keys::concert(id).primary());
+        item.insert(PENDING_FOR.into(), s(id.to_string()));
+        let mut writes = vec![self.new_item(item)?];
+        for key in used(concert) {
+            writes.push(self.use_of(key, id)?);
+        }
+        match self.transact(writes).await? {
+            Transacted::Done | Transacted::Refused(0, _) => Ok(()),
+            Transacted::Refused(..) => {
+                Err(Error::Conflict { detail: "A band or the venue is not there any more." })
+            }
+        }
+    }
+
+    /// Makes a concert, its new bands and its new venue visible, all at once. A second time changes nothing.
+    pub async fn publish_concert(&self, request: &ConcertRequest) -> Result<(), Error> {
+        let concert = request.concert();
+        let id = concert.concert_id;
+        let cell = keys::concert_in_cell(&concert.venue.place.cell(Level::Coarse), concert.starts_at, id);
+        let [pk, sk] = [s(cell.pk), s(cell.sk)];
+        let mut writes = vec![self.changed_item(Change {
+            key: keys::concert(id),
+            update: "SET #gsi2pk = :cell, #gsi2sk = :start REMOVE #pendingFor",
+            condition: "attribute_exists(#pendingFor)",
+            names: &[keys::GSI2_PK, keys::GSI2_SK, PENDING_FOR],
+            values: vec![("cell", pk), ("start", sk)],
+        })?];
+        for entry in entries(&concert)? {
+            writes.push(self.any_item(entry)?);
+        }
+        let new_bands = request.bands.iter().filter(|band| band.new).map(|band| keys::band(band.band_id));
+        let new_venue = request.venue.new.then(|| keys::venue(request.venue.venue_id));
+        for key in new_bands.chain(new_venue) {
+            let (names, condition) = (&[keys::PK, PENDING_FOR], "attribute_exists(#pk)");
+            writes.push(self.changed_item(Change {
+                key,
+                update: "REMOVE #pendingFor",
+                condition,
+                names,
+                values: vec![],
+            })?);
+        }
+        writes.push(self.progress_of(id, &Progress::Done)?);
+        match self.transact(writes).await? {
+            Transacted::Done => Ok(()),
+            Transacted::Refused(0, Some(stored)) if !stored.contains_key(PENDING_FOR) => Ok(()),
+            Transacted::Refused(index, _) => {
+                Err(Error::internal(format!("write {index} of a publication was refused")))
+            }
+        }
+    }
+
+    /// Deletes a concert with all its entries, published or not, and gives its bands and its venue free. A concert
+    /// that is not there stays so.
+    pub async fn discard_concert(&self, concert: &Concert) -> Result<(), Error> {
+        let id = concert.concert_id;
+        let mut writes = vec![self.deleted_item(keys::concert(id))?];
+        for key in places(id)
+            .into_iter()
+            .chain(concert.bands.iter().map(|band| keys::line_up_entry(id, band.band_id)))
+        {
+            writes.push(self.absent_item(key)?);
+        }
+        for key in used(concert) {
+            writes.push(self.changed_item(Change {
+                key,
+                update: "ADD #uses :less",
+                condition: "attribute_exists(#pk)",
+                names: &[keys::PK, USES],
+                values: vec![("less", AttributeValue::N("-1".into()))],
+            })?);
+        }
+        match self.transact(writes).await? {
+            Transacted::Done | Transacted::Refused(0, _) => Ok(()),
+            Transacted::Refused(index, _) => {
+                Err(Error::internal(format!("write {index} of a removal was refused")))
+            }
+        }
+    }
+
+    /// Records that a request failed, and why.
+    pub async fn reject_request(&self, concert: ConcertId, reason: FailedStep) -> Result<(), Error> {
+        let write = self.progress_of(concert, &Progress::Failed { reason })?;
+        match self.transact(vec![write]).await? {
+            // A request that is not remembered any more has nobody to be told.
+            Transacted::Done | Transacted::Refused(..) => Ok(()),
+        }
+    }
+
+    fn progress_of(&self, concert: ConcertId, progress: &Progress) -> Result<TransactWriteItem, Error> {
+        self.changed_item(Change {
+            key: keys::concert_request(concert),
+            update: "SET #progress = :progress",
+            condition: "attribute_exists(#pk)",
+            names: &[keys::PK, PROGRESS],
+            values: vec![("progress", s(json(progress)?))],
+        })
+    }
+
+    /// Counts a concert as a use of a band or a venue that can be seen, or that belongs to the same request.
+    fn use_of(&self, key: Key, concert: ConcertId) -> Result<TransactWriteItem, Error> {
+        self.changed_item(Change {
+            key,
+            update: "ADD #uses :one",
+            condition: "attribute_exists(#pk) AND (attribute_not_exists(#pendingFor) OR #pendingFor = :concert)",
+            names: &[keys::PK, USES, PENDING_FOR],
+            values: vec![("one", AttributeValue::N("1".into())), ("concert", s(concert.to_string()))],
+        })
+    }
+}
+
+/// What a concert uses.
+fn used(concert: &Concert) -> Vec<Key> {
+    let band = |id: BandId| keys::band(id);
+    let venue = |id: VenueId| keys::venue(id);
+    concert
+        .bands
+        .iter()
+        .map(|performer| band(performer.band_id))
+        .chain([venue(concert.venue.venue_id)])
+        .collect()
+}
+
+/// The keys of the entries that tell where a concert is, beside the concert itself.
+fn places(id: ConcertId) -> [Key; 2] {
+    [keys::concert_place(id, Level::Middle), keys::concert_place(id, Level::Fine)]
+}
+
+/// The entries that a concert is found by, beside itself. Each holds the whole concert, so that a search reads no more
+/// than its index.
+fn entries(concert: &Concert) -> Result<Vec<Item>, Error> {
+    let id = concert.concert_id;
+    let content = to_item(concert)?;
+    let entry = |key: Key, index: Item| {
+        let mut item = content.clone();
+        item.extend(key.primary());
+        item.extend(index);
+        item
+    };
+    let place = |level| {
+        let cell = concert.venue.place.cell(level);
+        entry(keys::concert_place(id, level), keys::concert_in_cell(&cell, concert.starts_at, id).gsi2())
+    };
+    let line_up = concert.bands.iter().map(|band| {
+        let index = keys::concert_of_band(band.band_id, concert.starts_at, id).gsi1();
+        entry(keys::line_up_entry(id, band.band_id), index)
+    });
+    Ok([place(Level::Middle), place(Level::Fine)].into_iter().chain(line_up).collect())
+}
+
+fn same_request(stored: &Item, once: &Once) -> Result<ConcertId, Error> {
+    if bytes(stored, FINGERPRINT) != Some(&once.fingerprint) {
+        return Err(Error::KeyReused);
+    }
+    let id = text(stored, CONCERT_ID).and_then(|id| id.parse().ok());
+    id.ok_or_else(|| Error::internal("an idempotency record that does not read"))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::internal(format!("does not serialize: {error}")))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(item: &Item, name: &str) -> Result<T, Error> {
+    let parsed = text(item, name).and_then(|text| serde_json::from_str(text).ok());
+    parsed.ok_or_else(|| Error::internal(format!("a request whose {name} does not read")))
+}

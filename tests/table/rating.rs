@@ -1,0 +1,255 @@
+//! Ratings: what the changes of reviews add up to, each counted once.
+
+use crate::is_unavailable;
+use domain::{Error, id::ProductId, rating::RatingChange};
+use serde_json::{Value, json};
+use table::{Applied, Sequence, keys};
+use tests::{
+    Fault, World,
+    samples::{product, product_id, stars, user_id},
+};
+
+const ID: &str = "019aa251-4b48-7000-8000-000000000001";
+
+type Changes = Vec<(Sequence, RatingChange)>;
+
+/// The changes at these places of the stream: a review with so many stars was written.
+fn written(places: impl IntoIterator<Item = u64>) -> Changes {
+    places.into_iter().map(|place| change(place, None, Some(i64::try_from(place).unwrap() % 5 + 1))).collect()
+}
+
+/// A review's stars went from `old` to `new`.
+fn change(place: u64, old: Option<i64>, new: Option<i64>) -> (Sequence, RatingChange) {
+    (Sequence::parse(&place.to_string()).unwrap(), RatingChange::of(old.map(stars), new.map(stars)))
+}
+
+async fn world() -> World {
+    let world = World::new();
+    world.publish(&product(1, 7)).await;
+    world
+}
+
+async fn count(world: &World, changes: &[(Sequence, RatingChange)]) -> Result<Applied, Error> {
+    world.table.count(product_id(1), changes).await
+}
+
+/// What is stored: reviews with one star, two, … five, and the last change that they hold.
+fn stored(world: &World, id: ProductId) -> ([String; 5], String) {
+    let item = world.item(&keys::rating(id));
+    let number = |name: &str| item[name]["N"].as_str().unwrap_or("0").to_owned();
+    let held = item["held"]["S"].as_str().unwrap_or_default().trim_start_matches('0');
+    (["stars1", "stars2", "stars3", "stars4", "stars5"].map(number), held.to_owned())
+}
+
+#[track_caller]
+fn assert_stored(world: &World, histogram: [u64; 5], held: &str) {
+    assert_eq!(stored(world, product_id(1)), (histogram.map(|count| count.to_string()), held.to_owned()));
+}
+
+#[tokio::test]
+async fn a_change_is_stored_with_its_place_in_the_stream() {
+    let world = world().await;
+    let changes = [change(7, None, Some(5))];
+    let count = count(&world, &changes);
+    assert_eq!(world.measure("count", "one change", count).await, Ok(Applied::Counted));
+    assert_eq!(
+        world.item(&keys::rating(product_id(1))),
+        json!({
+            "pk": {"S": format!("PRODUCT#{ID}")}, "sk": {"S": "RATING"},
+            "gsi1pk": {"S": format!("PRODUCT#{ID}")}, "gsi1sk": {"S": "~RATING"},
+            "stars5": {"N": "1"}, "held": {"S": "0000000000000000000000000000000000000007"},
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_batch_is_one_write_and_no_read() {
+    let world = world().await;
+    let changes = written(1..=100);
+    let count = count(&world, &changes);
+    assert_eq!(world.measure("count", "a hundred changes", count).await, Ok(Applied::Counted));
+    assert_stored(&world, [20; 5], "100");
+}
+
+#[tokio::test]
+async fn what_is_counted_is_seen_on_the_page_and_in_the_list() {
+    let world = world().await;
+    count(&world, &[change(1, None, Some(5)), change(2, None, Some(4)), change(3, Some(4), Some(2))])
+        .await
+        .unwrap();
+    let page = world.table.product_page(product_id(1), 10).await.unwrap();
+    assert_eq!(page.listed.rating.histogram, [0, 1, 0, 0, 1]);
+    assert_eq!(page.listed.rating.average(), Some(3.5));
+    assert_eq!(world.table.listed_product(product_id(1)).await, Ok(page.listed));
+}
+
+#[tokio::test]
+async fn one_batch_after_the_other_adds_up() {
+    let world = world().await;
+    for places in [1..=3, 4..=4, 5..=9] {
+        assert_eq!(count(&world, &written(places)).await, Ok(Applied::Counted));
+    }
+    assert_stored(&world, [1, 2, 2, 2, 2], "9");
+}
+
+#[tokio::test]
+async fn a_batch_that_comes_again_changes_nothing() {
+    let world = world().await;
+    let changes = written(1..=5);
+    count(&world, &changes).await.unwrap();
+    let before = world.items();
+    let again = count(&world, &changes);
+    assert_eq!(world.measure("count", "told before", again).await, Ok(Applied::Counted));
+    assert_eq!(world.items(), before);
+}
+
+#[tokio::test]
+async fn of_a_batch_that_comes_again_with_more_only_that_is_added() {
+    let world = world().await;
+    count(&world, &written(1..=3)).await.unwrap();
+    let changes = written(1..=5);
+    let more = count(&world, &changes);
+    assert_eq!(world.measure("count", "told before in part", more).await, Ok(Applied::Counted));
+    assert_stored(&world, [1; 5], "5");
+}
+
+/// Bisection, retries and restarts cut a batch anywhere and deliver any of it again: the second delivery begins at or
+/// before the first change that was not counted.
+#[tokio::test]
+async fn a_batch_that_is_cut_anywhere_is_counted_once() {
+    let all = written(1..=6);
+    for end in 0..=6 {
+        for begin in 0..=end {
+            let world = world().await;
+            for part in [&all[..end], &all[begin..], &all[..end], &all[..]] {
+                assert_eq!(count(&world, part).await, Ok(Applied::Counted));
+            }
+            assert_stored(&world, [1, 2, 1, 1, 1], "6");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_addition_whose_answer_was_lost_is_counted_once() {
+    let world = world().await;
+    world.wire.next("UpdateItem", [Fault::AnswerLost, Fault::AnswerLost]);
+    assert_eq!(count(&world, &written(1..=5)).await, Ok(Applied::Counted));
+    assert_stored(&world, [1; 5], "5");
+}
+
+#[tokio::test]
+async fn an_addition_that_was_never_answered_is_counted_once_when_it_comes_again() {
+    let world = world().await;
+    world.wire.always("UpdateItem", Fault::AnswerLost);
+    let lost = count(&world, &written(1..=5)).await;
+    assert!(is_unavailable(&lost), "{lost:?}");
+    world.wire.heal();
+    assert_eq!(count(&world, &written(1..=8)).await, Ok(Applied::Counted));
+    assert_stored(&world, [1, 2, 2, 2, 1], "8");
+}
+
+/// The part that was new is lost on the way, after the part that was not has been dropped.
+#[tokio::test]
+async fn the_rest_of_a_batch_whose_answer_was_lost_is_counted_once() {
+    let world = world().await;
+    count(&world, &written(1..=3)).await.unwrap();
+    world.wire.next("UpdateItem", [Fault::AnswerLost, Fault::AnswerLost]);
+    assert_eq!(count(&world, &written(1..=5)).await, Ok(Applied::Counted));
+    assert_stored(&world, [1; 5], "5");
+}
+
+#[tokio::test]
+async fn an_addition_that_never_arrived_leaves_the_rating_as_it_was() {
+    let world = world().await;
+    let before = world.items();
+    world.wire.always("UpdateItem", Fault::Unreachable);
+    let lost = count(&world, &written(1..=5)).await;
+    assert!(is_unavailable(&lost), "{lost:?}");
+    assert_eq!(world.items(), before);
+}
+
+#[tokio::test]
+async fn a_product_that_is_gone_has_no_rating_and_none_is_made() {
+    let world = World::new();
+    let changes = written(1..=5);
+    let gone = count(&world, &changes);
+    assert_eq!(world.measure("count", "no such product", gone).await, Ok(Applied::Gone));
+    assert_eq!(world.items().len(), 0);
+}
+
+/// While a product is being deleted, its reviews go one after the other, and its rating with the product.
+#[tokio::test]
+async fn the_rating_of_a_product_that_is_being_deleted_is_counted_until_it_goes() {
+    let world = world().await;
+    count(&world, &written(1..=2)).await.unwrap();
+    world.table.hide_product(product_id(1), 1).await.unwrap();
+    let deleted = [change(3, Some(2), None), change(4, Some(3), None)];
+    assert_eq!(count(&world, &deleted[..1]).await, Ok(Applied::Counted));
+    assert_stored(&world, [0, 0, 1, 0, 0], "3");
+    world.table.purge_product(product_id(1), user_id(7)).await.unwrap();
+    assert_eq!(count(&world, &deleted).await, Ok(Applied::Gone));
+    assert_eq!(world.items().len(), 0);
+}
+
+/// They are held all the same, or half of them could be counted when they come again.
+#[tokio::test]
+async fn changes_that_cancel_each_other_out_are_held() {
+    let world = world().await;
+    let changes = [change(1, None, Some(5)), change(2, Some(5), None)];
+    let count = count(&world, &changes);
+    assert_eq!(world.measure("count", "changes that cancel out", count).await, Ok(Applied::Counted));
+    assert_stored(&world, [0; 5], "2");
+    for part in [&changes[..1], &changes[1..], &changes[..]] {
+        assert_eq!(self::count(&world, part).await, Ok(Applied::Counted));
+        assert_stored(&world, [0; 5], "2");
+    }
+}
+
+#[tokio::test]
+async fn nothing_to_count_is_no_request() {
+    let world = world().await;
+    assert_eq!(count(&world, &[]).await, Ok(Applied::Counted));
+    assert_eq!(world.wire.take_sent().len(), 0);
+}
+
+/// The stream keeps a product's changes in order. If it did not, a change would be missing, and none counted twice.
+#[tokio::test]
+async fn a_batch_that_comes_after_a_later_one_changes_nothing() {
+    let world = world().await;
+    count(&world, &written(6..=10)).await.unwrap();
+    let before = world.items();
+    for places in [1..=5, 3..=7, 6..=6] {
+        assert_eq!(count(&world, &written(places)).await, Ok(Applied::Counted));
+        assert_eq!(world.items(), before);
+    }
+}
+
+#[tokio::test]
+async fn places_are_compared_as_numbers() {
+    let world = world().await;
+    count(&world, &written([9])).await.unwrap();
+    count(&world, &written([10])).await.unwrap();
+    count(&world, &written([9])).await.unwrap();
+    let last = Sequence::parse(&"9".repeat(40)).unwrap();
+    count(&world, &[(last, RatingChange::of(None, Some(stars(3))))]).await.unwrap();
+    assert_stored(&world, [1, 0, 1, 0, 1], &"9".repeat(40));
+}
+
+#[tokio::test]
+async fn products_are_counted_apart() {
+    let world = world().await;
+    world.publish(&product(2, 7)).await;
+    count(&world, &written(1..=5)).await.unwrap();
+    world.table.count(product_id(2), &written([3])).await.unwrap();
+    assert_stored(&world, [1; 5], "5");
+    assert_eq!(stored(&world, product_id(2)), (["0", "0", "0", "1", "0"].map(str::to_owned), "3".to_owned()));
+}
+
+#[tokio::test]
+async fn a_rating_that_cannot_say_what_it_holds_is_our_mistake() {
+    let world = world().await;
+    world.put(&keys::rating(product_id(1)), &json!({"held": {"N": "1"}}));
+    let counted = count(&world, &written([1])).await;
+    assert!(matches!(counted, Err(Error::Internal { .. })), "{counted:?}");
+    assert_eq!(world.item(&keys::rating(product_id(1)))["stars2"], Value::Null);
+}
