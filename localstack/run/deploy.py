@@ -24,6 +24,7 @@ DEFAULTS = {
     "LimitLoginSource": str(GENEROUS),
     "LimitRegisterEmail": str(GENEROUS),
     "LimitRegisterSource": str(GENEROUS),
+    "UndoPauseSeconds": "1",
 }
 
 

@@ -1,5 +1,6 @@
 """Checks the state machines: two validators of the language, and the house rules that they cannot know."""
 
+import itertools
 import json
 import pathlib
 import re
@@ -11,6 +12,7 @@ from cfnlint.decode.decode import decode
 from statelint.config import Config
 from statelint.linter import Linter
 from statelint.problem import ProblemType
+from undo import undo_faults
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXPRESSION = re.compile(r"\{%(.*?)%\}", re.S)
@@ -112,7 +114,8 @@ def main():
             print(f"{path}: {fault}")
             found += 1
             continue
-        for fault in [*template_faults(text, path, template), *house_faults(machine), *language_faults(machine)]:
+        checks = [template_faults(text, path, template), house_faults(machine), undo_faults(machine), language_faults(machine)]
+        for fault in itertools.chain(*checks):
             print(f"{path}: {fault}")
             found += 1
     return 1 if found else 0
