@@ -118,17 +118,18 @@ fn concerts_are_found_by_place_by_band_and_by_both() {
             SOUK.send(user.call("POST", "/bands").json(&json!({"name": name}))).body["bandId"].clone()
         })
         .collect();
-    // A corner of the sea of our own, at the antimeridian, with concerts 0, 11, 22, … km to the east.
-    let mut random = [0; 2];
+    // A corner of the sea and a year of our own, at the antimeridian, with concerts 0, 11, 22, … km to the east.
+    let mut random = [0; 4];
     getrandom::fill(&mut random).unwrap();
-    let latitude = f64::from(u16::from_le_bytes(random)) / 65536.0 * 80.0 - 40.0;
+    let latitude = f64::from(u16::from_le_bytes([random[0], random[1]])) / 65536.0 * 80.0 - 40.0;
+    let year = 2031 + u16::from_le_bytes([random[2], random[3]]) % 5000;
     let mut ids = Vec::new();
     for step in 0..6 {
         let longitude = 179.8 + 0.1 * f64::from(step) / latitude.to_radians().cos();
         let longitude = if longitude > 180.0 { longitude - 360.0 } else { longitude };
         let mut body =
             concert(&json!([{"bandId": bands[usize::from(step % 2 == 0)]}]), &venue(latitude, longitude));
-        body["startsAt"] = format!("2031-01-{:02}T12:00:00Z", 20 - step).into();
+        body["startsAt"] = format!("{year}-01-{:02}T12:00:00Z", 20 - step).into();
         ids.push(created(&user, &body).body["concertId"].as_str().unwrap().to_owned());
     }
     let walk = |query: &str| {
@@ -149,7 +150,11 @@ fn concerts_are_found_by_place_by_band_and_by_both() {
         }
         seen
     };
-    let place = |radius: u32| format!("latitude={latitude}&longitude=179.8&radius={radius}");
+    let place = |radius: u32| {
+        format!(
+            "latitude={latitude}&longitude=179.8&radius={radius}&from={year}-01-01T00:00:00Z&to={year}-12-31T00:00:00Z"
+        )
+    };
     let of = |steps: &[usize]| steps.iter().map(|step| ids[*step].clone()).collect::<Vec<_>>();
     eventually("the index shows them", || walk(&place(500)).len() == 6);
     assert_eq!(walk(&place(500)), of(&[5, 4, 3, 2, 1, 0]));
@@ -157,7 +162,10 @@ fn concerts_are_found_by_place_by_band_and_by_both() {
     assert_eq!(walk(&format!("{}&sort=distance", place(30))), of(&[0, 1, 2]));
     assert_eq!(walk(&format!("{}&bandIds={}", place(40), bands[0].as_str().unwrap())), of(&[3, 1]));
     let both = format!("bandIds={},{}", bands[0].as_str().unwrap(), bands[1].as_str().unwrap());
-    assert_eq!(walk(&format!("{both}&from=2031-01-17T00:00:00Z&to=2031-01-19T12:00:00Z")), of(&[3, 2, 1]));
+    assert_eq!(
+        walk(&format!("{both}&from={year}-01-17T00:00:00Z&to={year}-01-19T12:00:00Z")),
+        of(&[3, 2, 1])
+    );
     let nearest =
         SOUK.get(&format!("/concerts?{}&sort=distance&limit=1", place(30))).body["items"][0]["distanceKm"]
             .clone();

@@ -1,4 +1,4 @@
-//! Step of concert-create: deletes a band that the request created, unless somebody else has come to use it.
+//! Step of concert-create: deletes a band that the request created, unless it has been published.
 
 use domain::{
     Error,
@@ -6,6 +6,7 @@ use domain::{
 };
 use runtime::App;
 use serde::{Deserialize, Serialize};
+use table::Discarded;
 
 #[derive(Deserialize)]
 struct Input {
@@ -15,8 +16,8 @@ struct Input {
 
 #[derive(Serialize)]
 struct Output {
-    /// Whether nothing of the band is left; otherwise it is in use.
-    gone: bool,
+    /// Whether it stays, since it has been published.
+    published: bool,
 }
 
 fn main() -> runtime::Exit {
@@ -24,6 +25,6 @@ fn main() -> runtime::Exit {
 }
 
 async fn discard(app: &App, Input { request, band }: Input) -> Result<Output, Error> {
-    let gone = app.table.discard_band(band.band_id, request.concert_id).await?;
-    Ok(Output { gone })
+    let discarded = app.table.discard_band(band.band_id, request.concert_id).await?;
+    Ok(Output { published: discarded == Discarded::Published })
 }

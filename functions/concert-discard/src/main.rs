@@ -1,8 +1,9 @@
-//! Step of concert-create: deletes the concert with its entries, and hides again what the request had published.
+//! Step of concert-create: deletes the concert, unless it has been published.
 
 use domain::{Error, concert::ConcertRequest};
 use runtime::App;
 use serde::{Deserialize, Serialize};
+use table::Discarded;
 
 #[derive(Deserialize)]
 struct Input {
@@ -10,13 +11,16 @@ struct Input {
 }
 
 #[derive(Serialize)]
-struct Output {}
+struct Output {
+    /// Whether it stays, since it has been published: then the request has succeeded after all.
+    published: bool,
+}
 
 fn main() -> runtime::Exit {
     runtime::step(discard)
 }
 
 async fn discard(app: &App, Input { request }: Input) -> Result<Output, Error> {
-    app.table.discard_concert(&request).await?;
-    Ok(Output {})
+    let discarded = app.table.discard_concert(request.concert_id).await?;
+    Ok(Output { published: discarded == Discarded::Published })
 }

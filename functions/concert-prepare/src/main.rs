@@ -1,4 +1,4 @@
-//! Step of concert-create: creates the concert, unseen, and counts it as a use of its bands and its venue.
+//! Step of concert-create: creates the concert, unseen.
 
 use domain::{Error, concert::ConcertRequest};
 use runtime::App;

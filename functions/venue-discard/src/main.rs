@@ -1,8 +1,9 @@
-//! Step of concert-create: deletes the venue that the request created, unless somebody else has come to use it.
+//! Step of concert-create: deletes the venue that the request created, unless it has been published.
 
 use domain::{Error, concert::ConcertRequest};
 use runtime::App;
 use serde::{Deserialize, Serialize};
+use table::Discarded;
 
 #[derive(Deserialize)]
 struct Input {
@@ -11,8 +12,8 @@ struct Input {
 
 #[derive(Serialize)]
 struct Output {
-    /// Whether nothing of the venue is left; otherwise it is in use.
-    gone: bool,
+    /// Whether it stays, since it has been published.
+    published: bool,
 }
 
 fn main() -> runtime::Exit {
@@ -20,6 +21,6 @@ fn main() -> runtime::Exit {
 }
 
 async fn discard(app: &App, Input { request }: Input) -> Result<Output, Error> {
-    let gone = app.table.discard_venue(request.venue.venue_id, request.concert_id).await?;
-    Ok(Output { gone })
+    let discarded = app.table.discard_venue(request.venue.venue_id, request.concert_id).await?;
+    Ok(Output { published: discarded == Discarded::Published })
 }

@@ -4,19 +4,18 @@ use crate::{
     Table,
     item::{Item, b, bytes, from_item, s, text, to_item},
     keys::{self, Key},
-    performer::{PENDING_FOR, USES},
+    performer::{Discarded, PENDING_FOR},
     transaction::Transacted,
     update::Change,
 };
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{
     Error, Timestamp,
     concert::{Concert, ConcertRequest, FailedStep, Progress},
     geo::Level,
-    id::{BandId, ConcertId, UserId, VenueId},
+    id::{ConcertId, UserId},
     idempotency::{KEY_SECONDS, Once},
 };
-use std::collections::HashSet;
 
 /// The request, as JSON: the input of its execution.
 const INPUT: &str = "input";
@@ -85,23 +84,9 @@ impl Table {
         seen.map(from_item).transpose()?.ok_or(NO_CONCERT)
     }
 
-    /// Creates the concert of a request, unseen, and counts it as a use of its bands and its venue. A second time
-    /// changes nothing.
+    /// Creates the concert of a request, unseen. A second time changes nothing.
     pub async fn prepare_concert(&self, concert: &Concert) -> Result<(), Error> {
-        let id = concert.concert_id;
-        let mut item = to_item(concert)?;
-        item.extend(keys::concert(id).primary());
-        item.insert(PENDING_FOR.into(), s(id.to_string()));
-        let mut writes = vec![self.new_item(item)?];
-        for key in used(concert) {
-            writes.push(self.use_of(key, id)?);
-        }
-        match self.transact(writes).await? {
-            Transacted::Done | Transacted::Refused(0, _) => Ok(()),
-            Transacted::Refused(..) => {
-                Err(Error::Conflict { detail: "A band or the venue is not there any more." })
-            }
-        }
+        self.prepare(to_item(concert)?, keys::concert(concert.concert_id), concert.concert_id).await
     }
 
     /// Makes a concert, its new bands and its new venue visible, all at once. A second time changes nothing.
@@ -142,79 +127,30 @@ impl Table {
         }
     }
 
-    /// Deletes a concert with all its entries, and gives its bands and its venue free. A concert that is not there
-    /// stays so.
+    /// Deletes a concert with all its entries; one that is not there stays so. Its bands and its venue stay.
     pub async fn delete_concert(&self, concert: &Concert) -> Result<(), Error> {
-        self.remove(concert, &HashSet::new()).await
-    }
-
-    /// Undoes what a request did to its concert, published or not: the concert goes with all its entries, and its new
-    /// bands and its new venue are unseen again, all at once, so that nobody sees a half. Those that somebody else has
-    /// come to use stay as they are.
-    pub async fn discard_concert(&self, request: &ConcertRequest) -> Result<(), Error> {
-        let new_bands = request.bands.iter().filter(|band| band.new).map(|band| keys::band(band.band_id));
-        let new_venue = request.venue.new.then(|| keys::venue(request.venue.venue_id));
-        self.remove(&request.concert(), &new_bands.chain(new_venue).collect()).await
-    }
-
-    async fn remove(&self, concert: &Concert, new: &HashSet<Key>) -> Result<(), Error> {
-        let (id, used) = (concert.concert_id, used(concert));
-        let mut hidden = new.clone();
-        let entries: Vec<Key> = concert
-            .bands
-            .iter()
-            .map(|band| keys::line_up_entry(id, band.band_id))
-            .chain(places(id))
-            .collect();
-        // Each refusal for a rival's sake leaves one less to be hidden.
-        for _ in 0..=new.len() {
-            let mut writes = vec![self.deleted_item(keys::concert(id))?];
-            for key in &entries {
-                writes.push(self.absent_item(key.clone())?);
-            }
-            for key in &used {
-                writes.push(self.end_of_use(key.clone(), hidden.contains(key).then_some(id))?);
-            }
-            match self.transact(writes).await? {
-                Transacted::Done | Transacted::Refused(0, _) => return Ok(()),
-                Transacted::Refused(index, _) => {
-                    let key = index.checked_sub(1 + entries.len()).and_then(|index| used.get(index));
-                    if !key.is_some_and(|key| hidden.remove(key)) {
-                        return Err(Error::internal(format!("write {index} of a removal was refused")));
-                    }
-                }
-            }
+        let id = concert.concert_id;
+        let mut writes = vec![self.absent_item(keys::concert(id))?];
+        let line_up = concert.bands.iter().map(|band| keys::line_up_entry(id, band.band_id));
+        for key in line_up.chain(places(id)) {
+            writes.push(self.absent_item(key)?);
         }
-        Err(Error::unavailable("a removal that others were in the way of"))
+        match self.transact(writes).await? {
+            Transacted::Done => Ok(()),
+            Transacted::Refused(..) => Err(Error::internal("an unconditional removal was refused")),
+        }
     }
 
-    /// Counts a concert no more as a use of a band or a venue. With `hidden_for`, it is unseen from now on, provided
-    /// that nobody else uses it.
-    fn end_of_use(&self, key: Key, hidden_for: Option<ConcertId>) -> Result<TransactWriteItem, Error> {
-        let less = ("less", AttributeValue::N("-1".into()));
-        self.changed_item(match hidden_for {
-            None => Change {
-                key,
-                update: "ADD #uses :less",
-                condition: "attribute_exists(#pk)",
-                names: &[keys::PK, USES],
-                values: vec![less],
-            },
-            Some(concert) => Change {
-                key,
-                update: "ADD #uses :less SET #pendingFor = :concert",
-                condition: "#uses = :one",
-                names: &[USES, PENDING_FOR],
-                values: vec![less, ("one", crate::item::n(1)), ("concert", s(concert.to_string()))],
-            },
-        })
+    /// Deletes the concert of a request that was never published. Whether it has been published: then it stays.
+    pub async fn discard_concert(&self, concert: ConcertId) -> Result<Discarded, Error> {
+        self.discard(keys::concert(concert), concert).await
     }
 
     /// Records that a request failed, and why.
     pub async fn reject_request(&self, concert: ConcertId, reason: FailedStep) -> Result<(), Error> {
         let write = self.progress_of(concert, &Progress::Failed { reason })?;
         match self.transact(vec![write]).await? {
-            // A request that is not remembered any more has nobody to be told.
+            // A request that is not remembered any more has nobody to be told, one that ended has been told.
             Transacted::Done | Transacted::Refused(..) => Ok(()),
         }
     }
@@ -223,34 +159,12 @@ impl Table {
         self.changed_item(Change {
             key: keys::concert_request(concert),
             update: "SET #progress = :progress",
-            condition: "attribute_exists(#pk)",
-            names: &[keys::PK, PROGRESS],
-            values: vec![("progress", s(json(progress)?))],
+            // What has ended stays as it ended.
+            condition: "#progress = :pending",
+            names: &[PROGRESS],
+            values: vec![("progress", s(json(progress)?)), ("pending", s(json(&Progress::Pending)?))],
         })
     }
-
-    /// Counts a concert as a use of a band or a venue that can be seen, or that belongs to the same request.
-    fn use_of(&self, key: Key, concert: ConcertId) -> Result<TransactWriteItem, Error> {
-        self.changed_item(Change {
-            key,
-            update: "ADD #uses :one",
-            condition: "attribute_exists(#pk) AND (attribute_not_exists(#pendingFor) OR #pendingFor = :concert)",
-            names: &[keys::PK, USES, PENDING_FOR],
-            values: vec![("one", AttributeValue::N("1".into())), ("concert", s(concert.to_string()))],
-        })
-    }
-}
-
-/// What a concert uses.
-fn used(concert: &Concert) -> Vec<Key> {
-    let band = |id: BandId| keys::band(id);
-    let venue = |id: VenueId| keys::venue(id);
-    concert
-        .bands
-        .iter()
-        .map(|performer| band(performer.band_id))
-        .chain([venue(concert.venue.venue_id)])
-        .collect()
 }
 
 /// The keys of the entries that tell where a concert is, beside the concert itself.
