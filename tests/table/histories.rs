@@ -519,11 +519,8 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Everything ends well: requests end, and what is left in the stream is delivered.
+    /// Nothing goes wrong any more, and all that is left in the stream is delivered.
     async fn settle(&mut self) -> TestCaseResult {
-        for request in std::mem::take(&mut self.held) {
-            self.write(request).await;
-        }
         for shard in 0..self.shards.len() {
             while self.shards[shard].at < self.shards[shard].records.len() {
                 let from = self.shards[shard].at;
@@ -589,11 +586,14 @@ async fn live(ground: &Ground, history: &History) -> TestCaseResult {
     }
     life.settle().await?;
     life.check()?;
-    // What is being withdrawn goes.
+    // What is being withdrawn goes. Changes of reviews that were read before may come even after that.
     for product in 0..history.products {
         while (Stage::Hidden..Stage::Gone).contains(&life.stages[product]) {
             life.withdraw(product, &[]).await;
         }
+    }
+    for request in std::mem::take(&mut life.held) {
+        life.write(request).await;
     }
     life.settle().await?;
     life.check()
