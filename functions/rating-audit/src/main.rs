@@ -5,6 +5,7 @@ use domain::{
     id::ProductId,
     page::{Page, PageSize},
 };
+use futures::future::try_join_all;
 use runtime::App;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -63,26 +64,32 @@ async fn audit(app: &App, input: Input) -> Result<Output, Error> {
         }
         _ => return Err(Error::internal("either productId or category is needed")),
     };
-    let mut drifted = Vec::new();
-    for id in &items {
-        let Some(recount) = drift(app, *id, input.quiet_seconds).await? else { continue };
-        let repaired = input.repair && app.table.repair_rating(*id, &recount).await?;
-        let (stored, counted) = (recount.stored.histogram, recount.counted.histogram);
-        drifted.push(Drift { product_id: *id, stored, counted, repaired });
-    }
-    Ok(Output { checked: items.len(), drifted, next })
+    let checked = items.len();
+    let drifted =
+        try_join_all(items.into_iter().map(|id| check(app, id, input.repair, input.quiet_seconds))).await?;
+    Ok(Output { checked, drifted: drifted.into_iter().flatten().collect(), next })
+}
+
+async fn check(app: &App, id: ProductId, repair: bool, quiet_seconds: u64) -> Result<Option<Drift>, Error> {
+    let Some(recount) = drift(app, id, quiet_seconds).await? else { return Ok(None) };
+    let repaired = repair && app.table.repair_rating(id, &recount).await?;
+    let (stored, counted) = (recount.stored.histogram, recount.counted.histogram);
+    Ok(Some(Drift { product_id: id, stored, counted, repaired }))
 }
 
 /// A difference that stays when the reviews stand still for a while: one that the stream is about to mend goes away.
 async fn drift(app: &App, id: ProductId, quiet_seconds: u64) -> Result<Option<Recount>, Error> {
-    let first = match app.table.recount(id).await {
-        Err(Error::NotFound { .. }) => return Ok(None),
-        recount => recount?,
-    };
-    if first.stored == first.counted {
+    let Some(first) = recount(app, id).await?.filter(|recount| recount.stored != recount.counted) else {
         return Ok(None);
-    }
+    };
     tokio::time::sleep(Duration::from_secs(quiet_seconds)).await;
-    let second = app.table.recount(id).await?;
-    Ok((second == first).then_some(second))
+    Ok(recount(app, id).await?.filter(|second| *second == first))
+}
+
+/// A product that has been withdrawn meanwhile has no rating to be wrong.
+async fn recount(app: &App, id: ProductId) -> Result<Option<Recount>, Error> {
+    match app.table.recount(id).await {
+        Err(Error::NotFound { .. }) => Ok(None),
+        recount => recount.map(Some),
+    }
 }

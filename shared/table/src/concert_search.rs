@@ -6,11 +6,10 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{Item, from_item, s, text},
     keys::{self, GSI1, GSI1_PK, GSI1_SK, GSI2, GSI2_PK, GSI2_SK},
 };
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+
 use domain::{
     Error, Fault, Timestamp,
     concert::Concert,
@@ -194,10 +193,9 @@ impl Table {
         if lowest > highest {
             return Ok(());
         }
-        let sent = self
+        let query = self
             .client()
             .query()
-            .table_name(&self.name)
             .index_name(index)
             .key_condition_expression("#pk = :pk AND #sk BETWEEN :lowest AND :highest")
             .expression_attribute_names("#pk", pk)
@@ -206,12 +204,8 @@ impl Table {
             .expression_attribute_values(":lowest", s(lowest))
             .expression_attribute_values(":highest", s(highest))
             .scan_index_forward(!latest)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure("Query", &error))?;
-        self.units.read(sent.consumed_capacity());
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let sent = self.query(query).await?;
         source.next = sent.last_evaluated_key().and_then(|key| text(key, sk)).map(str::to_owned);
         for item in sent.items.unwrap_or_default() {
             if let Some(place) = text(&item, sk).filter(|place| *place != after).map(str::to_owned) {

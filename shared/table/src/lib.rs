@@ -20,6 +20,7 @@ mod product_delete;
 mod product_list;
 mod product_page;
 mod rating;
+mod request;
 mod review;
 mod review_list;
 mod session;

@@ -2,11 +2,11 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{n, number},
     keys,
+    request::Written,
 };
-use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
+use aws_sdk_dynamodb::types::ReturnValue;
 use domain::{
     Error, Timestamp,
     limit::{Limit, Standing},
@@ -27,23 +27,20 @@ impl Table {
         let start = limit.window_start(now);
         let key = keys::limit(operation, limit.name, value, start);
         let end = Timestamp::from_unix_milliseconds((start + limit.window_seconds.max(1)) * 1000);
-        let sent = self
+        let update = self
             .client()
             .update_item()
-            .table_name(&self.name)
             .set_key(Some(key.primary()))
             .update_expression("ADD #used :one SET #ttl = :ttl")
             .expression_attribute_names("#used", USED)
             .expression_attribute_names("#ttl", keys::TTL)
             .expression_attribute_values(":one", n(1))
             .expression_attribute_values(":ttl", keys::ttl(end).1)
-            .return_values(ReturnValue::UpdatedNew)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure("UpdateItem", &error))?;
-        self.units.wrote(sent.consumed_capacity());
-        let used = sent.attributes().and_then(|item| number(item, USED));
+            .return_values(ReturnValue::UpdatedNew);
+        let Written::Done(updated) = self.update(update).await? else {
+            return Err(Error::internal("a count without a condition was refused"));
+        };
+        let used = updated.as_ref().and_then(|item| number(item, USED));
         used.map(|used| limit.standing(used, now)).ok_or_else(|| Error::internal("a limit without a count"))
     }
 }

@@ -5,13 +5,9 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{Item, from_item, s, text, to_item},
     keys::{self, Key, PK},
-};
-use aws_sdk_dynamodb::{
-    operation::{delete_item::DeleteItemError, put_item::PutItemError},
-    types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
+    request::Written,
 };
 use domain::{
     Error,
@@ -124,29 +120,15 @@ impl Table {
     pub(crate) async fn prepare(&self, mut item: Item, key: Key, concert: ConcertId) -> Result<(), Error> {
         item.extend(key.primary());
         item.insert(PENDING_FOR.into(), s(concert.to_string()));
-        let sent = self
+        let put = self
             .client()
             .put_item()
-            .table_name(&self.name)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", PK)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
-            return Err(failure("PutItem", &error));
-        };
+            .expression_attribute_names("#pk", PK);
+        let Written::Refused(stored) = self.put(put).await? else { return Ok(()) };
         // Ids are new in each request: what stands there was written by an earlier try of this one.
-        match refused.item().and_then(|stored| text(stored, PENDING_FOR)) {
+        match stored.as_ref().and_then(|stored| text(stored, PENDING_FOR)) {
             Some(other) if other != concert.to_string() => Err(Error::internal("a new id is in use")),
             _ => Ok(()),
         }
@@ -154,27 +136,17 @@ impl Table {
 
     /// Deletes something that belongs to a request, unless it has been published.
     pub(crate) async fn discard(&self, key: Key, concert: ConcertId) -> Result<Discarded, Error> {
-        let sent = self
+        let delete = self
             .client()
             .delete_item()
-            .table_name(&self.name)
             .set_key(Some(key.primary()))
             .condition_expression("attribute_not_exists(#pk) OR #pending = :concert")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#pending", PENDING_FOR)
-            .expression_attribute_values(":concert", s(concert.to_string()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                Ok(Discarded::Gone)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(Discarded::Published),
-                _ => Err(failure("DeleteItem", &error)),
-            },
+            .expression_attribute_values(":concert", s(concert.to_string()));
+        match self.delete(delete).await? {
+            Written::Done(_) => Ok(Discarded::Gone),
+            Written::Refused(_) => Ok(Discarded::Published),
         }
     }
 }

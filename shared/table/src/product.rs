@@ -2,14 +2,10 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{Item, b, bytes, from_item, n, number, s, text, to_item},
     keys::{self, PK, SK},
     rating::from_rating_item,
-};
-use aws_sdk_dynamodb::{
-    operation::put_item::PutItemError,
-    types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
+    request::Written,
 };
 use domain::{
     Error,
@@ -67,22 +63,17 @@ impl Table {
 
     /// A product that can be seen, with its rating: one strongly consistent Query, one read unit for each 4 KB.
     pub async fn listed_product(&self, id: ProductId) -> Result<ListedProduct, Error> {
-        let sent = self
+        let query = self
             .client()
             .query()
-            .table_name(&self.name)
             .key_condition_expression("#pk = :pk AND #sk BETWEEN :product AND :rating")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#sk", SK)
             .expression_attribute_values(":pk", s(keys::product_partition(id)))
             .expression_attribute_values(":product", s(keys::PRODUCT))
             .expression_attribute_values(":rating", s(keys::RATING))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure("Query", &error))?;
-        self.units.read(sent.consumed_capacity());
+            .consistent_read(true);
+        let sent = self.query(query).await?;
         let (mut product, mut rating) = (None, Rating::default());
         for item in sent.items.unwrap_or_default() {
             match text(&item, SK) {
@@ -99,30 +90,16 @@ impl Table {
     pub async fn replace_product(&self, product: &Product, writer: [u8; 16]) -> Result<(), Error> {
         let mut item = to_product_item(product)?;
         item.insert(WRITER.into(), b(&writer));
-        let sent = self
+        let put = self
             .client()
             .put_item()
-            .table_name(&self.name)
             .set_item(Some(item))
             .condition_expression("#version = :before AND attribute_not_exists(#hidden)")
             .expression_attribute_names("#version", VERSION)
             .expression_attribute_names("#hidden", HIDDEN)
-            .expression_attribute_values(":before", n(product.version - 1))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
-            return Err(failure("PutItem", &error));
-        };
-        match refused.item() {
+            .expression_attribute_values(":before", n(product.version - 1));
+        let Written::Refused(stored) = self.put(put).await? else { return Ok(()) };
+        match &stored {
             Some(stored) if bytes(stored, WRITER) == Some(&writer) => Ok(()),
             Some(stored) if !stored.contains_key(HIDDEN) => {
                 let current =

@@ -2,16 +2,13 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{key_of, n, number, s},
     keys::{self, GSI1_PK, GSI1_SK, GSI2_PK, GSI2_SK, PK, SK},
     product::{HIDDEN, VERSION},
+    request::Written,
     transaction::Transacted,
 };
-use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{Delete, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
-};
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 use domain::{
     Error, Version,
     id::{ProductId, UserId},
@@ -43,10 +40,9 @@ pub struct Purged {
 impl Table {
     /// Hides this version of a product from all readers: it leaves both indexes and reads as not found.
     pub async fn hide_product(&self, id: ProductId, version: Version) -> Result<Hidden, Error> {
-        let sent = self
+        let update = self
             .client()
             .update_item()
-            .table_name(&self.name)
             .set_key(Some(keys::product(id).primary()))
             .update_expression("SET #hidden = :version REMOVE #gsi1pk, #gsi1sk, #gsi2pk, #gsi2sk")
             .condition_expression("#version = :version AND attribute_not_exists(#hidden)")
@@ -56,22 +52,9 @@ impl Table {
             .expression_attribute_names("#gsi1sk", GSI1_SK)
             .expression_attribute_names("#gsi2pk", GSI2_PK)
             .expression_attribute_names("#gsi2sk", GSI2_SK)
-            .expression_attribute_values(":version", n(version))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                return Ok(Hidden::Done);
-            }
-            Err(error) => error,
-        };
-        let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
-            return Err(failure("UpdateItem", &error));
-        };
-        let Some(stored) = refused.item() else { return Ok(Hidden::Gone) };
+            .expression_attribute_values(":version", n(version));
+        let Written::Refused(stored) = self.update(update).await? else { return Ok(Hidden::Done) };
+        let Some(stored) = &stored else { return Ok(Hidden::Gone) };
         if number(stored, HIDDEN) == Some(version) {
             return Ok(Hidden::Done);
         }
@@ -82,10 +65,9 @@ impl Table {
 
     /// Deletes a page of a product's reviews.
     pub async fn purge_reviews(&self, id: ProductId) -> Result<Purged, Error> {
-        let sent = self
+        let query = self
             .client()
             .query()
-            .table_name(&self.name)
             .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
             .projection_expression("#pk, #sk")
             .expression_attribute_names("#pk", PK)
@@ -93,12 +75,8 @@ impl Table {
             .expression_attribute_values(":pk", s(keys::product_partition(id)))
             .expression_attribute_values(":prefix", s(keys::REVIEW_PREFIX))
             .consistent_read(true)
-            .limit(PURGE_SIZE)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure("Query", &error))?;
-        self.units.read(sent.consumed_capacity());
+            .limit(PURGE_SIZE);
+        let sent = self.query(query).await?;
         let found: Vec<_> = sent.items().iter().filter_map(key_of).collect();
         let purged = Purged { deleted: found.len(), more: sent.last_evaluated_key().is_some() };
         self.batch_delete(found).await?;

@@ -2,13 +2,12 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{Item, key_of, s, text},
     keys::{self, GSI2, GSI2_PK, GSI2_SK, PK, SK},
     product::from_product_item,
     rating::from_rating_item,
 };
-use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::ReturnConsumedCapacity};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::{
     Error,
     id::{ProductId, UserId},
@@ -101,16 +100,11 @@ impl Table {
     /// The first items of a query from its end, and whether there are more.
     async fn newest(&self, query: QueryFluentBuilder, size: PageSize) -> Result<(Vec<Item>, bool), Error> {
         let size = size.get();
-        let sent = query
-            .table_name(&self.name)
+        let query = query
             .scan_index_forward(false)
             // One more than is shown tells whether there is a next page.
-            .limit(i32::try_from(size + 1).unwrap_or(i32::MAX))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure("Query", &error))?;
-        self.units.read(sent.consumed_capacity());
+            .limit(i32::try_from(size + 1).unwrap_or(i32::MAX));
+        let sent = self.query(query).await?;
         let mut items = sent.items.unwrap_or_default();
         // A page of large items can end at DynamoDB's limit of 1 MB before it is full.
         let more = items.len() > size || sent.last_evaluated_key.is_some();

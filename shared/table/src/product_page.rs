@@ -2,14 +2,13 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{Item, s, text},
     keys::{self, GSI1, GSI1_PK, GSI1_SK},
     product::from_product_item,
     rating::from_rating_item,
     review::from_review_item,
 };
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+
 use domain::{
     Error,
     id::ProductId,
@@ -24,22 +23,17 @@ impl Table {
     /// The index is eventually consistent. A product that it does not show yet is read from the table, so that a
     /// product can be read as soon as it is published.
     pub async fn product_page(&self, id: ProductId, reviews: u8) -> Result<ProductPage, Error> {
-        let sent = self
+        let query = self
             .client()
             .query()
-            .table_name(&self.name)
             .index_name(GSI1)
             .key_condition_expression("#pk = :pk")
             .expression_attribute_names("#pk", GSI1_PK)
             .expression_attribute_values(":pk", s(keys::product_partition(id)))
             .scan_index_forward(false)
             // The rating, the product, and one review more than is shown: whether there is a next page.
-            .limit(i32::from(reviews) + 3)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure("Query", &error))?;
-        self.units.read(sent.consumed_capacity());
+            .limit(i32::from(reviews) + 3);
+        let sent = self.query(query).await?;
         if let Some(page) = to_page(sent.items.unwrap_or_default(), reviews.into())? {
             return Ok(page);
         }

@@ -2,14 +2,11 @@
 
 use crate::{
     Sequence, Table,
-    failure::failure,
     item::{Item, number, s, text},
     keys::{self, PK, SK},
+    request::Written,
 };
-use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Error,
     id::ProductId,
@@ -84,15 +81,12 @@ impl Table {
         let mut update = self
             .client()
             .update_item()
-            .table_name(&self.name)
             .set_key(Some(keys::rating(product).primary()))
             .condition_expression("attribute_exists(#pk) AND (attribute_not_exists(#held) OR #held < :first)")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#held", HELD)
             .expression_attribute_values(":first", s(first.as_str()))
-            .expression_attribute_values(":last", s(last.as_str()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            .expression_attribute_values(":last", s(last.as_str()));
         let mut additions = Vec::new();
         for (name, step) in STARS.into_iter().zip(sum.0).filter(|(_, step)| *step != 0) {
             additions.push(format!("{name} :{name}"));
@@ -101,18 +95,9 @@ impl Table {
         }
         // Changes that cancel each other out are held all the same.
         let add = if additions.is_empty() { String::new() } else { format!("ADD {}", additions.join(", ")) };
-        let sent = update.update_expression(format!("SET #held = :last {add}").trim_end()).send().await;
-        let error = match sent {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                return Ok(Added::Done);
-            }
-            Err(error) => error,
-        };
-        let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
-            return Err(failure("UpdateItem", &error));
-        };
-        let Some(stored) = refused.item() else { return Ok(Added::Gone) };
+        let update = update.update_expression(format!("SET #held = :last {add}").trim_end());
+        let Written::Refused(stored) = self.update(update).await? else { return Ok(Added::Done) };
+        let Some(stored) = &stored else { return Ok(Added::Gone) };
         let held =
             text(stored, HELD).ok_or_else(|| Error::internal("a rating that refuses without a reason"))?;
         Ok(Added::Holds(held.to_owned()))
@@ -125,10 +110,9 @@ impl Table {
         let mut counted = Rating::default();
         let mut start = None;
         loop {
-            let sent = self
+            let query = self
                 .client()
                 .query()
-                .table_name(&self.name)
                 .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
                 .projection_expression("#rating")
                 .expression_attribute_names("#pk", PK)
@@ -137,12 +121,8 @@ impl Table {
                 .expression_attribute_values(":pk", s(keys::product_partition(product)))
                 .expression_attribute_values(":prefix", s(keys::REVIEW_PREFIX))
                 .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| failure("Query", &error))?;
-            self.units.read(sent.consumed_capacity());
+                .set_exclusive_start_key(start);
+            let sent = self.query(query).await?;
             for stars in sent.items().iter().filter_map(|item| number(item, "rating")) {
                 let slot = usize::try_from(stars)
                     .ok()
@@ -162,15 +142,13 @@ impl Table {
         let mut update = self
             .client()
             .update_item()
-            .table_name(&self.name)
             .set_key(Some(keys::rating(product).primary()))
             .condition_expression(match &recount.held {
                 Some(_) => "attribute_exists(#pk) AND #held = :held",
                 None => "attribute_exists(#pk) AND attribute_not_exists(#held)",
             })
             .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#held", HELD)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            .expression_attribute_names("#held", HELD);
         if let Some(held) = &recount.held {
             update = update.expression_attribute_values(":held", s(held));
         }
@@ -179,16 +157,8 @@ impl Table {
             assignments.push(format!("{name} = :{name}"));
             update = update.expression_attribute_values(format!(":{name}"), crate::item::n(count));
         }
-        match update.update_expression(format!("SET {}", assignments.join(", "))).send().await {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                Ok(true)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(failure("UpdateItem", &error)),
-            },
-        }
+        let update = update.update_expression(format!("SET {}", assignments.join(", ")));
+        Ok(matches!(self.update(update).await?, Written::Done(_)))
     }
 }
 

@@ -2,15 +2,12 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{Item, b, bytes, from_item, n, number, to_item},
     keys::{self, GSI1_PK, GSI1_SK, PK, SK},
     product::{NO_PRODUCT, VERSION, WRITER, from_product_item},
+    request::Written,
 };
-use aws_sdk_dynamodb::{
-    operation::{delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError},
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Error, Timestamp,
     id::{ProductId, UserId},
@@ -101,28 +98,14 @@ impl Table {
             item.insert(ONCE_KEY.into(), AttributeValue::S(once.key.as_str().to_owned()));
             item.insert(ONCE_FINGERPRINT.into(), b(&once.fingerprint));
         }
-        let sent = self
+        let put = self
             .client()
             .put_item()
-            .table_name(&self.name)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", PK)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                return Ok(Reviewed::Created);
-            }
-            Err(error) => error,
-        };
-        let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
-            return Err(failure("PutItem", &error));
-        };
-        match refused.item() {
+            .expression_attribute_names("#pk", PK);
+        let Written::Refused(stored) = self.put(put).await? else { return Ok(Reviewed::Created) };
+        match &stored {
             Some(stored) if bytes(stored, WRITER) == Some(&writer) => Ok(Reviewed::Created),
             Some(stored) => same_request(stored, once, review.created_at),
             None => Err(Error::internal("a review in the way that cannot be seen")),
@@ -148,13 +131,10 @@ impl Table {
         let mut update = self
             .client()
             .update_item()
-            .table_name(&self.name)
             .set_key(Some(keys::review(review.product_id, review.author_id).primary()))
             .condition_expression("#version = :before")
             .expression_attribute_names("#absent", absent)
-            .expression_attribute_values(":before", n(review.version - 1))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            .expression_attribute_values(":before", n(review.version - 1));
         let mut assignments = Vec::new();
         for (name, value) in item {
             assignments.push(format!("#{name} = :{name}"));
@@ -163,17 +143,9 @@ impl Table {
                 .expression_attribute_names(format!("#{name}"), name);
         }
         let expression = format!("SET {} REMOVE #absent", assignments.join(", "));
-        let error = match update.update_expression(expression).send().await {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
-            return Err(failure("UpdateItem", &error));
-        };
-        match refused.item() {
+        let update = update.update_expression(expression);
+        let Written::Refused(stored) = self.update(update).await? else { return Ok(()) };
+        match &stored {
             Some(stored) if bytes(stored, WRITER) == Some(&writer) => Ok(()),
             Some(stored) => Err(stale(stored)),
             None => Err(NO_REVIEW),
@@ -183,30 +155,16 @@ impl Table {
     /// Deletes this version of a review, and no other. One that is gone has been deleted, by this request or by
     /// another at the same time.
     pub async fn delete_review(&self, review: &Review) -> Result<(), Error> {
-        let sent = self
+        let delete = self
             .client()
             .delete_item()
-            .table_name(&self.name)
             .set_key(Some(keys::review(review.product_id, review.author_id).primary()))
             .condition_expression("attribute_not_exists(#version) OR #version = :version")
             .expression_attribute_names("#version", VERSION)
-            .expression_attribute_values(":version", n(review.version))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(DeleteItemError::ConditionalCheckFailedException(refused)) => {
-                Err(refused.item().map_or(NO_REVIEW, stale))
-            }
-            _ => Err(failure("DeleteItem", &error)),
+            .expression_attribute_values(":version", n(review.version));
+        match self.delete(delete).await? {
+            Written::Done(_) => Ok(()),
+            Written::Refused(stored) => Err(stored.as_ref().map_or(NO_REVIEW, stale)),
         }
     }
 }

@@ -2,12 +2,11 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{Item, n, s, text},
     keys::{self, GSI1, GSI1_PK, GSI1_SK},
     review::from_review_item,
 };
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+
 use domain::{
     Error,
     id::ProductId,
@@ -71,7 +70,6 @@ impl Table {
         let query = self
             .client()
             .query()
-            .table_name(&self.name)
             .index_name(GSI1)
             .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
             .expression_attribute_names("#pk", GSI1_PK)
@@ -79,8 +77,7 @@ impl Table {
             .expression_attribute_values(":pk", s(keys::product_partition(product)))
             .expression_attribute_values(":prefix", s(keys::REVIEW_PREFIX))
             .scan_index_forward(false)
-            .limit(limit)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            .limit(limit);
         let query = match stars {
             Some(stars) => query
                 .filter_expression("#rating = :stars")
@@ -93,9 +90,7 @@ impl Table {
             key.extend(keys::review_on_page(product, position).gsi1());
             key
         });
-        let sent =
-            query.set_exclusive_start_key(from).send().await.map_err(|error| failure("Query", &error))?;
-        self.units.read(sent.consumed_capacity());
+        let sent = self.query(query.set_exclusive_start_key(from)).await?;
         let last = sent.last_evaluated_key().and_then(|key| keys::parse_review_on_page(text(key, GSI1_SK)?));
         Ok((sent.items.unwrap_or_default(), last))
     }

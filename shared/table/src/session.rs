@@ -2,14 +2,11 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{Item, b, bytes, number, s},
     keys,
+    request::Written,
 };
-use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Error, Timestamp,
     id::{SessionId, UserId},
@@ -30,16 +27,8 @@ impl Table {
         item.insert(CREATED_AT.into(), s(session.created_at.to_string()));
         item.insert(EXPIRES_AT.into(), to_milliseconds(session.expires_at));
         item.extend([keys::ttl(session.expires_at)]);
-        let sent = self
-            .client()
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure("PutItem", &error))?;
-        self.units.wrote(sent.consumed_capacity());
+        let put = self.client().put_item().set_item(Some(item));
+        self.put(put).await?;
         Ok(())
     }
 
@@ -55,10 +44,9 @@ impl Table {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), Error> {
-        let sent = self
+        let update = self
             .client()
             .update_item()
-            .table_name(&self.name)
             .set_key(Some(keys::session_of(token.user_id, token.session_id).primary()))
             .update_expression("SET #secret = :next, #expires = :expires, #ttl = :ttl")
             .condition_expression("#secret = :shown AND #expires > :now")
@@ -69,22 +57,9 @@ impl Table {
             .expression_attribute_values(":next", b(next))
             .expression_attribute_values(":now", to_milliseconds(now))
             .expression_attribute_values(":expires", to_milliseconds(expires_at))
-            .expression_attribute_values(":ttl", keys::ttl(expires_at).1)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
-            return Err(failure("UpdateItem", &error));
-        };
-        let Some(stored) = refused.item() else { return Err(REFUSED) };
+            .expression_attribute_values(":ttl", keys::ttl(expires_at).1);
+        let Written::Refused(stored) = self.update(update).await? else { return Ok(()) };
+        let Some(stored) = &stored else { return Err(REFUSED) };
         let live = number(stored, EXPIRES_AT).is_some_and(|expires| expires > now.unix_milliseconds());
         match bytes(stored, SECRET_HASH) {
             Some(hash) if hash == next => Ok(()),
@@ -98,16 +73,8 @@ impl Table {
 
     /// Ends a session; one that has ended stays so.
     pub async fn delete_session(&self, user: UserId, session: SessionId) -> Result<(), Error> {
-        let sent = self
-            .client()
-            .delete_item()
-            .table_name(&self.name)
-            .set_key(Some(keys::session_of(user, session).primary()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure("DeleteItem", &error))?;
-        self.units.wrote(sent.consumed_capacity());
+        let delete = self.client().delete_item().set_key(Some(keys::session_of(user, session).primary()));
+        self.delete(delete).await?;
         Ok(())
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::{
     Table,
-    failure::failure,
     item::{b, bytes, number, text},
     keys::{self, PK, SK},
+    request::Written,
 };
-use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::ReturnConsumedCapacity};
+
 use domain::{Error, Timestamp};
 
 const PUBLIC: &str = "public";
@@ -28,48 +28,33 @@ pub struct PublishedKey {
 impl Table {
     /// Makes a public key known until it expires. A key that is known for at least as long is left as it is.
     pub async fn publish_signing_key(&self, key: &PublishedKey) -> Result<(), Error> {
-        let sent = self
+        let update = self
             .client()
             .update_item()
-            .table_name(&self.name)
             .set_key(Some(keys::signing_key(&key.kid).primary()))
             .update_expression("SET #public = :public, #ttl = :ttl")
             .condition_expression("attribute_not_exists(#ttl) OR #ttl < :ttl")
             .expression_attribute_names("#public", PUBLIC)
             .expression_attribute_names("#ttl", keys::TTL)
             .expression_attribute_values(":public", b(&key.public))
-            .expression_attribute_values(":ttl", keys::ttl(key.expires_at).1)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
-            Ok(sent) => {
-                self.units.wrote(sent.consumed_capacity());
-                Ok(())
-            }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(failure("UpdateItem", &error)),
-            },
+            .expression_attribute_values(":ttl", keys::ttl(key.expires_at).1);
+        match self.update(update).await? {
+            // It is known for long enough already.
+            Written::Done(_) | Written::Refused(_) => Ok(()),
         }
     }
 
     /// The public keys that are valid now. Strongly consistent: a token is never older than its key.
     pub async fn signing_keys(&self, now: Timestamp) -> Result<Vec<PublishedKey>, Error> {
-        let sent = self
+        let query = self
             .client()
             .query()
-            .table_name(&self.name)
             .key_condition_expression("#pk = :pk")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_values(":pk", crate::item::s(keys::SIGNING))
             .consistent_read(true)
-            .limit(MOST_KEYS)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure("Query", &error))?;
-        self.units.read(sent.consumed_capacity());
+            .limit(MOST_KEYS);
+        let sent = self.query(query).await?;
         let published = sent.items().iter().filter_map(|item| {
             Some(PublishedKey {
                 kid: keys::parse_signing_key(text(item, SK)?)?.to_owned(),
