@@ -125,7 +125,7 @@ def late(rule: Rule, work) -> None:
 
 def time_out(rule: Rule, config: dict) -> dict:
     """The end of a wait for an answer, without the wait."""
-    if rule.error_type != TIMED_OUT and "TimeoutSeconds" in histories.task.get():
+    if rule.error_type != TIMED_OUT and "TimeoutSeconds" in histories.task():
         raise stepfunctions._ExecutionError("States.Timeout", "")
     result = rule.error(TIMED_OUT)
     result["body"]["errorMessage"] += f": Task timed out after {config.get('Timeout', 3):.2f} seconds"

@@ -42,7 +42,7 @@ class Ended(SystemExit):
 
 
 branch: contextvars.ContextVar[Branch | None] = contextvars.ContextVar("branch", default=None)
-task: contextvars.ContextVar[dict] = contextvars.ContextVar("task", default={})  # the state that is being carried out
+_task: contextvars.ContextVar[dict | None] = contextvars.ContextVar("task", default=None)
 _arguments: contextvars.ContextVar = contextvars.ContextVar("arguments", default=None)
 
 
@@ -58,9 +58,14 @@ def apply() -> None:
 
 def add_event(execution: dict, kind: str, details: dict | None = None) -> dict:
     """In place of ministack's function of this name."""
-    for kind, details in as_on_aws(kind, details or {}):
-        event = record(execution, branch.get(), kind, details)
+    for named_as_on_aws, members in as_on_aws(kind, details or {}):
+        event = record(execution, branch.get(), named_as_on_aws, members)
     return event
+
+
+def task() -> dict:
+    """The definition of the task that is being carried out here; empty outside of executions."""
+    return _task.get() or {}
 
 
 def record(execution: dict, of: Branch | None, kind: str, details: dict) -> dict:
@@ -88,8 +93,8 @@ def as_on_aws(kind: str, details: dict):
     members.pop("resourceType", None)
     if kind == "TaskFailed" and members.get("error") == "States.Timeout":
         kind, members = "TaskTimedOut", {"error": "States.Timeout"}
-    if kind == "TaskScheduled" and "TimeoutSeconds" in task.get():
-        members["timeoutInSeconds"] = task.get()["TimeoutSeconds"]
+    if kind == "TaskScheduled" and "TimeoutSeconds" in task():
+        members["timeoutInSeconds"] = task()["TimeoutSeconds"]
     if ":function:" in resource:
         if kind == "TaskScheduled":
             members.update(resource=resource, input=json.dumps(_arguments.get()))
@@ -163,11 +168,11 @@ def once(fail):
 
 def known(execute):
     def execute_task(state, data, execution, context):
-        token = task.set(state)
+        token = _task.set(state)
         try:
             return execute(state, data, execution, context)
         finally:
-            task.reset(token)
+            _task.reset(token)
 
     return execute_task
 

@@ -16,6 +16,10 @@ use tests::{
 const CALLS: [(&str, &str); 3] =
     [("app.admit(", "spend"), ("app.access_token(", "publish_signing_key"), ("app.verify(", "signing_keys")];
 
+/// What Lambda needs to read the table's stream for a function, with the function's own role.
+const READ_STREAM: [&str; 4] =
+    ["DescribeStream stream *", "GetRecords stream *", "GetShardIterator stream *", "ListStreams stream *"];
+
 /// The access patterns that a function's code uses.
 fn used_by(text: &str) -> BTreeSet<String> {
     let direct = text.split("app.table.").skip(1).filter_map(|rest| rest.split('(').next());
@@ -84,10 +88,12 @@ fn allowed_by(statement: &Value) -> Vec<String> {
     allowed
 }
 
-/// The table, or the name of an index.
+/// The table, its stream, or the name of an index.
 fn target(resource: &Value) -> String {
-    if resource["Fn::GetAtt"] == "Table.Arn" {
-        return "table".to_owned();
+    match resource["Fn::GetAtt"].as_str() {
+        Some("Table.Arn") => return "table".to_owned(),
+        Some("Table.StreamArn") => return "stream".to_owned(),
+        _ => {}
     }
     let index = resource["Fn::Sub"].as_str().and_then(|text| text.strip_prefix("${Table.Arn}/index/"));
     index.map_or_else(|| resource.to_string(), str::to_owned)
@@ -97,6 +103,13 @@ fn target(resource: &Value) -> String {
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     let one = (!value.is_array() && !value.is_null()).then_some(value);
     value.as_array().into_iter().flatten().chain(one)
+}
+
+/// What Lambda does in a function's name, before it calls the function.
+fn needed_to_wake(function: &Function) -> BTreeSet<String> {
+    let mut events = function.properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values);
+    let reads = events.any(|event| event["Type"] == "DynamoDB");
+    READ_STREAM.iter().filter(|_| reads).map(|action| (*action).to_owned()).collect()
 }
 
 fn needed_by(text: &str, rows: &[Row]) -> BTreeSet<String> {
@@ -111,7 +124,8 @@ fn each_function_may_do_what_it_does_and_nothing_else() {
     let mut findings = Vec::new();
     for function in template.functions() {
         let Some(text) = project::function(&function.name) else { continue };
-        let needed = needed_by(&text, units::documented());
+        let mut needed = needed_by(&text, units::documented());
+        needed.extend(needed_to_wake(&function));
         let allowed = allowed_to(&function, &template);
         let code = format!("what {} does", function.name);
         findings.extend(differences((&code, &needed), ("what its role allows", &allowed)));
@@ -141,7 +155,7 @@ fn too_much_and_too_little_is_found() {
         "Resources:
   AFunction:
     Type: AWS::Serverless::Function
-    Properties: {CodeUri: target/lambda/a/, Role: !GetAtt ARole.Arn}
+    Properties: {CodeUri: target/lambda/a/, Role: !GetAtt ARole.Arn, Events: {Changes: {Type: DynamoDB}}}
   ARole:
     Type: AWS::IAM::Role
     Properties:
@@ -152,6 +166,7 @@ fn too_much_and_too_little_is_found() {
                 Resource: !GetAtt Table.Arn
                 Condition: {'ForAllValues:StringLike': {'dynamodb:LeadingKeys': ['USER#*', SIGNING]}}
               - {Action: dynamodb:Query, Resource: !Sub '${Table.Arn}/index/gsi1'}
+              - {Action: dynamodb:GetRecords, Resource: !GetAtt Table.StreamArn}
               - {Action: logs:PutLogEvents, Resource: '*'}
 ",
     );
@@ -159,14 +174,16 @@ fn too_much_and_too_little_is_found() {
     let expected = [
         "GetItem table SIGNING",
         "GetItem table USER#",
+        "GetRecords stream *",
         "PutItem table SIGNING",
         "PutItem table USER#",
         "Query gsi1 *",
     ];
     assert_eq!(allowed, expected.map(str::to_owned).into());
+    assert_eq!(needed_to_wake(&template.functions()[0]), READ_STREAM.map(str::to_owned).into());
     let rows =
         units::parse("| `user` | | 1 | 0 | GetItem USER# |\n| `spend` | | 0 | 1 | UpdateItem LIMIT# |\n");
     let needed = needed_by("app.admit(x); app.table.user(id).await", &rows);
     assert_eq!(needed, ["GetItem table USER#", "UpdateItem table LIMIT#"].map(str::to_owned).into());
-    assert_eq!(differences(("needed", &needed), ("allowed", &allowed)).len(), 5);
+    assert_eq!(differences(("needed", &needed), ("allowed", &allowed)).len(), 6);
 }

@@ -3,6 +3,7 @@
 //! Each check is a function from texts to findings, so that a test can show that it finds something.
 
 mod access;
+mod events;
 mod functions;
 mod imports;
 mod manifests;

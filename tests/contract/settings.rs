@@ -8,10 +8,16 @@ use tests::{
 };
 
 /// The methods of `App` that read settings by themselves, and which.
-const CALLS: [(&str, &[&str]); 4] = [
+const CALLS: [(&str, &[&str]); 10] = [
     ("app.table.", &["TABLE_NAME"]),
-    ("app.admit(", &["TABLE_NAME", "LIMIT_WINDOW_SECONDS"]),
     ("app.access_token(", &["TABLE_NAME", "SIGNING_SECRET_ARN", "TOKEN_ISSUER", "TOKEN_AUDIENCE"]),
+    ("app.admit(", &["TABLE_NAME", "LIMIT_WINDOW_SECONDS"]),
+    ("app.cached_page(", &["CACHE_URL"]),
+    ("app.fill_cache(", &["CACHE_URL"]),
+    ("app.has_cache(", &["CACHE_URL"]),
+    ("app.put_into_cache(", &["CACHE_URL"]),
+    ("app.tell_cache(", &["CACHE_URL"]),
+    ("app.tell_cache_gone(", &["CACHE_URL"]),
     ("app.verify(", &["TABLE_NAME", "TOKEN_ISSUER", "TOKEN_AUDIENCE"]),
 ];
 

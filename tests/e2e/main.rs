@@ -7,11 +7,13 @@
 
 mod cache;
 mod catalog;
+mod concerts;
 mod deletion;
 mod identity;
 mod limits;
 mod ratings;
 mod requests;
 mod reviews;
+mod saga;
 mod souk;
 mod tokens;

@@ -115,6 +115,37 @@ impl Souk {
         usize::try_from(count).unwrap()
     }
 
+    /// Makes invocations of functions fail as these rules say; localstack/README.md tells how.
+    pub fn put_faults(&self, rules: &Value) {
+        self.control("faults", rules);
+    }
+
+    /// Scales the delays of state machines.
+    pub fn put_delays(&self, scales: &Value) {
+        self.control("delays", scales);
+    }
+
+    fn control(&self, what: &str, body: &Value) {
+        let request =
+            http::Request::put(format!("{}/_souk/{what}", self.endpoint_url)).body(body.to_string()).unwrap();
+        let mut response = self.agent.run(request).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        assert_eq!(response.status(), 200, "{what}: {text}");
+    }
+
+    /// The request for a concert that a user sent under this key, once it is recorded.
+    pub fn request_of(&self, user: &User, key: &str) -> Option<Value> {
+        let item = |pk: String, sk: &str| {
+            let key = json!({"pk": {"S": pk}, "sk": {"S": sk}});
+            let get = json!({"TableName": self.output("TableName"), "Key": key, "ConsistentRead": true});
+            self.aws("dynamodb", "DynamoDB_20120810.GetItem", &get)["Item"].clone()
+        };
+        let record = item(format!("USER#{}", user.id), &format!("IDEMPOTENCY#concert-create#{key}"));
+        let concert = record["concertId"]["S"].as_str()?;
+        let request = item(format!("CONCERT#{concert}"), "REQUEST");
+        serde_json::from_str(request["input"]["S"].as_str()?).ok()
+    }
+
     /// A new user, registered and logged in.
     pub fn user(&self) -> User {
         let email = new_email();

@@ -96,7 +96,7 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
 #[tokio::test]
 async fn every_access_pattern_succeeds_when_nothing_fails() {
     let (world, recounted) = prepared().await;
-    for (name, result) in all(&world, &recounted).await {
+    for (name, result) in Box::pin(all(&world, &recounted)).await {
         assert_eq!(result, Ok(()), "{name}");
     }
 }
@@ -109,7 +109,7 @@ async fn every_access_pattern_survives_a_fault_of_a_moment() {
         for operation in OPERATIONS {
             world.wire.always(operation, Fault::AtFirst(Box::new(fault.clone())));
         }
-        for (name, result) in all(&world, &recounted).await {
+        for (name, result) in Box::pin(all(&world, &recounted)).await {
             assert_eq!(result, Ok(()), "{name}");
         }
     }
@@ -130,7 +130,7 @@ async fn every_access_pattern_is_unavailable_while_the_fault_lasts() {
         for operation in OPERATIONS {
             world.wire.always(operation, fault.clone());
         }
-        for (name, result) in all(&world, &recounted).await {
+        for (name, result) in Box::pin(all(&world, &recounted)).await {
             assert!(is_unavailable(&result), "{name}: {result:?}");
         }
         assert_eq!(world.items(), before);

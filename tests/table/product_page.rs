@@ -171,7 +171,7 @@ async fn the_present_page_is_the_page_that_readers_see_in_the_end() {
         let page = world.table.product_page(product_id(1), 10).await;
         assert_eq!(world.table.present_page(product_id(1), 10).await, page, "{count}");
     }
-    let page = world.table.present_page(product_id(1), 10);
+    let page = Box::pin(world.table.present_page(product_id(1), 10));
     world.measure("present_page", "with many reviews", page).await.unwrap();
 }
 

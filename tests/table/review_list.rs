@@ -213,7 +213,7 @@ async fn a_page_of_common_stars_is_one_query() {
     let world = World::new();
     reviews(&world, 300);
     let list = world.table.reviews_of(product_id(1), Some(stars(5)), size(20), None);
-    let page = world.measure("reviews_of", "20 by stars, of 300", list).await.unwrap();
+    let page = world.measure("reviews_of", "20 by stars of 300", list).await.unwrap();
     assert_eq!(page.items.len(), 20);
     assert!(page.next.is_some());
 }
@@ -230,7 +230,7 @@ async fn a_page_of_rare_stars_is_short_and_goes_on_to_the_end() {
         oldest.get_or_insert(review);
     }
     let list = world.table.reviews_of(product_id(1), Some(stars(1)), size(20), None);
-    let page = world.measure("reviews_of", "by rare stars, of 1,200", list).await.unwrap();
+    let page = world.measure("reviews_of", "by rare stars of 1200", list).await.unwrap();
     assert_eq!(page.items, []);
     let looked_at = position(&review(product_id(1), 700));
     assert_eq!(page.next, Some(looked_at));

@@ -4,16 +4,16 @@ use crate::{
     Table,
     item::{Item, b, bytes, from_item, s, text, to_item},
     keys::{self, Key},
-    performer::{PENDING_FOR, USES},
+    performer::{Discarded, PENDING_FOR},
     transaction::Transacted,
     update::Change,
 };
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{
     Error, Timestamp,
     concert::{Concert, ConcertRequest, FailedStep, Progress},
     geo::Level,
-    id::{BandId, ConcertId, UserId, VenueId},
+    id::{ConcertId, UserId},
     idempotency::{KEY_SECONDS, Once},
 };
 
@@ -84,23 +84,9 @@ impl Table {
         seen.map(from_item).transpose()?.ok_or(NO_CONCERT)
     }
 
-    /// Creates the concert of a request, unseen, and counts it as a use of its bands and its venue. A second time
-    /// changes nothing.
+    /// Creates the concert of a request, unseen. A second time changes nothing.
     pub async fn prepare_concert(&self, concert: &Concert) -> Result<(), Error> {
-        let id = concert.concert_id;
-        let mut item = to_item(concert)?;
-        item.extend(keys::concert(id).primary());
-        item.insert(PENDING_FOR.into(), s(id.to_string()));
-        let mut writes = vec![self.new_item(item)?];
-        for key in used(concert) {
-            writes.push(self.use_of(key, id)?);
-        }
-        match self.transact(writes).await? {
-            Transacted::Done | Transacted::Refused(0, _) => Ok(()),
-            Transacted::Refused(..) => {
-                Err(Error::Conflict { detail: "A band or the venue is not there any more." })
-            }
-        }
+        self.prepare(to_item(concert)?, keys::concert(concert.concert_id), concert.concert_id).await
     }
 
     /// Makes a concert, its new bands and its new venue visible, all at once. A second time changes nothing.
@@ -141,39 +127,30 @@ impl Table {
         }
     }
 
-    /// Deletes a concert with all its entries, published or not, and gives its bands and its venue free. A concert
-    /// that is not there stays so.
-    pub async fn discard_concert(&self, concert: &Concert) -> Result<(), Error> {
+    /// Deletes a concert with all its entries; one that is not there stays so. Its bands and its venue stay.
+    pub async fn delete_concert(&self, concert: &Concert) -> Result<(), Error> {
         let id = concert.concert_id;
-        let mut writes = vec![self.deleted_item(keys::concert(id))?];
-        for key in places(id)
-            .into_iter()
-            .chain(concert.bands.iter().map(|band| keys::line_up_entry(id, band.band_id)))
-        {
+        let mut writes = vec![self.absent_item(keys::concert(id))?];
+        let line_up = concert.bands.iter().map(|band| keys::line_up_entry(id, band.band_id));
+        for key in line_up.chain(places(id)) {
             writes.push(self.absent_item(key)?);
         }
-        for key in used(concert) {
-            writes.push(self.changed_item(Change {
-                key,
-                update: "ADD #uses :less",
-                condition: "attribute_exists(#pk)",
-                names: &[keys::PK, USES],
-                values: vec![("less", AttributeValue::N("-1".into()))],
-            })?);
-        }
         match self.transact(writes).await? {
-            Transacted::Done | Transacted::Refused(0, _) => Ok(()),
-            Transacted::Refused(index, _) => {
-                Err(Error::internal(format!("write {index} of a removal was refused")))
-            }
+            Transacted::Done => Ok(()),
+            Transacted::Refused(..) => Err(Error::internal("an unconditional removal was refused")),
         }
+    }
+
+    /// Deletes the concert of a request that was never published. Whether it has been published: then it stays.
+    pub async fn discard_concert(&self, concert: ConcertId) -> Result<Discarded, Error> {
+        self.discard(keys::concert(concert), concert).await
     }
 
     /// Records that a request failed, and why.
     pub async fn reject_request(&self, concert: ConcertId, reason: FailedStep) -> Result<(), Error> {
         let write = self.progress_of(concert, &Progress::Failed { reason })?;
         match self.transact(vec![write]).await? {
-            // A request that is not remembered any more has nobody to be told.
+            // A request that is not remembered any more has nobody to be told, one that ended has been told.
             Transacted::Done | Transacted::Refused(..) => Ok(()),
         }
     }
@@ -182,34 +159,12 @@ impl Table {
         self.changed_item(Change {
             key: keys::concert_request(concert),
             update: "SET #progress = :progress",
-            condition: "attribute_exists(#pk)",
-            names: &[keys::PK, PROGRESS],
-            values: vec![("progress", s(json(progress)?))],
+            // What has ended stays as it ended.
+            condition: "#progress = :pending",
+            names: &[PROGRESS],
+            values: vec![("progress", s(json(progress)?)), ("pending", s(json(&Progress::Pending)?))],
         })
     }
-
-    /// Counts a concert as a use of a band or a venue that can be seen, or that belongs to the same request.
-    fn use_of(&self, key: Key, concert: ConcertId) -> Result<TransactWriteItem, Error> {
-        self.changed_item(Change {
-            key,
-            update: "ADD #uses :one",
-            condition: "attribute_exists(#pk) AND (attribute_not_exists(#pendingFor) OR #pendingFor = :concert)",
-            names: &[keys::PK, USES, PENDING_FOR],
-            values: vec![("one", AttributeValue::N("1".into())), ("concert", s(concert.to_string()))],
-        })
-    }
-}
-
-/// What a concert uses.
-fn used(concert: &Concert) -> Vec<Key> {
-    let band = |id: BandId| keys::band(id);
-    let venue = |id: VenueId| keys::venue(id);
-    concert
-        .bands
-        .iter()
-        .map(|performer| band(performer.band_id))
-        .chain([venue(concert.venue.venue_id)])
-        .collect()
 }
 
 /// The keys of the entries that tell where a concert is, beside the concert itself.

@@ -32,6 +32,7 @@ mod user;
 pub use change::{Change, Changed, Record, Sequence};
 pub use concert::Recorded;
 pub use concert_search::{Found, Sort, Wanted};
+pub use performer::Discarded;
 pub use product_delete::{Hidden, Purged};
 pub use rating::{Applied, Recount};
 pub use review::Reviewed;

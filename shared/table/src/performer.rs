@@ -1,13 +1,12 @@
 //! Bands and venues.
 //!
-//! One that is created with a concert belongs to the request until the concert is published: nobody sees it. It
-//! remembers which request created it, and counts the concerts that use it, so that an undo deletes what its own
-//! request created and nobody else has come to use.
+//! One that is created with a concert belongs to the request until the concert is published. Until then nobody sees it
+//! and nobody else can use it, and an undo may delete it; from then on it is there for everybody, and stays.
 
 use crate::{
     Table,
     failure::failure,
-    item::{Item, from_item, n, s, text, to_item},
+    item::{Item, from_item, s, text, to_item},
     keys::{self, Key, PK},
 };
 use aws_sdk_dynamodb::{
@@ -24,12 +23,17 @@ use domain::{
 };
 use futures::future::try_join_all;
 
-/// The request that created it, for ever.
-const CREATED_FOR: &str = "createdFor";
 /// The request that it belongs to, until the concert is published.
 pub(crate) const PENDING_FOR: &str = "pendingFor";
-/// How many concerts use it.
-pub(crate) const USES: &str = "uses";
+
+/// What became of something that was to be discarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discarded {
+    /// Nothing of it is left.
+    Gone,
+    /// It has been published, and stays.
+    Published,
+}
 
 fn visible(item: Option<Item>) -> Option<Item> {
     item.filter(|item| !item.contains_key(PENDING_FOR))
@@ -106,19 +110,19 @@ impl Table {
         self.prepare(to_item(venue)?, keys::venue(venue.venue_id), concert).await
     }
 
-    /// Deletes a band that this request created, unless it is in use. Whether it is gone.
-    pub async fn discard_band(&self, band: BandId, concert: ConcertId) -> Result<bool, Error> {
+    /// Deletes a band that this request created, unless it has been published.
+    pub async fn discard_band(&self, band: BandId, concert: ConcertId) -> Result<Discarded, Error> {
         self.discard(keys::band(band), concert).await
     }
 
-    /// Deletes a venue that this request created, unless it is in use. Whether it is gone.
-    pub async fn discard_venue(&self, venue: VenueId, concert: ConcertId) -> Result<bool, Error> {
+    /// Deletes a venue that this request created, unless it has been published.
+    pub async fn discard_venue(&self, venue: VenueId, concert: ConcertId) -> Result<Discarded, Error> {
         self.discard(keys::venue(venue), concert).await
     }
 
-    async fn prepare(&self, mut item: Item, key: Key, concert: ConcertId) -> Result<(), Error> {
+    /// Writes something that belongs to a request, unseen. What the request wrote or published before stays as it is.
+    pub(crate) async fn prepare(&self, mut item: Item, key: Key, concert: ConcertId) -> Result<(), Error> {
         item.extend(key.primary());
-        item.insert(CREATED_FOR.into(), s(concert.to_string()));
         item.insert(PENDING_FOR.into(), s(concert.to_string()));
         let sent = self
             .client()
@@ -141,36 +145,34 @@ impl Table {
         let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
             return Err(failure("PutItem", &error));
         };
-        match refused.item().and_then(|stored| text(stored, CREATED_FOR)) {
-            Some(creator) if creator == concert.to_string() => Ok(()),
-            _ => Err(Error::internal("a new id is in use")),
+        // Ids are new in each request: what stands there was written by an earlier try of this one.
+        match refused.item().and_then(|stored| text(stored, PENDING_FOR)) {
+            Some(other) if other != concert.to_string() => Err(Error::internal("a new id is in use")),
+            _ => Ok(()),
         }
     }
 
-    async fn discard(&self, key: Key, concert: ConcertId) -> Result<bool, Error> {
+    /// Deletes something that belongs to a request, unless it has been published.
+    pub(crate) async fn discard(&self, key: Key, concert: ConcertId) -> Result<Discarded, Error> {
         let sent = self
             .client()
             .delete_item()
             .table_name(&self.name)
             .set_key(Some(key.primary()))
-            .condition_expression(
-                "attribute_not_exists(#pk) OR #creator = :concert AND (attribute_not_exists(#uses) OR #uses = :none)",
-            )
+            .condition_expression("attribute_not_exists(#pk) OR #pending = :concert")
             .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#creator", CREATED_FOR)
-            .expression_attribute_names("#uses", USES)
+            .expression_attribute_names("#pending", PENDING_FOR)
             .expression_attribute_values(":concert", s(concert.to_string()))
-            .expression_attribute_values(":none", n(0))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
         match sent {
             Ok(sent) => {
                 self.units.wrote(sent.consumed_capacity());
-                Ok(true)
+                Ok(Discarded::Gone)
             }
             Err(error) => match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(Discarded::Published),
                 _ => Err(failure("DeleteItem", &error)),
             },
         }

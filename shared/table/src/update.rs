@@ -61,18 +61,6 @@ impl Table {
         Ok(TransactWriteItem::builder().update(update.build().map_err(built)?).build())
     }
 
-    /// Deletes an item that is there.
-    pub(crate) fn deleted_item(&self, key: Key) -> Result<TransactWriteItem, Error> {
-        let delete = Delete::builder()
-            .table_name(&self.name)
-            .set_key(Some(key.primary()))
-            .condition_expression("attribute_exists(#pk)")
-            .expression_attribute_names("#pk", PK)
-            .build()
-            .map_err(built)?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
-    }
-
     /// Deletes an item, if it is there.
     pub(crate) fn absent_item(&self, key: Key) -> Result<TransactWriteItem, Error> {
         let delete =

@@ -6,7 +6,8 @@ use crate::{
 };
 use domain::{
     Version,
-    id::ProductId,
+    concert::Progress,
+    id::{ConcertId, ProductId},
     product::{ListedProduct, ProductPage},
     review::Review,
 };
@@ -68,6 +69,17 @@ impl ProductDocument {
     pub fn into_response(self) -> Response {
         respond::text(http::StatusCode::OK, "application/json", self.body).with(header::ETAG, self.etag)
     }
+}
+
+/// How a request for a concert stands, as its `Location` shows it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConcertStatus {
+    /// The concert that is to be.
+    pub concert_id: ConcertId,
+    /// How it stands.
+    #[serde(flatten)]
+    pub progress: Progress,
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub enum Kind {
     PreconditionRequired,
     /// A rate limit is spent.
     TooManyRequests,
+    /// A request for a concert failed, and left nothing behind.
+    ConcertNotCreated,
     /// Our fault.
     Internal,
     /// Somebody that we depend on does not answer.
@@ -42,7 +44,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::MalformedRequest,
         Self::Validation,
         Self::Unauthenticated,
@@ -54,6 +56,7 @@ impl Kind {
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::IdempotencyMismatch,
+        Self::ConcertNotCreated,
         Self::PreconditionRequired,
         Self::TooManyRequests,
         Self::Internal,
@@ -83,6 +86,9 @@ impl Kind {
             }
             Self::IdempotencyMismatch => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-mismatch", "Idempotency key reused")
+            }
+            Self::ConcertNotCreated => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "concert-not-created", "Concert not created")
             }
             Self::PreconditionRequired => {
                 (StatusCode::PRECONDITION_REQUIRED, "precondition-required", "Precondition required")

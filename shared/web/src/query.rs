@@ -60,6 +60,29 @@ impl Query {
         one
     }
 
+    /// These parameters have to be there all or none, and if none is, `or` has to be.
+    pub fn together(&mut self, names: &[&str], or: &str) {
+        let given = |name: &str| self.left.iter().any(|(key, _)| key == name);
+        let some = names.iter().any(|name| given(name));
+        let missing: Vec<&str> = names.iter().copied().filter(|name| some && !given(name)).collect();
+        let neither = !some && !given(or);
+        let together = names.join(", ");
+        self.faults.extend(
+            missing.into_iter().map(|name| Fault::parameter(name, format!("{together} go together"))),
+        );
+        if neither {
+            self.faults.push(Fault::parameter(or, format!("either {or} or {together} must be given")));
+        }
+    }
+
+    /// The parameters but these, as a URL has them and always in the same order: what names a list.
+    pub fn encode_without(&self, left_out: &[&str]) -> String {
+        let kept = self.left.iter().filter(|(name, _)| !left_out.contains(&name.as_str()));
+        let mut kept: Vec<(&str, &str)> = kept.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        kept.sort_unstable();
+        encode(&kept)
+    }
+
     /// What was read, unless there was a fault or a parameter that nobody asked for. `build` answers `None` only
     /// when there was a fault.
     pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
@@ -122,6 +145,24 @@ mod tests {
         for (raw, one) in [("a=1", true), ("b=1", true), ("", false), ("a=1&b=2", false)] {
             assert_eq!(Query::parse(raw).either(["a", "b"]), one, "{raw}");
         }
+    }
+
+    #[test]
+    fn some_parameters_go_together() {
+        for (raw, faults) in
+            [("a=1&b=2", 0), ("c=1", 0), ("a=1&b=2&c=3", 0), ("a=1", 1), ("a=1&c=1", 1), ("", 1)]
+        {
+            let mut query = Query::parse(raw);
+            query.together(&["a", "b"], "c");
+            assert_eq!(query.faults.len(), faults, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_one_name() {
+        let name = |raw| Query::parse(raw).encode_without(&["limit", "cursor"]);
+        assert_eq!(name("b=2&a=1%20x&limit=5&cursor=z"), "a=1+x&b=2");
+        assert_eq!(name("b=2&a=1%20x"), name("limit=7&a=1+x&b=2"));
     }
 
     #[test]

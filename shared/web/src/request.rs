@@ -3,7 +3,7 @@
 use crate::{Problem, etag::Tags, problem::Kind, query::Query, token::Verified};
 use aws_lc_rs::digest;
 use domain::{
-    Error, Input, Timestamp,
+    Error, Fault, Input, Timestamp,
     id::Id,
     idempotency::{Key, Once},
     user::Caller,
@@ -129,6 +129,23 @@ impl Request {
         let fingerprint =
             digest.as_ref().try_into().map_err(|_| Error::internal("SHA-256 that is not 32 bytes"))?;
         Ok(Some(Once { key, fingerprint }))
+    }
+
+    /// The idempotency key of a request that has to have one.
+    pub fn required_once(&self) -> Result<Once, Problem> {
+        self.once()?.ok_or_else(|| Error::invalid(Fault::header(IDEMPOTENCY_KEY, "is required")).into())
+    }
+
+    /// How many seconds the client would rather wait for the end of the work than be told that it has begun:
+    /// `Prefer: wait=N` (RFC 7240), 1 to 10. Any other preference is passed over.
+    pub fn wait_seconds(&self) -> Option<u64> {
+        let preferences = self.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+        let wait = |preference: &str| {
+            let (name, value) = preference.split(';').next()?.split_once('=')?;
+            let seconds = value.trim().trim_matches('"').parse().ok();
+            seconds.filter(|seconds| name.trim().eq_ignore_ascii_case("wait") && (1..=10).contains(seconds))
+        };
+        preferences.flat_map(|value| value.split(',')).find_map(wait)
     }
 
     /// The body without what does not matter: JSON objects have their members sorted by name.
@@ -277,6 +294,23 @@ mod tests {
         assert_eq!(status(request.caller()), Some(StatusCode::UNAUTHORIZED));
         request.verified = Some(Verified { caller, expires_at: 1001 });
         assert_eq!(request.caller().unwrap(), caller);
+    }
+
+    #[test]
+    fn a_client_may_prefer_to_wait() {
+        let mut request = request("application/json", "{}");
+        let cases = [
+            ("wait=3", Some(3)),
+            ("respond-async, Wait = \"10\"; x=y", Some(10)),
+            ("wait=0", None),
+            ("wait=11", None),
+            ("wait=-1", None),
+            ("wait", None),
+        ];
+        for (value, seconds) in cases {
+            request.headers.insert("prefer", value.parse().unwrap());
+            assert_eq!(request.wait_seconds(), seconds, "{value}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Response {
 }
 
 /// Set on a response that was first given to an earlier request with the same idempotency key.
-const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A response with a text of this media type.
 pub fn text(status: StatusCode, media_type: &'static str, body: String) -> Response {
@@ -59,6 +59,11 @@ pub struct Items<'a, T> {
     /// Absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<&'a str>,
+}
+
+/// 202 with JSON: the work goes on.
+pub fn accepted(value: &impl Serialize) -> Result<Response, Problem> {
+    json(StatusCode::ACCEPTED, value)
 }
 
 /// 204.

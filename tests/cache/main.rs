@@ -1,0 +1,232 @@
+//! The cache tier: the scripts of shared/runtime on a real Valkey or Redis server.
+//!
+//! Whatever comes late, twice or in another order, no page takes the place of a newer one, and none is served that is
+//! older than the version that the cache was told of.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod orders;
+mod server;
+
+use redis::{Connection, Script};
+use server::Server;
+
+/// As in shared/runtime/src/cache.rs.
+const GONE: u64 = 1 << 53;
+const KEPT_SECONDS: i64 = 24 * 60 * 60;
+const FILLED_SECONDS: i64 = 60;
+
+/// The page of one product at a time, kept by the scripts.
+struct Cache {
+    scripts: [Script; 3],
+    connection: Connection,
+    key: String,
+    _server: Server,
+}
+
+impl Cache {
+    fn new() -> Self {
+        let mut server = Server::start();
+        let scripts = [
+            include_str!("../../shared/runtime/src/cache/put.lua"),
+            include_str!("../../shared/runtime/src/cache/tell.lua"),
+            include_str!("../../shared/runtime/src/cache/fill.lua"),
+        ];
+        let key = format!("test:{}:{:p}", std::process::id(), &raw const server);
+        let connection = server.connect();
+        Self { scripts: scripts.map(Script::new), connection, key, _server: server }.emptied()
+    }
+
+    fn emptied(mut self) -> Self {
+        self.clear();
+        self
+    }
+
+    /// Forgets the product.
+    fn clear(&mut self) {
+        redis::cmd("DEL").arg(&self.key).query::<()>(&mut self.connection).unwrap();
+    }
+
+    /// Puts a page, or that there is none, at a place in the stream. Whether the page is kept now.
+    fn put(&mut self, place: u64, version: u64, page: &str) -> bool {
+        let mut put = self.scripts[0].key(&self.key);
+        put.arg(version).arg(format!("{place:040}")).arg(page).arg(KEPT_SECONDS);
+        put.invoke::<bool>(&mut self.connection).unwrap()
+    }
+
+    /// Tells of a version. Whether that is news.
+    fn tell(&mut self, version: u64) -> bool {
+        let mut tell = self.scripts[1].key(&self.key);
+        tell.arg(version).arg(KEPT_SECONDS).invoke::<bool>(&mut self.connection).unwrap()
+    }
+
+    /// Offers a page that a reader made. Whether it is kept now.
+    fn fill(&mut self, version: u64, page: &str) -> bool {
+        let mut fill = self.scripts[2].key(&self.key);
+        fill.arg(version).arg(page).arg(FILLED_SECONDS).invoke::<bool>(&mut self.connection).unwrap()
+    }
+
+    fn field(&mut self, name: &str) -> Option<String> {
+        redis::cmd("HGET").arg(&self.key).arg(name).query(&mut self.connection).unwrap()
+    }
+
+    /// What readers see.
+    fn page(&mut self) -> Option<String> {
+        self.field("page")
+    }
+
+    fn seconds_left(&mut self) -> i64 {
+        redis::cmd("TTL").arg(&self.key).query(&mut self.connection).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_page(&mut self, page: &str) {
+        assert_eq!(self.page().as_deref(), Some(page));
+    }
+
+    /// Passes while a test takes a moment, as the time to live does.
+    #[track_caller]
+    fn assert_kept_for(&mut self, seconds: i64) {
+        let left = self.seconds_left();
+        assert!((seconds - 5..=seconds).contains(&left), "{left} seconds left");
+    }
+}
+
+#[test]
+fn a_page_is_kept_as_a_hash_that_expires() {
+    let mut cache = Cache::new();
+    let page = "\"7.x\"\n{\"name\": \"Kaya — 椰\\n\"}";
+    assert!(cache.put(5, 7, page));
+    cache.assert_page(page);
+    assert_eq!(cache.field("version").as_deref(), Some("7"));
+    assert_eq!(cache.field("place"), Some(format!("{:040}", 5)));
+    let fields: usize = redis::cmd("HLEN").arg(&cache.key).query(&mut cache.connection).unwrap();
+    assert_eq!(fields, 3);
+    let kind: String = redis::cmd("TYPE").arg(&cache.key).query(&mut cache.connection).unwrap();
+    assert_eq!(kind, "hash");
+    cache.assert_kept_for(KEPT_SECONDS);
+}
+
+#[test]
+fn a_put_never_goes_back_in_place() {
+    let mut cache = Cache::new();
+    assert!(cache.put(10, 1, "later"));
+    for place in [1, 9, 10] {
+        assert!(!cache.put(place, 1, "earlier"), "{place}");
+        assert!(!cache.put(place, 2, "earlier, of a newer version"), "{place}");
+        assert!(!cache.put(place, GONE, ""), "{place}");
+        cache.assert_page("later");
+        assert_eq!(cache.field("version").as_deref(), Some("1"));
+    }
+    assert!(cache.put(11, 1, "latest"));
+    cache.assert_page("latest");
+}
+
+#[test]
+fn a_put_of_an_older_version_removes_the_page_and_keeps_its_place() {
+    let mut cache = Cache::new();
+    cache.tell(3);
+    assert!(!cache.put(10, 2, "older"));
+    assert_eq!(cache.page(), None);
+    assert!(!cache.put(9, 3, "earlier"));
+    assert!(cache.put(11, 3, "right"));
+    assert!(!cache.put(12, 2, "older"));
+    assert_eq!(cache.page(), None);
+    assert_eq!(cache.field("version").as_deref(), Some("3"));
+}
+
+#[test]
+fn a_version_that_is_told_forbids_older_pages() {
+    let mut cache = Cache::new();
+    cache.put(1, 9, "nine");
+    assert!(!cache.tell(9) && !cache.tell(8), "that is known");
+    cache.assert_page("nine");
+    assert!(cache.tell(10), "versions are numbers");
+    assert_eq!(cache.page(), None);
+    assert!(!cache.fill(9, "nine, read before"));
+    assert!(!cache.put(2, 9, "nine, read before"));
+    assert_eq!(cache.page(), None);
+    assert!(cache.fill(10, "ten"));
+    cache.assert_page("ten");
+    assert!(!cache.tell(10));
+    cache.assert_page("ten");
+}
+
+#[test]
+fn what_is_told_of_an_unknown_product_is_remembered() {
+    let mut cache = Cache::new();
+    assert!(cache.tell(2));
+    cache.assert_kept_for(KEPT_SECONDS);
+    assert!(!cache.fill(1, "one"));
+    assert!(cache.fill(2, "two"));
+}
+
+#[test]
+fn a_reader_never_replaces_a_page() {
+    let mut cache = Cache::new();
+    assert!(cache.fill(2, "first"));
+    for version in [1, 2, 3] {
+        assert!(!cache.fill(version, "second"));
+    }
+    cache.assert_page("first");
+    assert!(cache.put(1, 2, "of the stream"), "the stream knows better");
+    assert!(!cache.fill(3, "third"));
+    cache.assert_page("of the stream");
+}
+
+#[test]
+fn a_page_that_a_reader_made_is_kept_for_a_short_time() {
+    let mut cache = Cache::new();
+    cache.fill(1, "one");
+    cache.assert_kept_for(FILLED_SECONDS);
+    cache.put(1, 1, "of the stream");
+    cache.assert_kept_for(KEPT_SECONDS);
+    cache.tell(2);
+    cache.fill(2, "two");
+    cache.assert_kept_for(FILLED_SECONDS);
+}
+
+#[test]
+fn what_changes_nothing_does_not_prolong_a_page() {
+    let mut cache = Cache::new();
+    cache.put(5, 2, "page");
+    redis::cmd("EXPIRE").arg(&cache.key).arg(7).query::<()>(&mut cache.connection).unwrap();
+    cache.put(5, 2, "page");
+    cache.put(4, 1, "page");
+    cache.tell(2);
+    cache.fill(2, "page");
+    cache.assert_kept_for(7);
+}
+
+#[test]
+fn what_is_gone_stays_gone() {
+    let mut cache = Cache::new();
+    cache.put(1, 7, "page");
+    assert!(!cache.put(2, GONE, ""));
+    for version in [7, 8, GONE - 1] {
+        assert!(!cache.fill(version, "read before"));
+        assert!(!cache.put(version, version, "read before"));
+        assert!(!cache.tell(version));
+        assert_eq!(cache.page(), None, "{version}");
+    }
+    cache.clear();
+    cache.put(1, 7, "page");
+    assert!(cache.tell(GONE), "by the one who withdrew it");
+    assert!(!cache.put(2, 7, "page") && !cache.fill(7, "page"));
+    assert!(!cache.put(3, GONE, ""));
+    assert_eq!(cache.page(), None);
+}
+
+#[test]
+fn products_are_kept_apart() {
+    let mut cache = Cache::new();
+    cache.put(5, 5, "one");
+    let other = format!("{}:other", cache.key);
+    let one = std::mem::replace(&mut cache.key, other);
+    assert_eq!(cache.page(), None);
+    assert!(cache.put(1, 1, "other"));
+    cache.clear();
+    cache.key = one;
+    cache.assert_page("one");
+    cache.clear();
+}

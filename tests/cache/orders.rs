@@ -1,0 +1,171 @@
+//! Every order in which the same few things can happen to a page.
+
+use crate::{Cache, GONE};
+
+/// What happens to the page of a product. A page's text is what makes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Event {
+    /// The stream's page of this version, at this place.
+    Put { place: u64, version: u64 },
+    /// At this place, the stream tells that the product is gone.
+    Gone { place: u64 },
+    /// Somebody wrote this version.
+    Tell { version: u64 },
+    /// A reader made a page of this version.
+    Fill { version: u64 },
+}
+
+impl Event {
+    fn happen(self, cache: &mut Cache) -> bool {
+        match self {
+            Self::Put { place, version } => cache.put(place, version, &format!("{version} {place}")),
+            Self::Gone { place } => cache.put(place, GONE, ""),
+            Self::Tell { version } => cache.tell(version),
+            Self::Fill { version } => cache.fill(version, &format!("{version} 0")),
+        }
+    }
+
+    /// The version that the cache was told of.
+    fn told(self) -> u64 {
+        match self {
+            Self::Put { version, .. } | Self::Tell { version } => version,
+            Self::Gone { .. } => GONE,
+            // A reader makes a page of what it read, which may be old.
+            Self::Fill { .. } => 0,
+        }
+    }
+
+    fn place(self) -> u64 {
+        match self {
+            Self::Put { place, .. } | Self::Gone { place } => place,
+            Self::Tell { .. } | Self::Fill { .. } => 0,
+        }
+    }
+}
+
+/// Version and place of a page; a reader's page has no place.
+fn parse(page: &str) -> (u64, u64) {
+    let (version, place) = page.split_once(' ').unwrap();
+    (version.parse().unwrap(), place.parse().unwrap())
+}
+
+/// All orders of these events.
+fn orders(events: &[Event]) -> Vec<Vec<Event>> {
+    if events.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for index in 0..events.len() {
+        let mut rest = events.to_vec();
+        let first = rest.remove(index);
+        all.extend(orders(&rest).into_iter().map(|order| [vec![first], order].concat()));
+    }
+    all
+}
+
+/// Lets the events happen in every order and gives back the pages that they can end with. At every moment, a page that
+/// readers see is of no older version than the cache was told of, and of no earlier place than one they saw before.
+fn endings(events: &[Event]) -> Vec<Option<String>> {
+    let mut cache = Cache::new();
+    let mut endings = Vec::new();
+    for order in orders(events) {
+        cache.clear();
+        let (mut told, mut reached, mut shown) = (0, 0, None);
+        for event in &order {
+            // A place that was passed tells nothing.
+            let late = event.place() > 0 && event.place() <= reached;
+            let kept = event.happen(&mut cache);
+            if !late {
+                told = told.max(event.told());
+                reached = reached.max(event.place());
+            }
+            let page = cache.page();
+            if let Some(page) = &page {
+                let (version, place) = parse(page);
+                assert!(version >= told, "{page} after {event:?} in {order:?}");
+                assert!(place == 0 || place == reached, "{page} after {event:?} in {order:?}");
+            }
+            if matches!(event, Event::Fill { .. }) && shown.is_some() {
+                assert!(!kept && page == shown, "{event:?} in {order:?}");
+            }
+            shown = page;
+        }
+        if !endings.contains(&shown) {
+            endings.push(shown);
+        }
+    }
+    endings.sort();
+    endings
+}
+
+/// The page that an event made, as an ending.
+fn page(version: u64, place: u64) -> String {
+    format!("{version} {place}")
+}
+
+#[test]
+fn a_product_that_was_changed_and_reviewed_ends_with_its_last_page() {
+    let events = [
+        Event::Put { place: 1, version: 1 },
+        Event::Put { place: 2, version: 2 },
+        Event::Put { place: 3, version: 2 },
+        Event::Tell { version: 2 },
+        Event::Fill { version: 1 },
+        Event::Fill { version: 2 },
+    ];
+    assert_eq!(endings(&events), [Some(page(2, 3))]);
+}
+
+/// Lambda sends a batch again, and the one before it may still be at work.
+#[test]
+fn what_comes_twice_ends_with_the_last_page() {
+    let events = [
+        Event::Put { place: 1, version: 1 },
+        Event::Put { place: 1, version: 1 },
+        Event::Put { place: 2, version: 3 },
+        Event::Put { place: 2, version: 3 },
+        Event::Tell { version: 2 },
+        Event::Tell { version: 3 },
+    ];
+    assert_eq!(endings(&events), [Some(page(3, 2))]);
+}
+
+#[test]
+fn a_product_that_was_withdrawn_ends_without_a_page() {
+    let events = [
+        Event::Put { place: 1, version: 1 },
+        Event::Put { place: 2, version: 1 },
+        Event::Gone { place: 3 },
+        Event::Tell { version: GONE },
+        Event::Fill { version: 1 },
+        Event::Fill { version: 1 },
+    ];
+    assert_eq!(endings(&events), [None]);
+    // Neither of the two that tell of it is needed.
+    for without in [2, 3] {
+        let mut events = events.to_vec();
+        events.remove(without);
+        assert_eq!(endings(&events), [None]);
+    }
+}
+
+/// A version that the stream has not told of yet: readers make its page, and nobody sees the one before.
+#[test]
+fn a_version_that_was_only_told_ends_with_its_own_page_or_none() {
+    let events = [
+        Event::Put { place: 1, version: 1 },
+        Event::Tell { version: 2 },
+        Event::Tell { version: 3 },
+        Event::Fill { version: 2 },
+        Event::Fill { version: 3 },
+    ];
+    assert_eq!(endings(&events), [None, Some(page(3, 0))]);
+}
+
+#[test]
+fn all_orders_are_tried() {
+    let events = [1, 2, 3, 4].map(|version| Event::Tell { version });
+    let mut orders = orders(&events);
+    orders.dedup();
+    assert_eq!(orders.len(), 24);
+}

@@ -1,0 +1,329 @@
+//! What wakes a function: line 1 of its code says so, and `events/` has a sample of each kind that reads as such.
+
+use crate::{assert_none, differences};
+use domain::{
+    Version,
+    id::{ProductId, SessionId, UserId},
+};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use table::{Changed, Record};
+use tests::{
+    project::{self, Source},
+    template::Template,
+};
+
+/// What wakes each function, as the template has it: a function that nothing wakes is invoked by hand.
+fn of_template(template: &Template) -> BTreeSet<String> {
+    let called = |kind: &str| template.resources(kind).map(|(_, it)| it.to_string()).collect::<String>();
+    let (machines, apis) = (called("AWS::Serverless::StateMachine"), called("AWS::Serverless::HttpApi"));
+    let mut kinds = BTreeSet::new();
+    for function in template.functions() {
+        let arn = json!({"Fn::GetAtt": format!("{}.Arn", function.id)}).to_string();
+        let events = function.properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values);
+        let mut found: BTreeSet<&str> = events
+            .map(|event| match event["Type"].as_str() {
+                Some("HttpApi") => "a route",
+                Some("DynamoDB") => "the table's stream",
+                _ => "something unknown",
+            })
+            .collect();
+        found.extend(machines.contains(&arn).then_some("a state machine"));
+        found.extend(apis.contains(&arn).then_some("the gateway"));
+        if found.is_empty() {
+            found.insert("a hand");
+        }
+        kinds.extend(found.into_iter().map(|kind| format!("{}: woken by {kind}", function.name)));
+    }
+    kinds
+}
+
+/// What wakes each function, as line 1 of its code has it.
+fn of_code(sources: &[Source]) -> BTreeSet<String> {
+    const LINES: [(&str, &str); 5] = [
+        ("//! `", "a route"),
+        ("//! Table stream: ", "the table's stream"),
+        ("//! Step of ", "a state machine"),
+        ("//! The gateway asks it ", "the gateway"),
+        ("//! Invoked by hand: ", "a hand"),
+    ];
+    let mains = sources.iter().filter(|source| source.path.ends_with("/src/main.rs"));
+    mains
+        .map(|source| {
+            let name = source.path.split('/').nth(1).unwrap_or_default();
+            let line = source.text.lines().next().unwrap_or_default();
+            let kind = LINES.iter().find(|(begin, _)| line.starts_with(begin)).map(|(_, kind)| *kind);
+            format!("{name}: woken by {}", kind.unwrap_or("something unknown"))
+        })
+        .collect()
+}
+
+/// What is wrong with a sample.
+type Faults = Vec<String>;
+
+/// A JSON text as the type that a function reads it as.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Faults> {
+    serde_json::from_str(text).map_err(|error| vec![error.to_string()])
+}
+
+/// Those of these claims that do not hold.
+fn broken(claims: &[(&str, bool)]) -> Faults {
+    claims.iter().filter(|(_, holds)| !holds).map(|(claim, _)| format!("{claim} is wrong")).collect()
+}
+
+/// A route of the template: whether it is public; nothing when there is no such route.
+fn is_public(template: &Template, key: &str) -> Option<bool> {
+    let functions = template.functions();
+    let events = functions.iter().filter_map(|function| function.properties["Events"].as_object());
+    let mut routes = events.flat_map(serde_json::Map::values).map(|event| &event["Properties"]);
+    let route = routes.find(|route| {
+        format!(
+            "{} {}",
+            route["Method"].as_str().unwrap_or_default(),
+            route["Path"].as_str().unwrap_or_default()
+        ) == key
+    })?;
+    Some(route["Auth"]["Authorizer"] == "NONE")
+}
+
+/// The path of a route with these parameters.
+fn path_of(route: &str, parameters: &Value) -> String {
+    let filled = |part: &str| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+        Some(name) => parameters[name].as_str().unwrap_or_default().to_owned(),
+        None => part.to_owned(),
+    };
+    route.split('/').map(filled).collect::<Vec<_>>().join("/")
+}
+
+/// A request as the gateway sends it: of a route that is there, whole, and with a caller where one is needed.
+fn http(text: &str, template: &Template) -> Result<(), Faults> {
+    let event: ApiGatewayV2httpRequest = read(text)?;
+    let written: Value = read(text)?;
+    let key = event.route_key.clone().unwrap_or_default();
+    let public = is_public(template, &key).ok_or_else(|| vec![format!("there is no route {key:?}")])?;
+    let (method, route) = key.split_once(' ').unwrap_or_default();
+    let context = &event.request_context;
+    let path = path_of(route, &json!(event.path_parameters));
+    let authorized = context.authorizer.as_ref().map(|authorizer| &authorizer.fields);
+    let header = |name: &str| event.headers.get(name).and_then(|value| value.to_str().ok());
+    let body = event.body.as_deref();
+    let faults = broken(&[
+        ("version", event.version.as_deref() == Some("2.0")),
+        ("rawPath", event.raw_path.as_ref() == Some(&path)),
+        ("rawQueryString", written["rawQueryString"].is_string()),
+        ("isBase64Encoded", written["isBase64Encoded"] == false),
+        ("requestContext/routeKey", context.route_key.as_ref() == Some(&key)),
+        ("requestContext/requestId", context.request_id.as_ref().is_some_and(|id| !id.is_empty())),
+        ("requestContext/http/method", context.http.method == method),
+        ("requestContext/http/path", context.http.path.as_ref() == Some(&path)),
+        ("requestContext/http/sourceIp", context.http.source_ip.as_ref().is_some_and(|ip| ip.contains('.'))),
+        (
+            "requestContext/authorizer",
+            if public {
+                authorized.is_none()
+            } else {
+                authorized.is_some_and(|fields| is_caller(&json!(fields)))
+            },
+        ),
+        ("headers/content-length", header("content-length") == Some(&body.unwrap_or("").len().to_string())),
+        ("body", body.is_none_or(|body| serde_json::from_str::<Value>(body).is_ok_and(|it| it.is_object()))),
+    ]);
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// What the authorizer says of who calls.
+fn is_caller(context: &Value) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Context {
+        #[serde(rename = "userId")]
+        _user: UserId,
+        #[serde(rename = "sessionId")]
+        _session: SessionId,
+        #[serde(rename = "expiresAt")]
+        _expires: u64,
+    }
+    Context::deserialize(context).is_ok()
+}
+
+/// What the gateway asks the authorizer before a route that needs a token.
+fn authorizer(text: &str, template: &Template) -> Result<(), Faults> {
+    let event: Value = read(text)?;
+    let key = event["routeKey"].as_str().unwrap_or_default();
+    let token = event["headers"]["authorization"].as_str().unwrap_or_default();
+    let arn = event["routeArn"].as_str().unwrap_or_default();
+    let faults = broken(&[
+        ("version", event["version"] == "2.0"),
+        ("type", event["type"] == "REQUEST"),
+        ("routeKey", is_public(template, key) == Some(false)),
+        ("routeArn", arn.ends_with(&format!("/$default/{}", key.replacen(" /", "/", 1)))),
+        ("headers/authorization", token.starts_with("Bearer ")),
+        ("identitySource", event["identitySource"] == json!([token])),
+        ("requestContext/routeKey", event["requestContext"]["routeKey"] == key),
+    ]);
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// A batch of the table's stream: changes that consumers ask for, each with the images of its kind.
+fn stream(text: &str) -> Result<(), Faults> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+    struct Event {
+        records: Vec<Record>,
+    }
+    let event: Event = read(text)?;
+    let written: Value = read(text)?;
+    let mut faults = broken(&[("Records", !event.records.is_empty())]);
+    let mut last = None;
+    for (index, record) in event.records.into_iter().enumerate() {
+        let whole = &written["Records"][index];
+        let image = |name: &str| whole["dynamodb"][name].is_object();
+        let (old, new) = (image("OldImage"), image("NewImage"));
+        let change = record.read();
+        let wanted = change.as_ref().is_ok_and(|change| change.of != Changed::Other);
+        let sequence = change.ok().map(|change| change.sequence);
+        let claims = broken(&[
+            ("dynamodb", wanted),
+            ("dynamodb/SequenceNumber", sequence > last),
+            ("dynamodb/StreamViewType", whole["dynamodb"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"),
+            ("eventSource", whole["eventSource"] == "aws:dynamodb"),
+            (
+                "eventName",
+                match whole["eventName"].as_str() {
+                    Some("INSERT") => !old && new,
+                    Some("MODIFY") => old && new,
+                    Some("REMOVE") => old && !new,
+                    _ => false,
+                },
+            ),
+        ]);
+        faults.extend(claims.into_iter().map(|fault| format!("record {index}: {fault}")));
+        last = sequence;
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// What starts the machine product-delete, and what its first step is given.
+fn step(text: &str) -> Result<(), Faults> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Input {
+        #[serde(rename = "productId")]
+        _product: ProductId,
+        #[serde(rename = "sellerId")]
+        _seller: UserId,
+        version: Version,
+    }
+    let input: Input = read(text)?;
+    let faults = broken(&[("version", input.version > 0)]);
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// What is wrong with a file of `events/`.
+fn malformed(sample: &Source, template: &Template) -> Faults {
+    let name = sample.path.rsplit('/').next().unwrap_or_default();
+    let checked = match name {
+        "authorizer.json" => authorizer(&sample.text, template),
+        "http-get.json" | "http-post.json" => http(&sample.text, template),
+        "step.json" => step(&sample.text),
+        "stream.json" => stream(&sample.text),
+        _ => Err(vec!["nothing reads it".to_owned()]),
+    };
+    let faults = checked.err().unwrap_or_default();
+    faults.into_iter().map(|fault| format!("{}: {fault}", sample.path)).collect()
+}
+
+#[test]
+fn line_1_of_each_function_says_what_wakes_it() {
+    let (deployed, said) = (of_template(&Template::ours()), of_code(&project::sources("functions")));
+    assert_none(&differences(("template.yaml", &deployed), ("line 1 of its main.rs", &said)));
+}
+
+#[test]
+fn the_samples_are_what_functions_are_sent() {
+    let (samples, template) = (project::sources("events"), Template::ours());
+    let names: Vec<&str> = samples.iter().map(|sample| sample.path.as_str()).collect();
+    let kinds = ["authorizer", "http-get", "http-post", "step", "stream"];
+    assert_eq!(names, kinds.map(|kind| format!("events/{kind}.json")));
+    assert_none(&samples.iter().flat_map(|sample| malformed(sample, &template)).collect::<Vec<_>>());
+}
+
+/// Each change of a good sample makes a bad one.
+#[test]
+fn a_malformed_sample_is_found() {
+    let template = Template::ours();
+    let changes = [
+        ("http-get", "/routeKey", json!("GET /nowhere")),
+        ("http-get", "/rawPath", json!("/products/x")),
+        ("http-get", "/headers", json!(["a"])),
+        ("http-get", "/pathParameters", json!({})),
+        ("http-get", "/requestContext", json!(null)),
+        ("http-get", "/requestContext/http/method", json!("POST")),
+        ("http-get", "/requestContext/http/sourceIp", json!("")),
+        ("http-get", "/requestContext/requestId", json!("")),
+        ("http-get", "/isBase64Encoded", json!("no")),
+        ("http-post", "/body", json!("{")),
+        ("http-post", "/headers/content-length", json!("7")),
+        ("http-post", "/requestContext/authorizer", json!(null)),
+        ("http-post", "/requestContext/authorizer/lambda/userId", json!("ada")),
+        ("http-post", "/requestContext/authorizer/lambda/expiresAt", json!("soon")),
+        ("authorizer", "/identitySource", json!([])),
+        ("authorizer", "/routeKey", json!("GET /products")),
+        ("authorizer", "/type", json!("TOKEN")),
+        ("step", "/productId", json!("x")),
+        ("step", "/version", json!(0)),
+        ("stream", "/Records", json!([])),
+        ("stream", "/Records/0/dynamodb/SequenceNumber", json!("one")),
+        ("stream", "/Records/1/dynamodb/SequenceNumber", json!("1")),
+        ("stream", "/Records/0/dynamodb/Keys", json!({})),
+        ("stream", "/Records/0/dynamodb/Keys/pk/S", json!("USER#1")),
+        ("stream", "/Records/0/dynamodb/NewImage/rating", json!({"S": "five"})),
+        ("stream", "/Records/0/dynamodb/NewImage", json!(null)),
+        ("stream", "/Records/0/eventName", json!("REMOVE")),
+        ("stream", "/Records/0/eventSource", json!("aws:kinesis")),
+    ];
+    for (name, pointer, value) in changes {
+        let path = format!("events/{name}.json");
+        let mut sample: Value = serde_json::from_str(&project::read(&path)).unwrap();
+        *sample.pointer_mut(pointer).unwrap_or_else(|| panic!("{path} has no {pointer}")) = value.clone();
+        let sample = Source { path, text: sample.to_string() };
+        assert!(!malformed(&sample, &template).is_empty(), "{name}: {pointer} is {value}");
+    }
+    let stray = Source { path: "events/s3.json".to_owned(), text: "{}".to_owned() };
+    assert_eq!(malformed(&stray, &template), ["events/s3.json: nothing reads it"]);
+    let cut = Source { path: "events/step.json".to_owned(), text: "{".to_owned() };
+    assert_eq!(malformed(&cut, &template).len(), 1);
+}
+
+#[test]
+fn what_is_said_otherwise_is_found() {
+    let kind = "Type: AWS::Serverless::Function, Properties: {CodeUri: target/lambda";
+    let template = Template::parse(&format!(
+        "Resources:
+  A: {{{kind}/a/, Events: {{X: {{Type: DynamoDB}}}}}}}}
+  B: {{{kind}/b/}}}}
+  C: {{{kind}/c/}}}}
+  D: {{{kind}/d/}}}}
+  E: {{{kind}/e/, Events: {{X: {{Type: HttpApi}}}}}}}}
+  M: {{Type: AWS::Serverless::StateMachine, Properties: {{DefinitionSubstitutions: {{X: !GetAtt B.Arn}}}}}}
+  Api: {{Type: AWS::Serverless::HttpApi, Properties: {{Auth: {{FunctionArn: !GetAtt C.Arn}}}}}}
+"
+    ));
+    let main = |name: &str, line: &str| Source {
+        path: format!("functions/{name}/src/main.rs"),
+        text: format!("//! {line}\n"),
+    };
+    let right = [
+        main("a", "Table stream: does it."),
+        main("b", "Step of m: does it."),
+        main("c", "The gateway asks it before it answers: who?"),
+        main("d", "Invoked by hand: does it."),
+        main("e", "`GET /e`: does it."),
+    ];
+    let deployed = of_template(&template);
+    assert_none(&differences(("t", &deployed), ("c", &of_code(&right))));
+    let wrong = [main("a", "Does it."), main("b", "Table stream: does it.")];
+    assert_eq!(differences(("t", &deployed), ("c", &of_code(&wrong))).len(), deployed.len() + wrong.len());
+}

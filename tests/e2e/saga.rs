@@ -1,0 +1,193 @@
+//! Faults at every step of concert-create, and what becomes of them: all of a concert, or nothing.
+
+use crate::{
+    concerts::{concert, venue},
+    souk::{Answer, OwnInstance, Souk, User, eventually, unique},
+};
+use serde_json::{Value, json};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+use table::keys;
+
+const STEPS: [&str; 4] = ["band-prepare", "venue-prepare", "concert-prepare", "concert-publish"];
+const UNDOS: [&str; 3] = ["concert-discard", "venue-discard", "band-discard"];
+
+fn ask(souk: &Souk, user: &User, name: &str) -> Answer {
+    let bands = json!([{"name": format!("{name} One")}, {"name": format!("{name} Two")}]);
+    let call = user.call("POST", "/concerts").header("idempotency-key", name).header("prefer", "wait=10");
+    souk.send(call.json(&concert(&bands, &venue(1.29, 103.85))))
+}
+
+/// The addresses that would show a reader something of a request, and the lists that would.
+fn windows(request: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let bands = request["bands"].as_array().unwrap();
+    let bands = bands.iter().flat_map(|band| {
+        let id = text(&band["bandId"]);
+        [format!("/bands/{id}"), format!("/concerts?bandIds={id}")]
+    });
+    bands.chain([format!("/venues/{}", text(&request["venue"]["venueId"]))]).collect()
+}
+
+/// Whether a reader sees anything through one of these.
+fn is_seen(souk: &Souk, window: &str) -> bool {
+    let answer = souk.get(window);
+    assert!(matches!(answer.status, 200 | 404), "{answer:?}");
+    answer.status == 200 && answer.body["items"] != json!([])
+}
+
+/// How many items of a request are in the table, beside the request itself.
+fn items(souk: &Souk, request: &Value) -> usize {
+    let id = |value: &Value| value.as_str().unwrap().to_owned();
+    let bands = request["bands"].as_array().unwrap().iter();
+    let bands: usize =
+        bands.map(|band| souk.items_in(&keys::band_partition(id(&band["bandId"]).parse().unwrap()))).sum();
+    let venue = souk.items_in(&format!("VENUE#{}", id(&request["venue"]["venueId"])));
+    bands + venue + souk.items_in(&format!("CONCERT#{}", id(&request["concertId"]))) - 1
+}
+
+/// The states that an execution entered, in order.
+fn entered(souk: &Souk, concert: &str) -> Vec<String> {
+    let execution = souk.output("ConcertCreateMachineArn").replace(":stateMachine:", ":execution:");
+    let input = json!({"executionArn": format!("{execution}:{concert}"), "maxResults": 1000});
+    let history = souk.aws("states", "AWSStepFunctions.GetExecutionHistory", &input);
+    let events = history["events"].as_array().unwrap().iter();
+    events.filter_map(|event| event["stateEnteredEventDetails"]["name"].as_str().map(str::to_owned)).collect()
+}
+
+/// Runs a request under faults, with a reader that looks meanwhile; the answer, the request, and whether the reader
+/// saw a half: something, without all of it.
+fn under(souk: &Souk, user: &User, rules: &Value) -> (Answer, Value, bool) {
+    let name = unique();
+    souk.put_faults(rules);
+    let (done, half) = (AtomicBool::new(false), AtomicBool::new(false));
+    let answer = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let Some(request) = souk.request_of(user, &name) else { continue };
+                let windows = windows(&request);
+                let seen: Vec<bool> = windows.iter().map(|window| is_seen(souk, window)).collect();
+                // All of it comes and goes at once, maybe between two looks; a half would be there at the second look too.
+                let again: Vec<bool> = windows.iter().map(|window| is_seen(souk, window)).collect();
+                if seen == again && seen.contains(&true) && seen.contains(&false) {
+                    half.store(true, Ordering::Relaxed);
+                }
+            }
+        });
+        let answer = ask(souk, user, &name);
+        done.store(true, Ordering::Relaxed);
+        answer
+    });
+    souk.put_faults(&json!([]));
+    (answer, souk.request_of(user, &name).expect("the request was recorded"), half.into_inner())
+}
+
+#[test]
+fn whatever_fails_all_of_a_concert_comes_about_or_nothing() {
+    let own = OwnInstance::start("e2e-saga", &[]);
+    let souk = &own.souk;
+    souk.put_delays(&json!({"retry": 0.01}));
+    let user = souk.user();
+    let undone = UNDOS.map(|undo| json!({"function": undo, "kind": "before", "times": 2}));
+    for step in STEPS {
+        for (kind, when, times, succeeds) in [
+            ("before", "before", 2, true),
+            ("after", "after", 2, true),
+            ("timeout", "before", 1, false),
+            ("timeout", "after", 1, false),
+            ("fail", "before", 1, false),
+            ("fail", "after", 1, false),
+        ] {
+            let mut rules = vec![json!({"function": step, "kind": kind, "when": when, "times": times})];
+            rules.extend(undone.iter().cloned());
+            let (answer, request, half) = under(souk, &user, &json!(rules));
+            let (what, concert) = (format!("{step} {kind} {when}"), request["concertId"].as_str().unwrap());
+            // Once it was carried out, the publication stands, whatever becomes of its answer.
+            let succeeds = succeeds || step == "concert-publish" && when == "after";
+            assert!(!half, "{what}: a reader saw a half");
+            let seen: Vec<bool> = windows(&request).iter().map(|window| is_seen(souk, window)).collect();
+            let states = entered(souk, concert);
+            if succeeds {
+                assert_eq!(answer.status, 201, "{what}: {answer:?}");
+                assert_eq!(seen, [true; 5], "{what}");
+                let undone = states.iter().any(|state| state == "DiscardVenue" || state == "DiscardBands");
+                assert!(!undone, "{what}: {states:?}");
+            } else {
+                answer.problem(422, "concert-not-created");
+                assert!(answer.body["detail"].as_str().unwrap().contains(step), "{what}: {answer:?}");
+                assert_eq!((seen, items(souk, &request)), (vec![false; 5], 0), "{what}");
+                assert!(states.iter().any(|state| state.contains("Discard")), "{what}: {states:?}");
+                let shown = souk.get(&format!("/concerts/{concert}"));
+                assert_eq!(
+                    (&shown.body["status"], &shown.body["reason"]["step"]),
+                    (&json!("failed"), &json!(step)),
+                    "{what}"
+                );
+            }
+        }
+    }
+}
+
+/// The publication was carried out and its answer was lost for good: all is there, and somebody else comes to use the
+/// new venue and a new band before the undo begins. All of it stays.
+#[test]
+fn what_was_published_stays_and_so_does_what_a_rival_has_come_to_use() {
+    let own = OwnInstance::start("e2e-rival", &[]);
+    let souk = &own.souk;
+    let (user, rival) = (souk.user(), souk.user());
+    let name = unique();
+    souk.put_faults(&json!([
+        {"function": "concert-publish", "kind": "fail", "when": "after", "times": 1},
+        {"function": "concert-discard", "kind": "hold", "times": 1},
+    ]));
+    let ours = ask(souk, &user, &name);
+    assert_eq!(ours.status, 201, "{ours:?}");
+    let request = souk.request_of(&user, &name).unwrap();
+    let (band, venue) = (&request["bands"][0]["bandId"], &request["venue"]["venueId"]);
+    let body = concert(&json!([{"bandId": band}]), &json!({"venueId": venue}));
+    let call =
+        rival.call("POST", "/concerts").header("idempotency-key", &unique()).header("prefer", "wait=10");
+    let theirs = souk.send(call.json(&body));
+    assert_eq!(theirs.status, 201, "{theirs:?}");
+    souk.put_faults(&json!([]));
+    let concert = request["concertId"].as_str().unwrap();
+    eventually("the undo finds that there is nothing to undo", || {
+        entered(souk, concert).last().is_some_and(|state| state == "ConcertCreated")
+    });
+    assert_eq!(windows(&request).iter().map(|window| is_seen(souk, window)).collect::<Vec<_>>(), [true; 5]);
+    let found = souk.get(&format!("/concerts?bandIds={}", band.as_str().unwrap()));
+    assert_eq!(found.body["items"], json!([ours.body, theirs.body]));
+    assert_eq!(ask(souk, &user, &name).body, ours.body);
+}
+
+/// What a request creates is nobody else's until it is published: a rival is told that it is not there.
+#[test]
+fn a_rival_cannot_use_what_is_not_published() {
+    let own = OwnInstance::start("e2e-unseen", &[]);
+    let souk = &own.souk;
+    let (user, rival) = (souk.user(), souk.user());
+    let name = unique();
+    souk.put_faults(&json!([{"function": "concert-publish", "kind": "hold", "times": 1}]));
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| ask(souk, &user, &name));
+        eventually("the request is recorded", || souk.request_of(&user, &name).is_some());
+        let request = souk.request_of(&user, &name).unwrap();
+        let concert_id = request["concertId"].as_str().unwrap();
+        eventually("all but the publication is done", || {
+            entered(souk, concert_id).contains(&"PublishConcert".to_owned())
+        });
+        let body = concert(
+            &json!([{"bandId": request["bands"][0]["bandId"]}]),
+            &json!({"venueId": request["venue"]["venueId"]}),
+        );
+        let call = rival.call("POST", "/concerts").header("idempotency-key", &unique());
+        let refused = souk.send(call.json(&body));
+        assert_eq!(refused.problem(400, "validation").faults(), ["/bands/0/bandId", "/venue/venueId"]);
+        assert_eq!(souk.get(&format!("/concerts/{concert_id}")).body["status"], "pending");
+        assert!(!windows(&request).iter().any(|window| is_seen(souk, window)));
+        souk.put_faults(&json!([]));
+        assert_eq!(asked.join().unwrap().status, 201);
+    });
+}
