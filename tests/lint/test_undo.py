@@ -102,8 +102,24 @@ class Undo(unittest.TestCase):
 
     def test_an_undo_ends_in_failure(self):
         self.assert_fault(
-            "ConcertNotCreated ends an undo: it must be a Fail",
+            "ConcertNotCreated ends the undo that DiscardVenue is part of: it must be a Fail",
             lambda states: states.update(ConcertNotCreated={"Type": "Succeed"}),
+        )
+
+    def test_only_the_undo_of_the_publication_may_find_that_it_stands(self):
+        good_end = {"Type": "Choice", "Choices": [{"Condition": True, "Next": "Kept"}], "Default": "DiscardBands"}
+        self.assert_fault(
+            "Kept ends the undo that DiscardVenue is part of: it must be a Fail",
+            lambda states: states["DiscardVenue"].update(Next="IsKept")
+            or states.update(IsKept=good_end, Kept={"Type": "Succeed"}),
+        )
+        self.assert_fault(
+            "ConcertCreated ends the undo that DiscardConcert is part of: it must be a Fail",
+            lambda states: states["IsVenueNew"].update(Default="ConcertCreated"),
+        )
+        self.assert_fault(
+            "ConcertCreated ends the undo that DiscardConcert is part of: it must be a Fail",
+            lambda states: states["DiscardConcert"].update(Next="ConcertCreated"),
         )
 
     def test_an_undo_is_not_given_up(self):

@@ -11,6 +11,9 @@ UNDO_OF = {"prepare": "discard", "publish": "discard"}
 # What ends a machine's work and is never undone: until it has happened, it is tried again or the execution redriven.
 LASTING = {"hide", "purge", "reject"}
 
+# What stands once it has been carried out, whatever became of its answer: its undo may find that out, and end well.
+PIVOTS = {"publish"}
+
 FUNCTION = re.compile(r"(.+?)([A-Z][a-z]+)FunctionArn$")
 EVERYTHING = ["States.ALL"]
 
@@ -99,7 +102,7 @@ def forward_faults(graph, name, does):
 
 
 def undo_step_faults(graph, name):
-    """An undo is not given up, goes back in order, and ends in failure."""
+    """An undo is not given up, goes back in order, and ends in failure unless there is nothing to undo."""
     catch = graph.states[name].get("Catch", [])
     again = [catcher for catcher in catch if catcher.get("ErrorEquals") == EVERYTHING]
     if not again or any(first_tasks(graph, catcher.get("Next")) != {name} for catcher in catch):
@@ -107,16 +110,25 @@ def undo_step_faults(graph, name):
     later = graph.reach(name)
     for forward in sorted(later & graph.undone_by.keys()):
         yield f"{name} is an undo: nothing may go forward after it, as {forward} does"
-    for state in sorted(later | {name}):
-        kind = graph.states[state].get("Type")
-        if not graph.after[state] and kind != "Fail":
-            yield f"{state} ends an undo: it must be a Fail"
+    for state in sorted((later | {name}) - good_ends(graph, name)):
+        if not graph.after[state] and graph.states[state].get("Type") != "Fail":
+            yield f"{state} ends the undo that {name} is part of: it must be a Fail"
     # What it undoes came before whatever is undone after it.
     undoes = {step for step, undo in graph.undone_by.items() if undo == graph.functions[name]}
     for other in sorted(set(graph.undos) & later - {name}):
         for step in (s for s, undo in graph.undone_by.items() if undo == graph.functions[other]):
             if undoes & graph.reach(step) == set() and step not in undoes:
                 yield f"{other} must come before {name}: it undoes {step}, which came later"
+
+
+def good_ends(graph, name):
+    """Where the undo of a pivot leads when the pivot stands: the choice right after it must be what decides on that."""
+    pivots = {graph.undone_by[step] for step, (_, action) in graph.functions.items() if action in PIVOTS}
+    choice = graph.states[name].get("Next")
+    if graph.functions[name] not in pivots or graph.states.get(choice, {}).get("Type") != "Choice":
+        return set()
+    elsewhere = {following for state, ways in graph.after.items() if state != choice for following in ways}
+    return set(graph.after[choice]) - elsewhere
 
 
 def first_tasks(graph, name):

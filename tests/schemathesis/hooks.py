@@ -1,5 +1,6 @@
 """What schemathesis cannot read from the OpenAPI document: who to be, which headers and cursors are real, and a few checks of our own."""
 
+import datetime
 import functools
 import os
 import secrets
@@ -15,8 +16,9 @@ BASE = os.environ["SOUK_URL"].rstrip("/")
 PASSWORD = "correct horse battery staple"
 
 
-def post(path, body, token=None):
-    headers = {"Authorization": f"Bearer {token}"} if token else None
+def post(path, body, token=None, **headers):
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     response = requests.post(BASE + path, json=body, headers=headers, timeout=15)
     if response.status_code != 201:
         raise RuntimeError(f"POST {path} answered {response.status_code}: {response.text[:300]}")
@@ -68,23 +70,33 @@ tag = st.builds(
 )
 schemathesis.openapi.format("entity-tags", st.just("*") | st.lists(tag, min_size=1, max_size=3).map(", ".join))
 
+# Times that concerts start at. The generator's own date-times are of all years, and hardly any is of one that is allowed.
+offsets = st.sampled_from(["Z", "z", "+08:00", "-03:30"])
+moments = st.datetimes(datetime.datetime(1971, 1, 1), datetime.datetime(2999, 1, 1))
+schemathesis.openapi.format("times", st.builds("{}{}".format, moments.map(datetime.datetime.isoformat), offsets))
+
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
     components = raw_schema["components"]
     for name in ("IfMatch", "IfNoneMatch"):
         components["parameters"][name]["schema"]["format"] = "entity-tags"
+    components["schemas"]["Time"]["format"] = "times"
+    # The coverage phase sends every name there is, wherever one can be, and creates a concert for most of them.
+    zones = components["schemas"]["TimeZone"]
+    zones["enum"] = ["Asia/Singapore", *zones["enum"][::60]]
     # The document asks clients to bear with new members in answers, so it leaves them open. Here an undocumented member
     # is a finding: it may be an internal one that leaks.
     for schema in components["schemas"].values():
         if schema.get("type") == "object" and "properties" in schema:
             schema.setdefault("additionalProperties", False)
     # Links that only some answers can be followed by: the last page has no next, an empty one no first item. Every answer
-    # without them would be reported. Pages are followed by `mend_list` and `mend_review_list` instead.
+    # without them would be reported. Pages are followed by the menders of lists instead.
     for path, names in {
         "/products": ("NextPageOfCategory", "NextPageOfSeller", "ReadListedProduct"),
         "/products/{productId}": ("OlderReviews",),
         "/products/{productId}/reviews": ("NextPageOfReviews",),
+        "/concerts": ("NextPageOfConcerts", "ReadFoundConcert"),
     }.items():
         links = raw_schema["paths"][path]["get"]["responses"]["200"]["links"]
         for name in names:
@@ -95,9 +107,11 @@ def before_load_schema(context, raw_schema):
 # never in the part that it breaks on purpose: a good case is then good, and a bad one is bad only in the way it says.
 # What is done follows from the case alone, not from what went before: hypothesis ends the stateful phase, without a word,
 # when the same draws lead elsewhere.
+CREATE = ("product-create", "band-create", "venue-create", "concert-create")
 etags = {}
 deleted = set()
 cursors = {}
+concerts = set()
 
 
 def operation_of(case):
@@ -143,6 +157,42 @@ def reviewed_product():
     return product, following
 
 
+def new_concert(owner, starts_at="2090-01-01T20:00:00Z"):
+    """The id of a concert of a band and at a venue that are there already."""
+    (band, *_), venue = scene()
+    body = {"name": "Night", "startsAt": starts_at, "bands": [{"bandId": band}], "venue": {"venueId": venue}}
+    headers = {"Idempotency-Key": secrets.token_urlsafe(), "Prefer": "wait=10"}
+    return post("/concerts", body, owner.token, **headers)["concertId"]
+
+
+PLACE = {"latitude": 1.2884, "longitude": 103.8519, "radius": 5}
+
+
+@functools.cache
+def scene():
+    """The ids of as many bands as a concert may have, and of a venue."""
+    token = somebody_else().token
+    place = {name: PLACE[name] for name in ("latitude", "longitude")}
+    venue = {"name": "Hall", "address": "11 Empress Place", **place, "timeZone": "Asia/Singapore"}
+    bands = [post("/bands", {"name": f"Band {number}"}, token)["bandId"] for number in range(20)]
+    return bands, post("/venues", venue, token)["venueId"]
+
+
+@functools.cache
+def concerts_to_come():
+    """The id of a concert, and a cursor for each way to sort the concerts of its band."""
+    concert, *_ = [new_concert(somebody_else(), f"2090-01-0{day}T20:00:00Z") for day in (1, 2, 3)]
+    following = {}
+    for sort in (None, "startsAt", "-startsAt"):
+        query = {"bandIds": scene()[0][0], "limit": 1} | ({"sort": sort} if sort else {})
+        until = time.monotonic() + 10  # an index follows the table
+        while "nextCursor" not in (page := requests.get(f"{BASE}/concerts", query, timeout=15).json()):
+            if time.monotonic() > until:
+                raise RuntimeError(f"GET /concerts shows too few concerts: {page}")
+        following[sort] = page["nextCursor"]
+    return concert, following
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     if case.meta is None:
@@ -163,10 +213,16 @@ def before_call(context, case, kwargs):
         current = etags.get(case.path_parameters.get("productId"))
         if current and mostly(case.headers["If-Match"]):
             case.headers["If-Match"] = current
-    elif operation == "product-create" and "Idempotency-Key" in case.headers and "Idempotency-Key" not in broken:
+    elif operation == "concert-search":
+        mend_search(case.query, broken)
+    elif operation in ("band-get", "venue-get", "concert-get", "concert-delete"):
+        mend_id(case, operation, broken)
+    elif operation in CREATE and "Idempotency-Key" in case.headers and "Idempotency-Key" not in broken:
         # Most have a key of their own; left alone, nearly every case would end in 422, for the generator likes few keys.
         if stateful or mostly(case.body):
             case.headers["Idempotency-Key"] = secrets.token_urlsafe()
+        if operation == "concert-create" and not case.meta.generation.mode.is_negative:
+            mend_concert(case)
     elif operation == "user-register" and not case.meta.generation.mode.is_negative:
         # Likewise most have an address of their own, which would else be taken.
         email = f"{secrets.token_hex(8)}.{case.body['email']}"
@@ -247,6 +303,51 @@ def mend_review_change(case, broken):
         case.headers["If-Match"] = current
 
 
+def mend_concert(case):
+    """Bands and a venue that are there, where the case names some; and mostly the patience to see the concert."""
+    bands, venue = scene()
+    body = dict(case.body)
+    body["bands"] = [{"bandId": known} if "bandId" in band else band for band, known in zip(body["bands"], bands)]
+    if "venueId" in body["venue"]:
+        body["venue"] = {"venueId": venue}
+    if mostly(body):
+        case.headers["Prefer"] = "wait=10"
+    case.body = body
+
+
+def mend_id(case, operation, broken):
+    """Something that is there; a concert to delete is mostly the caller's."""
+    if names_nothing(case, broken):
+        bands, venue = scene()
+        if operation == "band-get":
+            case.path_parameters["bandId"] = bands[0]
+        elif operation == "venue-get":
+            case.path_parameters["venueId"] = venue
+        elif operation == "concert-delete" and mostly(content_of(case)[1:]):
+            case.path_parameters["concertId"] = new_concert(caller())
+        else:
+            case.path_parameters["concertId"] = concerts_to_come()[0]
+
+
+def mend_search(query, broken):
+    """Bands or a whole place or both, mostly where there are concerts, and a cursor that the same list has given."""
+    if "cursor" in query and "cursor" not in broken:
+        following = concerts_to_come()[1]
+        sort = query["sort"] if str(query.get("sort")) in following else None
+        kept = {name: query[name] for name in ("limit", *broken) if name in query}
+        query.clear()
+        query.update({"bandIds": scene()[0][0], "cursor": following[sort]} | ({"sort": sort} if sort else {}) | kept)
+        return
+    if broken & {"bandIds", *PLACE}:
+        return
+    if "bandIds" in query and not is_of_this_run(query["bandIds"]) and mostly(query["bandIds"]):
+        query["bandIds"] = ",".join(scene()[0][: 1 + len(query["bandIds"]) // 37])
+    if query.keys() & PLACE.keys() or query.get("sort") == "distance":
+        query.update(PLACE if mostly(query) else {**PLACE, **query})
+    elif "bandIds" not in query:
+        query["bandIds"] = scene()[0][0]
+
+
 @schemathesis.hook
 def after_call(context, case, response):
     operation = operation_of(case)
@@ -258,6 +359,10 @@ def after_call(context, case, response):
         etags[response.json().get("productId")] = response.headers.get("etag", [None])[0]
     elif operation == "product-delete" and response.status_code == 204:
         deleted.add(case.path_parameters["productId"])
+    elif operation == "concert-create" and response.status_code == 201:
+        concerts.add(response.json().get("concertId"))
+    elif operation == "concert-delete" and response.status_code == 204:
+        deleted.add(case.path_parameters["concertId"])
     elif operation in ("review-create", "review-update") and response.status_code in (200, 201):
         review = response.json()
         etags[review.get("productId"), review.get("authorId")] = response.headers.get("etag", [None])[0]
@@ -311,3 +416,29 @@ def reviews_are_those_asked_for(ctx, response, case):
         assert stars is None or all(item["rating"] == int(float(stars)) for item in items), f"reviews without {stars} stars"
         written = [item["createdAt"] for item in items]
         assert written == sorted(written, reverse=True), f"not newest first: {written}"
+
+
+@schemathesis.check
+def concert_is_there_until_it_is_deleted(ctx, response, case):
+    """As for products."""
+    if operation_of(case) == "concert-get":
+        concert = case.path_parameters.get("concertId")
+        assert not (response.status_code == 404 and concert in concerts - deleted), f"{concert} was created and is not found"
+        assert not (response.status_code == 200 and concert in deleted), f"{concert} was deleted and is still found"
+
+
+@schemathesis.check
+def concerts_are_those_asked_for(ctx, response, case):
+    """A search finds concerts of the bands and near the place that it names, once each, in the order that it asks for."""
+    if operation_of(case) == "concert-search" and response.status_code == 200:
+        query, items = case.query or {}, response.json()["items"]
+        asked = set(filter(None, str(query.get("bandIds") or "").split(",")))
+        ids = [item["concertId"] for item in items]
+        assert len(ids) == len(set(ids)), f"a concert comes twice: {ids}"
+        for item in items:
+            assert not asked or asked & {band["bandId"] for band in item["bands"]}, f"none of the bands plays at {item}"
+            assert ("distanceKm" in item) == ("radius" in query), f"distanceKm belongs to a search by place: {item}"
+            assert item.get("distanceKm", 0) <= float(query.get("radius", 0)) + 0.01, f"too far away: {item}"
+        by, latest = query.get("sort") or "startsAt", query.get("sort") == "-startsAt"
+        order = [item["distanceKm" if by == "distance" else "startsAt"] for item in items]
+        assert order == sorted(order, reverse=latest), f"not by {by}: {order}"
