@@ -51,6 +51,7 @@ fn one_request_creates_bands_venue_and_concert() {
     let known = SOUK.send(user.call("POST", "/bands").json(&json!({"name": "Known"})));
     let bands = json!([{"bandId": known.body["bandId"]}, {"name": "New", "genre": "pop"}]);
     let answer = created(&user, &concert(&bands, &venue(1.29, 103.85)));
+    assert_eq!(answer.header("preference-applied"), "wait=10");
     assert_eq!(answer.body["startsAt"], "2030-01-01T12:00:00.000Z");
     assert_eq!(answer.body["bands"][0], json!({"bandId": known.body["bandId"], "name": "Known"}));
     assert_eq!(SOUK.get(answer.header("location")).body, answer.body);

@@ -7,7 +7,7 @@ use domain::{
     idempotency::Once,
     user::Caller,
 };
-use http::header;
+use http::{StatusCode, header};
 use runtime::App;
 use std::time::Duration;
 use table::Recorded;
@@ -15,7 +15,7 @@ use web::{
     Problem, Request, Response,
     pages::ConcertStatus,
     problem::Kind,
-    respond::{self, IDEMPOTENCY_REPLAYED},
+    respond::{self, IDEMPOTENCY_REPLAYED, PREFERENCE_APPLIED},
 };
 
 /// How often a request that is waited for is looked at.
@@ -38,8 +38,12 @@ async fn create_concert(app: &App, request: Request) -> Result<Response, Problem
     if progress == Progress::Pending {
         app.start("CONCERT_CREATE_MACHINE_ARN", &id.to_string(), &asked).await?;
     }
-    let progress = wait(app, id, progress, request.wait_seconds().unwrap_or_default()).await?;
-    let response = answer(&asked.concert(), progress)?.with(header::LOCATION, format!("/concerts/{id}"));
+    let waited = request.wait_seconds();
+    let progress = wait(app, id, progress, waited.unwrap_or_default()).await?;
+    let mut response = answer(&asked.concert(), progress)?.with(header::LOCATION, format!("/concerts/{id}"));
+    if let Some(seconds) = waited.filter(|_| response.status == StatusCode::CREATED) {
+        response = response.with(PREFERENCE_APPLIED, format!("wait={seconds}"));
+    }
     Ok(if replayed { response.with(IDEMPOTENCY_REPLAYED, "true") } else { response })
 }
 

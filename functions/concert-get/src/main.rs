@@ -16,8 +16,8 @@ async fn get_concert(app: &App, request: Request) -> Result<Response, Problem> {
     }
     let (_, progress) = app.table.request(id).await?;
     match progress {
-        // It was there, and has been deleted since.
-        Progress::Done => Err(Error::NotFound { what: "concert" }.into()),
+        // It has been published since it was looked for; or deleted, and then it is not found.
+        Progress::Done => respond::ok(&app.table.concert(id).await?),
         progress => respond::ok(&ConcertStatus { concert_id: id, progress }),
     }
 }

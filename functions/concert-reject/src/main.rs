@@ -27,7 +27,8 @@ async fn reject(app: &App, Input { request, step, error }: Input) -> Result<Outp
     // The cause is for the log of the step; the caller is told no more than what it can act upon.
     let detail = match error.as_str() {
         "Unavailable" => "a part of the service did not answer; try again with another key",
-        "States.Timeout" => "it took too long; try again with another key",
+        // What ran out of time: the task, or the function in it.
+        "States.Timeout" | "Sandbox.Timedout" => "it took too long; try again with another key",
         "Conflict" => "a band or the venue is not there any more",
         _ => "something went wrong on our side",
     };

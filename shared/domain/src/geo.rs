@@ -60,7 +60,7 @@ impl Place {
     pub fn read(members: &mut Members) -> Option<Self> {
         let latitude = members.required("latitude", |value| number(&value, -90.0, 90.0));
         let longitude = members.required("longitude", |value| number(&value, -180.0, 180.0));
-        Some(Self { latitude: latitude?, longitude: longitude? })
+        Some(Self { latitude: rounded(latitude?), longitude: rounded(longitude?) })
     }
 
     /// How far it is to another place, in kilometres.
@@ -77,6 +77,11 @@ impl Place {
         // A place holds finite numbers only: it is read through rules that let nothing else in.
         LatLng::new(self.latitude, self.longitude).unwrap_or_default()
     }
+}
+
+/// To nine decimals, a tenth of a millimetre: finer is no place, and DynamoDB keeps no number below 1e-130.
+fn rounded(degrees: f64) -> f64 {
+    (degrees * 1e9).round() / 1e9
 }
 
 /// All places within a radius of one.
@@ -148,6 +153,13 @@ mod tests {
                 assert!(area.cells().contains(&near.cell(level)), "{center:?} {radius_km}");
             }
         }
+    }
+
+    #[test]
+    fn coordinates_are_kept_to_nine_decimals() {
+        let json = serde_json::json!({"latitude": 7.4e-293, "longitude": 103.123_456_789_4});
+        let mut members = Members::of(json).unwrap_or_else(|_| panic!());
+        assert_eq!(Place::read(&mut members), Some(place(0.0, 103.123_456_789)));
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct Response {
 /// Set on a response that was first given to an earlier request with the same idempotency key.
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// Says which preference of the client was honoured (RFC 7240, section 3).
+pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
 /// A response with a text of this media type.
 pub fn text(status: StatusCode, media_type: &'static str, body: String) -> Response {
     let mut headers = HeaderMap::new();
