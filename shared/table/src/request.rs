@@ -62,12 +62,9 @@ impl Table {
 
     /// Queries the table or an index of it.
     pub(crate) async fn query(&self, query: QueryFluentBuilder) -> Result<QueryOutput, Error> {
-        let sent = query
-            .table_name(&self.name)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| failure("Query", &error))?;
+        let query = query.table_name(&self.name).return_consumed_capacity(ReturnConsumedCapacity::Total);
+        // The SDK's future is large; whoever waits for this one, beside others, is not.
+        let sent = Box::pin(query.send()).await.map_err(|error| failure("Query", &error))?;
         self.units.read(sent.consumed_capacity());
         Ok(sent)
     }
