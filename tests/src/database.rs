@@ -1,6 +1,6 @@
 //! A DynamoDB of one test's own, in memory.
 
-use dynoxide::{Database as Engine, DynoxideError};
+use dynoxide::{Database as Engine, DynoxideError, ImportOptions};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -20,6 +20,13 @@ impl Database {
         let created = database.carry_out("CreateTable", definition);
         assert_eq!(created.status, 200, "CreateTable: {}", created.body);
         database
+    }
+
+    /// Puts items into a table, far faster than requests would.
+    pub(crate) fn import(&self, table: &str, items: Vec<Value>) {
+        let read = |item| serde_json::from_value(item).expect("an item as DynamoDB writes it down");
+        let items = items.into_iter().map(read).collect();
+        self.0.import_items(table, items, ImportOptions::default()).expect("the engine takes the items");
     }
 
     /// Carries out one request.

@@ -100,6 +100,11 @@ impl Wire {
         body
     }
 
+    /// Puts items into a table of the database itself.
+    pub(crate) fn import(&self, table: &str, items: Vec<Value>) {
+        self.0.database.import(table, items);
+    }
+
     fn fault(&self, operation: &str, first_attempt: bool) -> Option<Fault> {
         let mut next = lock(&self.0.next);
         let fault = match next.get_mut(operation) {

@@ -97,6 +97,11 @@ impl World {
         self.wire.directly("PutItem", json!({"TableName": NAME, "Item": item}));
     }
 
+    /// Puts many items, with all attributes, as DynamoDB writes them down.
+    pub fn import(&self, items: Vec<Value>) {
+        self.wire.import(NAME, items);
+    }
+
     /// Puts a review of a product, straight into the table and its index.
     pub fn put_review(&self, product: ProductId, number: u32) -> Review {
         let review = samples::review(product, number);

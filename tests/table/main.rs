@@ -3,7 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod audit;
+mod band_venue;
+mod concert;
+mod concert_races;
+mod concert_search;
+mod concert_support;
 mod failures;
+mod geo;
 mod histories;
 mod idempotency;
 mod limit;

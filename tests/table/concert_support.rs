@@ -1,0 +1,207 @@
+//! Bands, venues and concerts for tests: the same number makes the same one.
+
+use domain::{
+    Timestamp,
+    band::{Band, BandDraft},
+    concert::{Concert, ConcertRequest, Performer, RequestedBand, RequestedVenue, VenueSummary},
+    geo::{Area, Level, Place},
+    id::{BandId, ConcertId, Id, VenueId},
+    page::PageSize,
+    venue::{Venue, VenueDraft},
+};
+use serde_json::{Map, Value, json};
+use table::{Found, Sort, Wanted, keys};
+use tests::{
+    World,
+    samples::{later, now, user_id},
+};
+
+/// Who adds all bands, venues and concerts.
+pub const OWNER: u32 = 7;
+
+fn new_id<I: Id>(number: u32) -> I {
+    let mut random = [0; 10];
+    random[6..].copy_from_slice(&number.to_be_bytes());
+    I::new(now(), random)
+}
+
+pub fn band_id(number: u32) -> BandId {
+    new_id(number)
+}
+
+pub fn venue_id(number: u32) -> VenueId {
+    new_id(number)
+}
+
+/// A concert's id; a higher number sorts after.
+pub fn concert_id(number: u32) -> ConcertId {
+    new_id(number)
+}
+
+pub fn place(latitude: f64, longitude: f64) -> Place {
+    Place { latitude, longitude }
+}
+
+/// Where sample concerts are, in Singapore.
+pub fn home() -> Place {
+    place(1.25, 103.75)
+}
+
+fn band_draft(number: u32) -> BandDraft {
+    BandDraft { name: format!("Band {number}"), genre: Some("Jazz".to_owned()) }
+}
+
+fn venue_draft(number: u32) -> VenueDraft {
+    let (name, address) = (format!("Hall {number}"), "1 Road".to_owned());
+    VenueDraft { name, address, place: home(), time_zone: "Asia/Singapore".to_owned() }
+}
+
+pub fn band(number: u32) -> Band {
+    let (band_id, draft) = (band_id(number), band_draft(number));
+    Band { band_id, owner_id: user_id(OWNER), draft, created_at: now() }
+}
+
+pub fn venue(number: u32) -> Venue {
+    let (venue_id, draft) = (venue_id(number), venue_draft(number));
+    Venue { venue_id, owner_id: user_id(OWNER), draft, created_at: now() }
+}
+
+/// A band of a request.
+pub fn requested_band(number: u32, new: bool) -> RequestedBand {
+    RequestedBand { band_id: band_id(number), draft: band_draft(number), new }
+}
+
+/// A venue of a request.
+pub fn requested_venue(number: u32, new: bool) -> RequestedVenue {
+    RequestedVenue { venue_id: venue_id(number), draft: venue_draft(number), new }
+}
+
+/// A request for a concert with a new band and a new venue of the same number.
+pub fn request(number: u32) -> ConcertRequest {
+    request_with(number, vec![requested_band(number, true)], requested_venue(number, true))
+}
+
+/// A request for a concert, an hour after the tests take place.
+pub fn request_with(number: u32, bands: Vec<RequestedBand>, venue: RequestedVenue) -> ConcertRequest {
+    ConcertRequest {
+        concert_id: concert_id(number),
+        owner_id: user_id(OWNER),
+        name: format!("Night {number}"),
+        starts_at: later(3600),
+        created_at: now(),
+        bands,
+        venue,
+    }
+}
+
+/// A concert so many seconds after the tests take place, of these bands.
+pub fn concert(number: u32, place: Place, seconds: u64, bands: &[u32]) -> Concert {
+    let performer = |number: &u32| Performer { band_id: band_id(*number), name: format!("Band {number}") };
+    let (name, address) = (format!("Hall {number}"), "1 Road".to_owned());
+    Concert {
+        concert_id: concert_id(number),
+        owner_id: user_id(OWNER),
+        name: format!("Night {number}"),
+        bands: bands.iter().map(performer).collect(),
+        venue: VenueSummary { venue_id: venue_id(number), name, address, place },
+        starts_at: later(seconds),
+        created_at: now(),
+    }
+}
+
+/// A value as DynamoDB writes it down.
+pub fn attribute(value: &Value) -> Value {
+    match value {
+        Value::Null => json!({"NULL": true}),
+        Value::Bool(flag) => json!({"BOOL": flag}),
+        // A whole number has no decimals there.
+        Value::Number(number) => json!({"N": number.to_string().trim_end_matches(".0")}),
+        Value::String(text) => json!({"S": text}),
+        Value::Array(values) => json!({"L": values.iter().map(attribute).collect::<Vec<_>>()}),
+        Value::Object(members) => json!({"M": attributes(members)}),
+    }
+}
+
+fn attributes(members: &Map<String, Value>) -> Map<String, Value> {
+    members.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
+}
+
+/// The items of a concert that can be seen, as DynamoDB writes them down; a test holds them to what is really written.
+pub fn items_of(concert: &Concert) -> Vec<Value> {
+    let id = concert.concert_id;
+    let content = serde_json::to_value(concert).unwrap();
+    let content = attributes(content.as_object().unwrap());
+    let entry = |key: keys::Key, index: &str, indexed: keys::Key| {
+        let mut item = content.clone();
+        let names = [("pk", key.pk), ("sk", key.sk)].map(|(name, value)| (name.to_owned(), value));
+        let index =
+            [("pk", indexed.pk), ("sk", indexed.sk)].map(|(name, value)| (format!("{index}{name}"), value));
+        item.extend(names.into_iter().chain(index).map(|(name, value)| (name, json!({"S": value}))));
+        Value::Object(item)
+    };
+    let place = |level| {
+        let cell = concert.venue.place.cell(level);
+        entry(keys::concert_place(id, level), "gsi2", keys::concert_in_cell(&cell, concert.starts_at, id))
+    };
+    let line_up = concert.bands.iter().map(|performer| {
+        let indexed = keys::concert_of_band(performer.band_id, concert.starts_at, id);
+        entry(keys::line_up_entry(id, performer.band_id), "gsi1", indexed)
+    });
+    Level::ALL.into_iter().map(place).chain(line_up).collect()
+}
+
+/// Puts concerts into the table, without what they refer to.
+pub fn load<'a>(world: &World, concerts: impl IntoIterator<Item = &'a Concert>) {
+    world.import(concerts.into_iter().flat_map(items_of).collect());
+}
+
+/// All concerts from the time of the tests on, at a place.
+pub fn near(center: Place, radius_km: f64) -> Wanted {
+    let area = Some(Area { center, radius_km });
+    Wanted { bands: Vec::new(), area, from: now(), to: end_of_time(), sort: Sort::Soonest }
+}
+
+/// All concerts of these bands from the time of the tests on.
+pub fn of_bands(bands: &[u32]) -> Wanted {
+    let bands = bands.iter().copied().map(band_id).collect();
+    Wanted { bands, area: None, from: now(), to: end_of_time(), sort: Sort::Soonest }
+}
+
+pub fn end_of_time() -> Timestamp {
+    Timestamp::from_unix_milliseconds(u64::MAX)
+}
+
+pub fn size(size: i64) -> PageSize {
+    PageSize::new(size).unwrap()
+}
+
+/// Reads a search to its end and tells the size of each page with all that they held.
+pub async fn read_to_the_end(world: &World, wanted: &Wanted, size: PageSize) -> (Vec<usize>, Vec<Found>) {
+    let (mut sizes, mut all, mut after) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = world.table.concerts(wanted, size, after).await.unwrap();
+        sizes.push(page.items.len());
+        all.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return (sizes, all);
+        }
+    }
+}
+
+/// What was found, by number.
+pub fn ids(found: &[Found]) -> Vec<ConcertId> {
+    found.iter().map(|found| found.concert.concert_id).collect()
+}
+
+/// Creates what a request asks for, unseen.
+pub async fn prepare(world: &World, request: &ConcertRequest) {
+    let id = request.concert_id;
+    for band in request.bands.iter().filter(|band| band.new) {
+        world.table.prepare_band(&request.band(band), id).await.unwrap();
+    }
+    if request.venue.new {
+        world.table.prepare_venue(&request.new_venue(), id).await.unwrap();
+    }
+    world.table.prepare_concert(&request.concert()).await.unwrap();
+}
