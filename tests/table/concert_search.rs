@@ -349,20 +349,20 @@ async fn a_search_costs_what_it_answers() {
     let world = World::new();
     let (by_band, by_place) = (of_bands(&[1]), near(home(), 20.0));
     let read = world.table.concerts(&by_place, size(20), None);
-    world.measure("concerts", "by place, nothing there", read).await.unwrap();
+    world.measure("concerts", "nothing by place", read).await.unwrap();
     load(&world, &(0..30).map(|n| concert(n, home(), n.into(), &[1, 2])).collect::<Vec<_>>());
     let read = world.table.concerts(&by_band, size(20), None);
-    let page = world.measure("concerts", "of a band, 20 of 30", read).await.unwrap();
+    let page = world.measure("concerts", "20 of 30 of a band", read).await.unwrap();
     let read = world.table.concerts(&by_band, size(20), page.next);
-    world.measure("concerts", "of a band, the rest", read).await.unwrap();
+    world.measure("concerts", "the rest of a band", read).await.unwrap();
     let read = world.table.concerts(&by_place, size(20), None);
-    let page = world.measure("concerts", "by place, 20 of 30", read).await.unwrap();
+    let page = world.measure("concerts", "20 of 30 by place", read).await.unwrap();
     let read = world.table.concerts(&by_place, size(20), page.next);
-    world.measure("concerts", "by place, the rest", read).await.unwrap();
+    world.measure("concerts", "the rest by place", read).await.unwrap();
     let nearest = Wanted { sort: Sort::Nearest, ..by_place };
     let read = world.table.concerts(&nearest, size(20), None);
     world.measure("concerts", "the nearest 20 of 30", read).await.unwrap();
     let widest = near(place(WORST.0, WORST.1), WORST.2);
     let read = world.table.concerts(&widest, size(20), None);
-    world.measure("concerts", "by place, in the most cells", read).await.unwrap();
+    world.measure("concerts", "nothing in the most cells", read).await.unwrap();
 }
