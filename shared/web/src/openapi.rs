@@ -54,6 +54,7 @@ mod tests {
     use super::*;
     use crate::problem::Kind;
     use domain::currency::Currency;
+    use std::collections::BTreeSet;
 
     fn document() -> Value {
         serde_json::from_str(DOCUMENT).unwrap()
@@ -90,5 +91,15 @@ mod tests {
         let documented = document()["components"]["schemas"]["Currency"]["enum"].clone();
         let ours: Vec<_> = Currency::all().map(|currency| Value::from(currency.code())).collect();
         assert_eq!(documented, Value::from(ours));
+    }
+    #[test]
+    fn the_document_lists_the_time_zones_that_there_are() {
+        let documented = &document()["components"]["schemas"]["TimeZone"];
+        let (names, version) = domain::venue::time_zones();
+        let listed = documented["enum"].as_array().unwrap().iter().filter_map(Value::as_str);
+        let (ours, listed): (BTreeSet<_>, Vec<_>) = (names.collect(), listed.collect());
+        assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), ours);
+        assert_eq!(listed.len(), ours.len());
+        assert!(documented["description"].as_str().unwrap().contains(&format!("version {version},")));
     }
 }
