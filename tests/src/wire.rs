@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::body::SdkBody;
+use dynoxide::Item;
 use serde_json::{Map, Value, json};
 use std::{
     collections::HashMap,
@@ -101,7 +102,7 @@ impl Wire {
     }
 
     /// Puts items into a table of the database itself.
-    pub(crate) fn import(&self, table: &str, items: Vec<Value>) {
+    pub(crate) fn import(&self, table: &str, items: Vec<Item>) {
         self.0.database.import(table, items);
     }
 

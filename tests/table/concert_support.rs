@@ -9,7 +9,9 @@ use domain::{
     page::PageSize,
     venue::{Venue, VenueDraft},
 };
-use serde_json::{Map, Value, json};
+use dynoxide::{AttributeValue, Item};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use table::{Found, Sort, Wanted, keys};
 use tests::{
     World,
@@ -109,45 +111,65 @@ pub fn concert(number: u32, place: Place, seconds: u64, bands: &[u32]) -> Concer
     }
 }
 
-/// A value as DynamoDB writes it down.
-pub fn attribute(value: &Value) -> Value {
+/// A value as the engine keeps it.
+fn attribute(value: &Value) -> AttributeValue {
     match value {
-        Value::Null => json!({"NULL": true}),
-        Value::Bool(flag) => json!({"BOOL": flag}),
+        Value::Null => AttributeValue::NULL(true),
+        Value::Bool(flag) => AttributeValue::BOOL(*flag),
         // A whole number has no decimals there.
-        Value::Number(number) => json!({"N": number.to_string().trim_end_matches(".0")}),
-        Value::String(text) => json!({"S": text}),
-        Value::Array(values) => json!({"L": values.iter().map(attribute).collect::<Vec<_>>()}),
-        Value::Object(members) => json!({"M": attributes(members)}),
+        Value::Number(number) => AttributeValue::N(number.to_string().trim_end_matches(".0").to_owned()),
+        Value::String(text) => AttributeValue::S(text.clone()),
+        Value::Array(values) => AttributeValue::L(values.iter().map(attribute).collect()),
+        Value::Object(members) => AttributeValue::M(attributes(members)),
     }
 }
 
-fn attributes(members: &Map<String, Value>) -> Map<String, Value> {
+fn attributes(members: &Map<String, Value>) -> Item {
     members.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
 
-/// The items of a concert that can be seen, as DynamoDB writes them down; a test holds them to what is really written.
-pub fn items_of(concert: &Concert) -> Vec<Value> {
+/// What an item keeps of a value.
+fn item_of(value: &impl Serialize) -> Item {
+    attributes(serde_json::to_value(value).unwrap().as_object().unwrap())
+}
+
+fn with_key(item: &mut Item, names: [&str; 2], keys::Key { pk, sk }: keys::Key) {
+    for (name, value) in names.into_iter().zip([pk, sk]) {
+        item.insert(name.to_owned(), AttributeValue::S(value));
+    }
+}
+
+/// The items of a concert that can be seen; a test holds them to what is really written.
+pub fn items_of(concert: &Concert) -> Vec<Item> {
     let id = concert.concert_id;
-    let content = serde_json::to_value(concert).unwrap();
-    let content = attributes(content.as_object().unwrap());
-    let entry = |key: keys::Key, index: &str, indexed: keys::Key| {
+    let content = item_of(concert);
+    let entry = |key, names, index| {
         let mut item = content.clone();
-        let names = [("pk", key.pk), ("sk", key.sk)].map(|(name, value)| (name.to_owned(), value));
-        let index =
-            [("pk", indexed.pk), ("sk", indexed.sk)].map(|(name, value)| (format!("{index}{name}"), value));
-        item.extend(names.into_iter().chain(index).map(|(name, value)| (name, json!({"S": value}))));
-        Value::Object(item)
+        with_key(&mut item, ["pk", "sk"], key);
+        with_key(&mut item, names, index);
+        item
     };
     let place = |level| {
-        let cell = concert.venue.place.cell(level);
-        entry(keys::concert_place(id, level), "gsi2", keys::concert_in_cell(&cell, concert.starts_at, id))
+        let index = keys::concert_in_cell(&concert.venue.place.cell(level), concert.starts_at, id);
+        entry(keys::concert_place(id, level), ["gsi2pk", "gsi2sk"], index)
     };
     let line_up = concert.bands.iter().map(|performer| {
-        let indexed = keys::concert_of_band(performer.band_id, concert.starts_at, id);
-        entry(keys::line_up_entry(id, performer.band_id), "gsi1", indexed)
+        let index = keys::concert_of_band(performer.band_id, concert.starts_at, id);
+        entry(keys::line_up_entry(id, performer.band_id), ["gsi1pk", "gsi1sk"], index)
     });
     Level::ALL.into_iter().map(place).chain(line_up).collect()
+}
+
+/// The items of a concert, as DynamoDB writes them down.
+pub fn written(concert: &Concert) -> Vec<Value> {
+    items_of(concert).into_iter().map(|item| serde_json::to_value(item).unwrap()).collect()
+}
+
+/// A band or a venue as DynamoDB writes it down, under its key.
+pub fn written_under(key: keys::Key, value: &impl Serialize) -> Value {
+    let mut item = item_of(value);
+    with_key(&mut item, ["pk", "sk"], key);
+    serde_json::to_value(item).unwrap()
 }
 
 /// Puts concerts into the table, without what they refer to.

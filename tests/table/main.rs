@@ -5,6 +5,7 @@
 mod audit;
 mod band_venue;
 mod concert;
+mod concert_growth;
 mod concert_races;
 mod concert_search;
 mod concert_support;
