@@ -328,6 +328,16 @@ async fn a_page_of_rare_concerts_is_short_and_goes_on_to_the_end() {
     }
 }
 
+/// No function asks so; if one did, it would be told, and not read everything there is.
+#[tokio::test]
+async fn a_search_for_nothing_in_particular_is_our_mistake() {
+    let world = World::new();
+    for wanted in [of_bands(&[]), Wanted { sort: Sort::Nearest, ..of_bands(&[1]) }] {
+        let page = world.table.concerts(&wanted, size(20), None).await;
+        assert!(matches!(page, Err(Error::Internal { .. })), "{page:?}");
+    }
+}
+
 /// All have to be seen before the nearest is known.
 #[tokio::test]
 async fn too_many_to_sort_by_distance_is_a_fault_that_says_so() {

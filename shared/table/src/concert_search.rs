@@ -9,7 +9,6 @@ use crate::{
     item::{Item, from_item, s, text},
     keys::{self, GSI1, GSI1_PK, GSI1_SK, GSI2, GSI2_PK, GSI2_SK},
 };
-
 use domain::{
     Error, Fault, Timestamp,
     concert::Concert,
@@ -86,6 +85,7 @@ impl Table {
         match (wanted.sort, &wanted.area) {
             (Sort::Nearest, Some(area)) => self.nearest(wanted, area, size, after).await,
             (Sort::Nearest, None) => Err(Error::internal("a search by distance without a place")),
+            (_, None) if wanted.bands.is_empty() => Err(Error::internal("a search without bands or a place")),
             (sort, _) => self.by_time(wanted, sort == Sort::Latest, size, after).await,
         }
     }
