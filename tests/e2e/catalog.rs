@@ -165,24 +165,8 @@ fn lists_are_paged_newest_first_without_gap_or_repeat() {
         format!("/products?category={category}+%26+more&limit=3"),
         format!("/products?seller={}&limit=3", seller.id),
     ] {
-        let (mut next, mut seen, mut pages) = (Some(first), Vec::new(), 0);
-        while let Some(path) = next {
-            let page = SOUK.get(&path);
-            assert_eq!(page.status, 200, "{page:?}");
-            seen.extend(
-                page.body["items"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|item| item["productId"].as_str().unwrap().to_owned()),
-            );
-            let link =
-                page.header("link").strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
-            assert_eq!(link.is_some(), page.body["nextCursor"].is_string());
-            next = link.map(str::to_owned);
-            pages += 1;
-        }
-        assert_eq!((seen, pages), (created.clone(), 3));
+        let pages = SOUK.walk(&first, "productId");
+        assert_eq!((pages.concat(), pages.len()), (created.clone(), 3));
     }
 }
 

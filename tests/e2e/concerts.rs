@@ -133,24 +133,7 @@ fn concerts_are_found_by_place_by_band_and_by_both() {
         body["startsAt"] = format!("{year}-01-{:02}T12:00:00Z", 20 - step).into();
         ids.push(created(&user, &body).body["concertId"].as_str().unwrap().to_owned());
     }
-    let walk = |query: &str| {
-        let (mut next, mut seen) = (Some(format!("/concerts?{query}&limit=2")), Vec::new());
-        while let Some(path) = next {
-            let page = SOUK.get(&path);
-            assert_eq!(page.status, 200, "{page:?}");
-            seen.extend(
-                page.body["items"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|concert| concert["concertId"].as_str().unwrap().to_owned()),
-            );
-            let link =
-                page.header("link").strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
-            next = link.map(str::to_owned);
-        }
-        seen
-    };
+    let walk = |query: &str| SOUK.walk(&format!("/concerts?{query}&limit=2"), "concertId").concat();
     let place = |radius: u32| {
         format!(
             "latitude={latitude}&longitude=179.8&radius={radius}&from={year}-01-01T00:00:00Z&to={year}-12-31T00:00:00Z"

@@ -145,24 +145,7 @@ fn reviews_are_paged_newest_first_all_or_by_stars() {
         let rating = if number % 5 == 0 { 1 } else { 5 };
         assert_eq!(review(author, &product, &draft(rating)).status, 201);
     }
-    let walk = |first: String| {
-        let (mut next, mut seen) = (Some(first), Vec::new());
-        while let Some(path) = next {
-            let page = SOUK.get(&path);
-            assert_eq!(page.status, 200, "{page:?}");
-            seen.extend(
-                page.body["items"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|review| review["authorId"].as_str().unwrap().to_owned()),
-            );
-            let link =
-                page.header("link").strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
-            next = link.map(str::to_owned);
-        }
-        seen
-    };
+    let walk = |first: String| SOUK.walk(&first, "authorId").concat();
     let newest_first: Vec<_> = authors.iter().rev().map(|author| author.id.clone()).collect();
     assert_eq!(walk(format!("{product}/reviews?limit=4")), newest_first);
     let ones: Vec<_> = [10, 5, 0].map(|number: usize| authors[number].id.clone()).into();

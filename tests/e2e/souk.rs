@@ -56,6 +56,22 @@ impl Souk {
         self.send(Call::new("GET", path))
     }
 
+    /// Reads a list to its end by its links; the ids on each page, by the member that holds them.
+    pub fn walk(&self, first: &str, id: &str) -> Vec<Vec<String>> {
+        let (mut next, mut pages) = (Some(first.to_owned()), Vec::new());
+        while let Some(path) = next {
+            let page = self.get(&path);
+            assert_eq!(page.status, 200, "{page:?}");
+            let items = page.body["items"].as_array().unwrap();
+            pages.push(items.iter().map(|item| item[id].as_str().unwrap().to_owned()).collect());
+            let link =
+                page.header("link").strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
+            assert_eq!(link.is_some(), page.body["nextCursor"].is_string());
+            next = link.map(str::to_owned);
+        }
+        pages
+    }
+
     pub fn send(&self, call: Call) -> Answer {
         let mut request =
             http::Request::builder().method(call.method.as_str()).uri(self.base_url.clone() + &call.path);
