@@ -5,6 +5,11 @@
 //! how the payment stands. `Error::Unavailable` means that the call has to be made again; nothing here does so itself, since
 //! the state machines do.
 
+mod amounts;
+mod client;
+mod errors;
+#[cfg(test)]
+mod scripted;
 mod stripe;
 
 pub use stripe::Stripe;
