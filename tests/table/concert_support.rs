@@ -129,11 +129,11 @@ fn attributes(members: &Map<String, Value>) -> Item {
 }
 
 /// What an item keeps of a value.
-fn item_of(value: &impl Serialize) -> Item {
+pub fn item_of(value: &impl Serialize) -> Item {
     attributes(serde_json::to_value(value).unwrap().as_object().unwrap())
 }
 
-fn with_key(item: &mut Item, names: [&str; 2], keys::Key { pk, sk }: keys::Key) {
+pub fn with_key(item: &mut Item, names: [&str; 2], keys::Key { pk, sk }: keys::Key) {
     for (name, value) in names.into_iter().zip([pk, sk]) {
         item.insert(name.to_owned(), AttributeValue::S(value));
     }
