@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::Error;
+use std::collections::HashMap;
 
 /// An update, as its parts are known.
 pub(crate) struct Change<'a> {
@@ -47,36 +48,30 @@ impl Table {
 
     /// Changes an item.
     pub(crate) fn changed_item(&self, change: Change<'_>) -> Result<TransactWriteItem, Error> {
-        let mut update = Update::builder()
+        let update = Update::builder()
             .table_name(&self.name)
-            .set_key(Some(change.key.primary()))
             .update_expression(change.update)
             .condition_expression(change.condition)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        for name in change.names {
-            update = update.expression_attribute_names(format!("#{name}"), *name);
-        }
-        for (name, value) in change.values {
-            update = update.expression_attribute_values(format!(":{name}"), value);
-        }
-        Ok(TransactWriteItem::builder().update(update.build().map_err(built)?).build())
+            .set_expression_attribute_names(Some(names(change.names)))
+            .set_expression_attribute_values(values(change.values))
+            .set_key(Some(change.key.primary()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(built)?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Changes an item by a request of its own: half the price of a transaction.
     pub(crate) async fn changed(&self, change: Change<'_>) -> Result<Written, Error> {
-        let mut update = self
+        let update = self
             .client()
             .update_item()
-            .set_key(Some(change.key.primary()))
             .update_expression(change.update)
             .condition_expression(change.condition)
+            .set_expression_attribute_names(Some(names(change.names)))
+            .set_expression_attribute_values(values(change.values))
+            .set_key(Some(change.key.primary()))
             .return_values(ReturnValue::AllNew);
-        for name in change.names {
-            update = update.expression_attribute_names(format!("#{name}"), *name);
-        }
-        for (name, value) in change.values {
-            update = update.expression_attribute_values(format!(":{name}"), value);
-        }
         self.update(update).await
     }
 
@@ -94,16 +89,26 @@ impl Table {
         condition: &str,
         names: &[&str],
     ) -> Result<TransactWriteItem, Error> {
-        let mut delete = Delete::builder()
+        let delete = Delete::builder()
             .table_name(&self.name)
             .set_key(Some(key.primary()))
             .condition_expression(condition)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        for name in names {
-            delete = delete.expression_attribute_names(format!("#{name}"), *name);
-        }
-        Ok(TransactWriteItem::builder().delete(delete.build().map_err(built)?).build())
+            .set_expression_attribute_names(Some(self::names(names)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(built)?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
+}
+
+fn names(names: &[&str]) -> HashMap<String, String> {
+    names.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect()
+}
+
+/// None where there are none: DynamoDB refuses an empty map.
+fn values(values: Vec<(&str, AttributeValue)>) -> Option<HashMap<String, AttributeValue>> {
+    let values = values.into_iter().map(|(name, value)| (format!(":{name}"), value));
+    Some(values.collect()).filter(|values: &HashMap<_, _>| !values.is_empty())
 }
 
 fn built(error: impl std::fmt::Display) -> Error {
