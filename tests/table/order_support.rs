@@ -1,6 +1,5 @@
 //! Orders for tests: the same number makes the same one.
 
-use crate::concert_support::{item_of, with_key};
 use domain::{
     Error, Money,
     id::{Id, OrderId},
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use table::{Afterwards, keys};
 use tests::{
     World,
+    items::{item_of, with_key},
     samples::{caller, later, now, once, product, product_id},
 };
 
