@@ -5,7 +5,7 @@ use domain::{
     concert::{ConcertRequest, RequestedBand},
 };
 use runtime::App;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Input {
@@ -13,14 +13,10 @@ struct Input {
     band: RequestedBand,
 }
 
-#[derive(Serialize)]
-struct Output {}
-
 fn main() -> runtime::Exit {
     runtime::step(prepare)
 }
 
-async fn prepare(app: &App, Input { request, band }: Input) -> Result<Output, Error> {
-    app.table.prepare_band(&request.band(&band), request.concert_id).await?;
-    Ok(Output {})
+async fn prepare(app: &App, Input { request, band }: Input) -> Result<(), Error> {
+    app.table.prepare_band(&request.band(&band), request.concert_id).await
 }

@@ -2,21 +2,17 @@
 
 use domain::{Error, concert::ConcertRequest};
 use runtime::App;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Input {
     request: ConcertRequest,
 }
 
-#[derive(Serialize)]
-struct Output {}
-
 fn main() -> runtime::Exit {
     runtime::step(publish)
 }
 
-async fn publish(app: &App, Input { request }: Input) -> Result<Output, Error> {
-    app.table.publish_concert(&request).await?;
-    Ok(Output {})
+async fn publish(app: &App, Input { request }: Input) -> Result<(), Error> {
+    app.table.publish_concert(&request).await
 }

@@ -2,7 +2,7 @@
 
 use domain::{Error, concert::ConcertRequest, saga::FailedStep};
 use runtime::App;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Input {
@@ -13,15 +13,11 @@ struct Input {
     error: String,
 }
 
-#[derive(Serialize)]
-struct Output {}
-
 fn main() -> runtime::Exit {
     runtime::step(reject)
 }
 
-async fn reject(app: &App, Input { request, step, error }: Input) -> Result<Output, Error> {
+async fn reject(app: &App, Input { request, step, error }: Input) -> Result<(), Error> {
     let reason = FailedStep::new(step, &error);
-    app.table.reject_request(request.concert_id, reason).await?;
-    Ok(Output {})
+    app.table.reject_request(request.concert_id, reason).await
 }

@@ -2,7 +2,7 @@
 
 use domain::{Error, order::OrderRequest, payment::PaymentId};
 use runtime::App;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Input {
@@ -10,14 +10,10 @@ struct Input {
     payment: PaymentId,
 }
 
-#[derive(Serialize)]
-struct Output {}
-
 fn main() -> runtime::Exit {
     runtime::step(confirm)
 }
 
-async fn confirm(app: &App, Input { order, payment }: Input) -> Result<Output, Error> {
-    app.table.confirm_order(&order, &payment).await?;
-    Ok(Output {})
+async fn confirm(app: &App, Input { order, payment }: Input) -> Result<(), Error> {
+    app.table.confirm_order(&order, &payment).await
 }

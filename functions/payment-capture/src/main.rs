@@ -2,7 +2,7 @@
 
 use domain::{Error, order::OrderRequest, payment::PaymentId};
 use runtime::App;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Input {
@@ -10,14 +10,10 @@ struct Input {
     payment: PaymentId,
 }
 
-#[derive(Serialize)]
-struct Output {}
-
 fn main() -> runtime::Exit {
     runtime::step(capture)
 }
 
-async fn capture(app: &App, Input { order, payment }: Input) -> Result<Output, Error> {
-    app.capture_payment(order.order_id, &payment).await?;
-    Ok(Output {})
+async fn capture(app: &App, Input { order, payment }: Input) -> Result<(), Error> {
+    app.capture_payment(order.order_id, &payment).await
 }

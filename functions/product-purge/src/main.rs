@@ -5,7 +5,7 @@ use domain::{
     id::{ProductId, UserId},
 };
 use runtime::App;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,14 +14,10 @@ struct Input {
     seller_id: UserId,
 }
 
-#[derive(Serialize)]
-struct Output {}
-
 fn main() -> runtime::Exit {
     runtime::step(purge)
 }
 
-async fn purge(app: &App, input: Input) -> Result<Output, Error> {
-    app.table.purge_product(input.product_id, input.seller_id).await?;
-    Ok(Output {})
+async fn purge(app: &App, input: Input) -> Result<(), Error> {
+    app.table.purge_product(input.product_id, input.seller_id).await
 }

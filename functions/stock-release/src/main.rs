@@ -2,7 +2,7 @@
 
 use domain::{Error, order::OrderRequest};
 use runtime::App;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use table::Afterwards;
 
 #[derive(Deserialize)]
@@ -12,15 +12,11 @@ struct Input {
     last: bool,
 }
 
-#[derive(Serialize)]
-struct Output {}
-
 fn main() -> runtime::Exit {
     runtime::step(release)
 }
 
-async fn release(app: &App, Input { order, last }: Input) -> Result<Output, Error> {
+async fn release(app: &App, Input { order, last }: Input) -> Result<(), Error> {
     let afterwards = if last { Afterwards::Settled } else { Afterwards::Unsettled };
-    app.table.release_stock(&order, afterwards, app.now()).await?;
-    Ok(Output {})
+    app.table.release_stock(&order, afterwards, app.now()).await
 }

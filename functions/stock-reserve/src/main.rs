@@ -2,21 +2,17 @@
 
 use domain::{Error, order::OrderRequest};
 use runtime::App;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Input {
     order: OrderRequest,
 }
 
-#[derive(Serialize)]
-struct Output {}
-
 fn main() -> runtime::Exit {
     runtime::step(reserve)
 }
 
-async fn reserve(app: &App, Input { order }: Input) -> Result<Output, Error> {
-    app.table.reserve_stock(&order, app.now()).await?;
-    Ok(Output {})
+async fn reserve(app: &App, Input { order }: Input) -> Result<(), Error> {
+    app.table.reserve_stock(&order, app.now()).await
 }

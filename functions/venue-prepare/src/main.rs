@@ -2,21 +2,17 @@
 
 use domain::{Error, concert::ConcertRequest};
 use runtime::App;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Input {
     request: ConcertRequest,
 }
 
-#[derive(Serialize)]
-struct Output {}
-
 fn main() -> runtime::Exit {
     runtime::step(prepare)
 }
 
-async fn prepare(app: &App, Input { request }: Input) -> Result<Output, Error> {
-    app.table.prepare_venue(&request.new_venue(), request.concert_id).await?;
-    Ok(Output {})
+async fn prepare(app: &App, Input { request }: Input) -> Result<(), Error> {
+    app.table.prepare_venue(&request.new_venue(), request.concert_id).await
 }
