@@ -5,17 +5,19 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// What DynamoDB answers: an HTTP status and JSON.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Value,
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// What was found, or what is wrong.
+    pub body: Value,
 }
 
 /// The engine, called as DynamoDB is: by the name of an operation, with JSON.
-pub(crate) struct Database(Engine);
+pub struct Database(Engine);
 
 impl Database {
     /// A database with this table alone.
-    pub(crate) fn with_table(definition: Value) -> Self {
+    pub fn with_table(definition: Value) -> Self {
         let database = Self(Engine::memory().expect("the engine opens"));
         let created = database.carry_out("CreateTable", definition);
         assert_eq!(created.status, 200, "CreateTable: {}", created.body);
@@ -23,12 +25,12 @@ impl Database {
     }
 
     /// Puts items into a table, far faster than requests would.
-    pub(crate) fn import(&self, table: &str, items: Vec<Item>) {
+    pub fn import(&self, table: &str, items: Vec<Item>) {
         self.0.import_items(table, items, ImportOptions::default()).expect("the engine takes the items");
     }
 
     /// Carries out one request.
-    pub(crate) fn carry_out(&self, operation: &str, body: Value) -> Answer {
+    pub fn carry_out(&self, operation: &str, body: Value) -> Answer {
         let engine = &self.0;
         match operation {
             "CreateTable" => run(body, |request| engine.create_table(request)),

@@ -11,6 +11,7 @@
 )]
 
 mod database;
+pub mod items;
 pub mod project;
 pub mod samples;
 pub mod template;
@@ -18,5 +19,6 @@ pub mod units;
 mod wire;
 mod world;
 
+pub use database::{Answer, Database};
 pub use wire::{Fault, Sent, Wire};
 pub use world::{World, config};

@@ -1,7 +1,7 @@
 //! A search costs what it answers, however many concerts there are elsewhere or at other times.
 
 use crate::{
-    concert_support::{concert, items_of, near, of_bands, place, size},
+    concert_support::{concert, near, of_bands, place, size},
     geo::beyond,
 };
 use domain::{concert::Concert, geo::Place};
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 use table::{Found, Sort, Wanted};
-use tests::{World, samples::later};
+use tests::{World, items::of_concert, samples::later};
 
 /// How many concerts there are in all.
 const FEW: u32 = 1_000;
@@ -77,7 +77,7 @@ fn load_all(world: &World, concerts: impl Iterator<Item = Concert> + Send) {
         scope.spawn(move || {
             let mut concerts = concerts.peekable();
             while concerts.peek().is_some() {
-                made.send(concerts.by_ref().take(1_000).flat_map(|concert| items_of(&concert)).collect())
+                made.send(concerts.by_ref().take(1_000).flat_map(|concert| of_concert(&concert)).collect())
                     .unwrap();
             }
         });

@@ -4,17 +4,17 @@ use domain::{
     Timestamp,
     band::{Band, BandDraft},
     concert::{Concert, ConcertRequest, Performer, RequestedBand, RequestedVenue, VenueSummary},
-    geo::{Area, Level, Place},
+    geo::{Area, Place},
     id::{BandId, ConcertId, Id, VenueId},
     page::PageSize,
     venue::{Venue, VenueDraft},
 };
-use dynoxide::{AttributeValue, Item};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use table::{Found, Sort, Wanted, keys};
 use tests::{
     World,
+    items::{item_of, of_concert, with_key},
     samples::{later, now, user_id},
 };
 
@@ -111,58 +111,9 @@ pub fn concert(number: u32, place: Place, seconds: u64, bands: &[u32]) -> Concer
     }
 }
 
-/// A value as the engine keeps it.
-fn attribute(value: &Value) -> AttributeValue {
-    match value {
-        Value::Null => AttributeValue::NULL(true),
-        Value::Bool(flag) => AttributeValue::BOOL(*flag),
-        // A whole number has no decimals there.
-        Value::Number(number) => AttributeValue::N(number.to_string().trim_end_matches(".0").to_owned()),
-        Value::String(text) => AttributeValue::S(text.clone()),
-        Value::Array(values) => AttributeValue::L(values.iter().map(attribute).collect()),
-        Value::Object(members) => AttributeValue::M(attributes(members)),
-    }
-}
-
-fn attributes(members: &Map<String, Value>) -> Item {
-    members.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
-}
-
-/// What an item keeps of a value.
-fn item_of(value: &impl Serialize) -> Item {
-    attributes(serde_json::to_value(value).unwrap().as_object().unwrap())
-}
-
-fn with_key(item: &mut Item, names: [&str; 2], keys::Key { pk, sk }: keys::Key) {
-    for (name, value) in names.into_iter().zip([pk, sk]) {
-        item.insert(name.to_owned(), AttributeValue::S(value));
-    }
-}
-
-/// The items of a concert that can be seen; a test holds them to what is really written.
-pub fn items_of(concert: &Concert) -> Vec<Item> {
-    let id = concert.concert_id;
-    let content = item_of(concert);
-    let entry = |key, names, index| {
-        let mut item = content.clone();
-        with_key(&mut item, ["pk", "sk"], key);
-        with_key(&mut item, names, index);
-        item
-    };
-    let place = |level| {
-        let index = keys::concert_in_cell(&concert.venue.place.cell(level), concert.starts_at, id);
-        entry(keys::concert_place(id, level), ["gsi2pk", "gsi2sk"], index)
-    };
-    let line_up = concert.bands.iter().map(|performer| {
-        let index = keys::concert_of_band(performer.band_id, concert.starts_at, id);
-        entry(keys::line_up_entry(id, performer.band_id), ["gsi1pk", "gsi1sk"], index)
-    });
-    Level::ALL.into_iter().map(place).chain(line_up).collect()
-}
-
 /// The items of a concert, as DynamoDB writes them down.
 pub fn written(concert: &Concert) -> Vec<Value> {
-    items_of(concert).into_iter().map(|item| serde_json::to_value(item).unwrap()).collect()
+    of_concert(concert).into_iter().map(|item| serde_json::to_value(item).unwrap()).collect()
 }
 
 /// A band or a venue as DynamoDB writes it down, under its key.
@@ -174,7 +125,7 @@ pub fn written_under(key: keys::Key, value: &impl Serialize) -> Value {
 
 /// Puts concerts into the table, without what they refer to.
 pub fn load<'a>(world: &World, concerts: impl IntoIterator<Item = &'a Concert>) {
-    world.import(concerts.into_iter().flat_map(items_of).collect());
+    world.import(concerts.into_iter().flat_map(of_concert).collect());
 }
 
 /// All concerts from the time of the tests on, at a place.

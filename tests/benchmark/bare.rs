@@ -1,0 +1,90 @@
+//! The floor for the work: requests that a function sent, sent again by the same client and nothing else.
+//!
+//! They run in a process of their own, with one thread as in a function, so that their CPU time is theirs alone.
+
+use crate::{dynamodb::Sent, process::Pid, replay};
+use futures::StreamExt;
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// The word by which this program knows that it is such a process.
+pub const WORD: &str = "bare-requests";
+
+/// The process.
+pub struct Bare {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    at_once: usize,
+}
+
+impl Bare {
+    /// Starts it: it sends to this table, or this cache, so many requests at once.
+    pub fn start(url: &str, cache: Option<&str>, at_once: usize) -> Self {
+        let mut command = Command::new(std::env::current_exe().expect("this program is a file"));
+        command.arg(WORD).arg(url).args(cache).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("this program starts again");
+        let input = child.stdin.take().expect("it was piped");
+        let output = BufReader::new(child.stdout.take().expect("it was piped"));
+        Self { child, input, output, at_once }
+    }
+
+    /// Sends requests: how long that took, and how much CPU time.
+    pub fn send(&mut self, requests: &[Sent]) -> (Duration, Duration) {
+        let words = serde_json::to_string(&(self.at_once, requests)).expect("requests are JSON");
+        self.say(&words);
+        let pid = Pid(self.child.id());
+        let before = pid.cpu_at_rest();
+        let took = self.say("go").parse().expect("a number of nanoseconds");
+        (Duration::from_nanos(took), pid.cpu_at_rest() - before)
+    }
+
+    fn say(&mut self, words: &str) -> String {
+        writeln!(self.input, "{words}").expect("the process listens");
+        let mut answer = String::new();
+        self.output.read_line(&mut answer).expect("the process answers");
+        answer.trim().to_owned()
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the process does: takes requests, says `ready`, waits for a word, sends them, says how long that took.
+pub fn run(url: &str, cache: Option<&str>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let client = replay::Client::new(url, cache);
+    let mut lines = std::io::stdin().lines();
+    let mut line = || lines.next().and_then(Result::ok);
+    while let Some(requests) = line() {
+        let (at_once, requests): (usize, Vec<(String, Value)>) =
+            serde_json::from_str(&requests).expect("requests are JSON");
+        let requests: Vec<_> =
+            requests.into_iter().map(|(name, body)| replay::Request::read(&name, body)).collect();
+        println!("ready");
+        if line().is_none() {
+            break;
+        }
+        let began = Instant::now();
+        runtime.block_on(async {
+            let sending = requests.into_iter().map(|request| client.send(request));
+            futures::stream::iter(sending).buffer_unordered(at_once).for_each(async |()| ()).await;
+        });
+        let took = began.elapsed();
+        // The pool takes a connection back only when the runtime comes to it.
+        runtime.block_on(async {
+            for _ in 0..4 {
+                tokio::task::yield_now().await;
+            }
+        });
+        println!("{}", took.as_nanos());
+    }
+}

@@ -1,0 +1,212 @@
+//! The tables that are measured, and the events that go to them.
+
+use domain::{
+    concert::{Concert, Performer, VenueSummary},
+    geo::Place,
+    id::{BandId, ConcertId, Id, ProductId, UserId, VenueId},
+    product::ReviewPosition,
+    review::Review,
+};
+use dynoxide::Item;
+use serde_json::{Value, json};
+use table::keys;
+use tests::{
+    items, project,
+    samples::{caller, later, now, product_id, product_in, review, user_id},
+};
+
+/// How many items are made at once.
+const CHUNK: usize = 2_000;
+
+/// How many products in a table have reviews, evenly among the others.
+pub const REVIEWED: u32 = 100;
+
+const SELLERS: u32 = 1_000;
+const CATEGORIES: u32 = 100;
+const CONCERTS_OF_A_BAND: u32 = 50;
+const MONTH: u64 = 30 * 24 * 3600;
+
+/// How many concerts are in town, in the month that is searched.
+const IN_TOWN: u32 = 300;
+
+/// What is in a table.
+#[derive(Clone, Copy, PartialEq)]
+pub enum World {
+    /// Products, some with ten reviews.
+    Products,
+    /// Concerts, most of them far from the town that is searched.
+    Concerts,
+}
+
+impl World {
+    /// The items of so many products or concerts, a chunk at a time.
+    pub fn items(self, count: u32) -> Box<dyn Iterator<Item = Vec<Item>> + Send> {
+        let items: Box<dyn Iterator<Item = Item> + Send> = match self {
+            Self::Products => Box::new((0..count).flat_map(move |number| {
+                let category = format!("category {}", number % CATEGORIES);
+                let reviews = if number % (count / REVIEWED) == 0 { 10 } else { 0 };
+                items::of_product(&product_in(&category, number, number % SELLERS), reviews)
+            })),
+            Self::Concerts => {
+                Box::new((0..count).flat_map(move |number| items::of_concert(&concert(number))))
+            }
+        };
+        let mut items = items;
+        Box::new(std::iter::from_fn(move || {
+            let chunk: Vec<_> = items.by_ref().take(CHUNK).collect();
+            (!chunk.is_empty()).then_some(chunk)
+        }))
+    }
+}
+
+fn new_id<I: Id>(number: u32) -> I {
+    let mut random = [0; 10];
+    random[6..].copy_from_slice(&number.to_be_bytes());
+    I::new(now(), random)
+}
+
+fn band_id(number: u32) -> BandId {
+    new_id(number / CONCERTS_OF_A_BAND)
+}
+
+/// The first are in town within 22 km, the others in the south, at the same time.
+fn concert(number: u32) -> Concert {
+    let spread = |step: u32, steps: u32| f64::from(number.wrapping_mul(step) % steps) / f64::from(steps);
+    let place = if number < IN_TOWN {
+        Place { latitude: 48.0 + 0.4 * spread(7, 300), longitude: 16.2 + 0.4 * spread(11, 299) }
+    } else {
+        let latitude = -60.0 * spread(7919, 99_991);
+        Place { latitude, longitude: 360.0 * spread(104_729, 1_299_709) - 180.0 }
+    };
+    let (name, address) = (format!("Hall {number}"), "1 Road".to_owned());
+    Concert {
+        concert_id: new_id::<ConcertId>(number),
+        owner_id: user_id(7),
+        name: format!("Night {number}"),
+        bands: vec![Performer { band_id: band_id(number), name: "The Band".to_owned() }],
+        venue: VenueSummary { venue_id: new_id::<VenueId>(number), name, address, place },
+        starts_at: later(MONTH + u64::from(number.wrapping_mul(7919)) % MONTH),
+        created_at: now(),
+    }
+}
+
+/// A request as the gateway hands it on.
+fn request(method: &str, route: &str, parameters: &Value, path: &str, user: Option<u32>) -> Value {
+    let mut event: Value =
+        serde_json::from_str(&project::read("events/http-get.json")).expect("a sample event");
+    let route = format!("{method} {route}");
+    event["requestContext"]["http"]["method"] = method.into();
+    event["requestContext"]["http"]["path"] = path.into();
+    event["requestContext"]["routeKey"] = route.clone().into();
+    event["routeKey"] = route.into();
+    event["rawPath"] = path.into();
+    event["pathParameters"] = parameters.clone();
+    event["headers"]["content-type"] = "application/json".into();
+    if let Some(user) = user {
+        let caller = caller(user);
+        let expires_at = 4_102_444_800_u64;
+        let fields =
+            json!({"userId": caller.user_id, "sessionId": caller.session_id, "expiresAt": expires_at});
+        event["requestContext"]["authorizer"] = json!({ "lambda": fields });
+    }
+    event
+}
+
+/// One of the products with reviews.
+pub fn reviewed_product(number: u32, count: u32) -> ProductId {
+    product_id(number % REVIEWED * (count / REVIEWED))
+}
+
+/// `GET /products/{productId}` of a product with ten reviews.
+pub fn product_get(number: u32, count: u32) -> Value {
+    let id = reviewed_product(number, count);
+    request("GET", "/products/{productId}", &json!({"productId": id}), &format!("/products/{id}"), None)
+}
+
+/// `PATCH /products/{productId}`, each time another one until all had their turn.
+pub fn product_update(number: u32, count: u32) -> Value {
+    // Far apart, so that neighbours in time are no neighbours in the table.
+    let (product, version) = (number.wrapping_mul(7919) % count, 1 + number / count);
+    let id = product_id(product);
+    let path = format!("/products/{id}");
+    let parameters = json!({"productId": id});
+    let mut event = request("PATCH", "/products/{productId}", &parameters, &path, Some(product % SELLERS));
+    event["headers"]["if-match"] = format!("\"{version}\"").into();
+    event["body"] = json!({"stock": number % 1000}).to_string().into();
+    event
+}
+
+/// `POST /products/{productId}/reviews`, each by another author.
+pub fn review_create(number: u32, count: u32) -> Value {
+    let id = product_id(number.wrapping_mul(7919) % count);
+    let path = format!("/products/{id}/reviews");
+    let parameters = json!({"productId": id});
+    let route = "/products/{productId}/reviews";
+    let mut event = request("POST", route, &parameters, &path, Some(1_000_000 + number));
+    event["headers"]["idempotency-key"] = format!("review-{number}").into();
+    let body = "It keeps what its label says. I would buy it again, and so would my neighbours.";
+    event["body"] =
+        json!({"rating": number % 5 + 1, "title": "As it should be", "body": body}).to_string().into();
+    event
+}
+
+/// `GET /concerts?bandIds=…`.
+pub fn concerts_of_band(number: u32, count: u32) -> Value {
+    let id = band_id(number.wrapping_mul(7919) % count);
+    search(&format!("bandIds={id}"))
+}
+
+/// `GET /concerts?latitude=…`.
+pub fn concerts_near(_: u32, _: u32) -> Value {
+    search("latitude=48.2&longitude=16.4&radius=20")
+}
+
+fn search(query: &str) -> Value {
+    let mut event = request("GET", "/concerts", &json!({}), "/concerts", None);
+    event["rawQueryString"] = format!("{query}&from={}&to={}", later(0), later(3 * MONTH)).into();
+    event
+}
+
+/// How many records are in a batch.
+pub const BATCH: u32 = 100;
+
+/// A hundred new reviews of one product.
+pub fn reviews_of_one(number: u32, count: u32) -> Value {
+    batch(number, |_| number.wrapping_mul(7919) % count)
+}
+
+/// A new review each of a hundred products.
+pub fn reviews_of_many(number: u32, count: u32) -> Value {
+    batch(number, |record| (number.wrapping_mul(BATCH) + record).wrapping_mul(7919) % count)
+}
+
+fn batch(number: u32, product: impl Fn(u32) -> u32) -> Value {
+    let record = |record: u32| {
+        let sequence = u64::from(number) * u64::from(BATCH) + u64::from(record) + 1;
+        let review = review(product_id(product(record)), record);
+        json!({
+            "eventID": format!("{sequence:032}"), "eventName": "INSERT", "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb", "awsRegion": "ap-southeast-1",
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_763_659_827, "Keys": key(review.product_id, review.author_id),
+                "SequenceNumber": sequence.to_string(), "SizeBytes": 412,
+                "StreamViewType": "NEW_AND_OLD_IMAGES", "NewImage": image(&review),
+            },
+            "eventSourceARN": "arn:aws:dynamodb:ap-southeast-1:0:table/souk/stream/2025-11-20T00:00:00.000",
+        })
+    };
+    json!({"Records": (0..BATCH).map(record).collect::<Vec<_>>()})
+}
+
+fn key(product: ProductId, author: UserId) -> Value {
+    let key = keys::review(product, author);
+    json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}})
+}
+
+fn image(review: &Review) -> Value {
+    let mut item = items::item_of(review);
+    items::with_key(&mut item, ["pk", "sk"], keys::review(review.product_id, review.author_id));
+    let position = ReviewPosition { created_at: review.created_at, author_id: review.author_id };
+    items::with_key(&mut item, ["gsi1pk", "gsi1sk"], keys::review_on_page(review.product_id, &position));
+    serde_json::to_value(item).expect("an item is JSON")
+}

@@ -1,0 +1,85 @@
+//! DynamoDB on loopback: the engine of the table tests behind HTTP.
+
+use crate::http1::{Connection, Server};
+use serde_json::{Value, json};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+use tests::{Database, template::Template};
+
+/// The engine takes no short names.
+pub const TABLE: &str = "souk-of-a-benchmark";
+
+/// A request as the client sent it.
+pub type Sent = (String, Value);
+
+/// A table that functions reach over HTTP.
+pub struct DynamoDb {
+    server: Server,
+    state: Arc<State>,
+}
+
+struct State {
+    database: Database,
+    sent: Mutex<Vec<Sent>>,
+    connections: AtomicUsize,
+}
+
+impl DynamoDb {
+    /// A table as the template declares it.
+    pub fn start(items: impl IntoIterator<Item = Vec<dynoxide::Item>>) -> Self {
+        let database = Database::with_table(Template::ours().table(TABLE));
+        for items in items {
+            database.import(TABLE, items);
+        }
+        let state = Arc::new(State { database, sent: Mutex::default(), connections: AtomicUsize::default() });
+        let of_server = Arc::clone(&state);
+        let server = Server::start(move |connection| serve(&of_server, connection));
+        Self { server, state }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.server.port)
+    }
+
+    /// What was sent since this was last asked.
+    pub fn take_sent(&self) -> Vec<Sent> {
+        std::mem::take(&mut self.state.sent.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many connections were opened.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
+    }
+}
+
+fn serve(state: &State, mut connection: Connection) -> std::io::Result<()> {
+    state.connections.fetch_add(1, Ordering::Relaxed);
+    while let Some(request) = connection.read()? {
+        let Some((service, operation)) =
+            request.header("x-amz-target").and_then(|target| target.split_once('.'))
+        else {
+            // How a connection is primed.
+            connection.answer(200, "", b"healthy")?;
+            continue;
+        };
+        let body: Value = serde_json::from_slice(&request.body)?;
+        if service == "AWSStepFunctions" {
+            let answer = json!({"executionArn": "arn:aws:states:x:0:execution:m:e", "startDate": 1.7e9});
+            connection.answer(
+                200,
+                "content-type: application/x-amz-json-1.0\r\n",
+                answer.to_string().as_bytes(),
+            )?;
+            continue;
+        }
+        let sent = (operation.to_owned(), body.clone());
+        let answer = state.database.carry_out(operation, body);
+        state.sent.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
+        let text = answer.body.to_string();
+        connection.answer(answer.status, "content-type: application/x-amz-json-1.0\r\n", text.as_bytes())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! As much of HTTP/1.1 as a Runtime API and a DynamoDB on loopback need.
+
+use std::{
+    io::{BufRead, BufReader, ErrorKind, Read, Result, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+/// A request.
+pub struct Request {
+    /// As in `GET /path`, without the version.
+    pub line: String,
+    /// With names in lower case.
+    headers: Vec<(String, String)>,
+    /// Whole.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The value of a header; its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// One client's connection.
+pub struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    fn new(stream: TcpStream) -> Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self(BufReader::with_capacity(64 * 1024, stream)))
+    }
+
+    /// The next request; nothing when the client has gone.
+    pub fn read(&mut self) -> Result<Option<Request>> {
+        let line = self.line()?;
+        let Some((line, _)) = line.rsplit_once(' ') else { return Ok(None) };
+        let mut request = Request { line: line.to_owned(), headers: Vec::new(), body: Vec::new() };
+        loop {
+            let header = self.line()?;
+            let Some((name, value)) = header.split_once(':') else { break };
+            request.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        if request.header("transfer-encoding").is_some() {
+            loop {
+                let size = usize::from_str_radix(&self.line()?, 16).map_err(|_| ErrorKind::InvalidData)?;
+                self.bytes(size, &mut request.body)?;
+                self.line()?;
+                if size == 0 {
+                    break;
+                }
+            }
+        } else if let Some(length) = request.header("content-length") {
+            let length = length.parse().map_err(|_| ErrorKind::InvalidData)?;
+            self.bytes(length, &mut request.body)?;
+        }
+        Ok(Some(request))
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        line.truncate(line.trim_end().len());
+        Ok(line)
+    }
+
+    fn bytes(&mut self, count: usize, into: &mut Vec<u8>) -> Result<()> {
+        let before = into.len();
+        into.resize(before + count, 0);
+        self.0.read_exact(&mut into[before..])
+    }
+
+    /// Answers the last request, in one write.
+    pub fn answer(&mut self, status: u16, headers: &str, body: &[u8]) -> Result<()> {
+        let mut answer = format!("HTTP/1.1 {status} .\r\n{headers}content-length: {}\r\n\r\n", body.len());
+        answer.reserve(body.len());
+        let mut answer = answer.into_bytes();
+        answer.extend_from_slice(body);
+        self.0.get_mut().write_all(&answer)
+    }
+}
+
+/// A listener on a free port of 127.0.0.1, with a thread for each connection.
+pub struct Server {
+    /// The port.
+    pub port: u16,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Listens until this is dropped; connections end when their clients close them.
+    pub fn start(serve: impl Fn(Connection) -> Result<()> + Clone + Send + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("a port").port();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&stopped);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if over.load(Ordering::SeqCst) {
+                    break;
+                }
+                let serve = serve.clone();
+                // A connection that breaks concerns its client alone.
+                thread::spawn(move || stream.and_then(Connection::new).and_then(serve));
+            }
+        });
+        Self { port, stopped }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // Wakes the listener.
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+    }
+}

@@ -1,0 +1,95 @@
+//! The benchmark: functions as they ship, beside what they cannot do without.
+//!
+//! `tests/bench` builds and runs it; docs/benchmark.md explains it and holds what it found.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a benchmark that cannot go on ends")]
+
+mod bare;
+mod cache;
+mod chart;
+mod cold;
+mod data;
+mod dynamodb;
+mod figures;
+mod growth;
+mod http1;
+mod lambda;
+mod machine;
+mod operations;
+mod options;
+mod process;
+mod programs;
+mod replay;
+mod report;
+mod warm;
+
+use options::Options;
+use programs::Programs;
+use serde_json::{Value, json};
+use std::{env, fs};
+use tests::project;
+
+/// What the benchmark wrote stands between these in its document.
+const BEGIN: &str = "<!-- written by tests/bench --docs -->\n";
+const END: &str = "<!-- end -->\n";
+
+fn main() {
+    let words: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
+    if let [word, url, cache @ ..] = &words[..]
+        && word == bare::WORD
+    {
+        return bare::run(url, cache.first().map(String::as_str));
+    }
+    let options = Options::read(&words).unwrap_or_else(|error| {
+        eprintln!("{error}\n{}", options::HELP);
+        std::process::exit(2);
+    });
+    let report = measure(&options);
+    if options.json {
+        println!("{report:#}");
+    } else {
+        println!("{}", report::markdown(&report));
+    }
+    if options.docs {
+        document(&report);
+    }
+}
+
+fn measure(options: &Options) -> Value {
+    let programs = Programs::find(&options.programs, &options.operations);
+    let cache = cache::Server::start();
+    let mut notes = Vec::new();
+    let mut warm = Vec::new();
+    let machine = machine::describe();
+    eprintln!("cold starts");
+    let cold = match options.cold {
+        0 => Vec::new(),
+        rounds => cold::measure(&options.operations, rounds, &programs),
+    };
+    for operation in options.operations.iter().filter(|_| options.rounds > 0) {
+        eprintln!("{}", operation.name);
+        match warm::measure(operation, options.rounds, &programs, cache.as_ref()) {
+            Some(row) => warm.push(row),
+            None => notes.push(format!("{}: not measured, there is no cache server.", operation.name)),
+        }
+    }
+    let growth = match &options.growth[..] {
+        [] => Vec::new(),
+        sizes => growth::measure(&options.operations, sizes, options.growth_rounds, &programs),
+    };
+    json!({"machine": machine, "cold": cold, "warm": warm, "growth": growth, "notes": notes})
+}
+
+/// Writes table and chart into the documentation.
+fn document(report: &Value) {
+    let docs = project::root().join("docs");
+    let path = docs.join("benchmark.md");
+    let text = fs::read_to_string(&path).expect("docs/benchmark.md is there");
+    let (before, rest) = text.split_once(BEGIN).expect("docs/benchmark.md says where the figures begin");
+    let (_, after) = rest.split_once(END).expect("docs/benchmark.md says where the figures end");
+    let text = format!("{before}{BEGIN}\n{}{END}{after}", report::markdown(report));
+    fs::write(&path, text).expect("docs/benchmark.md can be written");
+    if let Some(growth) = report["growth"].as_array().filter(|growth| !growth.is_empty()) {
+        chart::draw(growth, &docs.join("growth.svg")).expect("the chart can be drawn");
+    }
+}

@@ -1,0 +1,254 @@
+//! Requests as they were on the wire, made by the SDK again.
+
+use aws_sdk_dynamodb::{
+    primitives::Blob,
+    types::{
+        AttributeValue, Delete, KeysAndAttributes, Put, ReturnConsumedCapacity,
+        ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    },
+};
+use aws_smithy_http_client::Connector;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_smithy_types::timeout::TimeoutConfig;
+use redis::aio::ConnectionManager;
+use serde_json::{Map, Value};
+use std::{collections::HashMap, sync::OnceLock, time::Duration};
+
+type Members = Map<String, Value>;
+type Item = HashMap<String, AttributeValue>;
+
+/// A request, ready to be sent.
+pub enum Request {
+    GetItem(Members),
+    PutItem(Members, Item),
+    UpdateItem(Members, Item),
+    Query(Members, Item),
+    BatchGetItem(Members),
+    TransactWriteItems(Vec<TransactWriteItem>),
+    /// Of the cache: the page under a key.
+    CachedPage(String),
+}
+
+/// The clients that functions have, made when they are first used.
+pub struct Client {
+    url: String,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    cache: Option<String>,
+    connection: OnceLock<ConnectionManager>,
+}
+
+impl Request {
+    /// A request of this name. What can be done ahead, is: only sending it is measured.
+    pub fn read(name: &str, body: Value) -> Self {
+        let Value::Object(mut members) = body else { panic!("a request has members") };
+        let mut values = || item(members.remove("ExpressionAttributeValues"));
+        match name {
+            "GetItem" => Self::GetItem(members),
+            "Query" => {
+                let values = values();
+                Self::Query(members, values)
+            }
+            "PutItem" => {
+                let values = values();
+                Self::PutItem(members, values)
+            }
+            "UpdateItem" => {
+                let values = values();
+                Self::UpdateItem(members, values)
+            }
+            "BatchGetItem" => Self::BatchGetItem(members),
+            "TransactWriteItems" => {
+                let items = members.remove("TransactItems").unwrap_or_default();
+                Self::TransactWriteItems(items.as_array().into_iter().flatten().map(transact).collect())
+            }
+            "CachedPage" => Self::CachedPage(text(&members, "Key").unwrap_or_default()),
+            _ => panic!("the benchmark sends no {name}"),
+        }
+    }
+}
+
+impl Client {
+    /// To this table, and to this cache.
+    pub fn new(url: &str, cache: Option<&str>) -> Self {
+        let (dynamodb, connection) = Default::default();
+        Self { url: url.to_owned(), dynamodb, cache: cache.map(str::to_owned), connection }
+    }
+
+    /// As in shared/runtime/src/aws.rs.
+    fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        self.dynamodb.get_or_init(|| {
+            let connector: OnceLock<SharedHttpConnector> = OnceLock::new();
+            let http_client = http_client_fn(move |settings, _| {
+                let make = || {
+                    let sleep = aws_smithy_async::rt::sleep::TokioSleep::new();
+                    let builder = Connector::builder().connector_settings(settings.clone()).sleep_impl(sleep);
+                    SharedHttpConnector::new(builder.pool_idle_timeout(Duration::from_mins(1)).build_http())
+                };
+                connector.get_or_init(make).clone()
+            });
+            let timeouts = TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(1))
+                .operation_attempt_timeout(Duration::from_secs(3))
+                .operation_timeout(Duration::from_secs(8))
+                .build();
+            let config =
+                tests::config(http_client, &self.url).into_builder().timeout_config(timeouts).build();
+            aws_sdk_dynamodb::Client::new(&config)
+        })
+    }
+
+    /// Sends a request and takes the answer apart as the SDK does.
+    pub async fn send(&self, request: Request) {
+        let total = ReturnConsumedCapacity::Total;
+        let failed = match request {
+            Request::GetItem(mut m) => {
+                let get = self.dynamodb().get_item().set_table_name(text(&m, "TableName"));
+                let get = get.set_key(Some(item(m.remove("Key")))).return_consumed_capacity(total);
+                let sent = get.set_consistent_read(flag(&m, "ConsistentRead")).send().await;
+                sent.err().map(|error| format!("{error:?}"))
+            }
+            Request::Query(mut m, values) => {
+                let query = self.dynamodb().query().set_table_name(text(&m, "TableName"));
+                let query = query
+                    .set_index_name(text(&m, "IndexName"))
+                    .set_key_condition_expression(text(&m, "KeyConditionExpression"))
+                    .set_filter_expression(text(&m, "FilterExpression"))
+                    .set_projection_expression(text(&m, "ProjectionExpression"))
+                    .set_expression_attribute_names(names(&mut m))
+                    .set_expression_attribute_values(Some(values))
+                    .set_scan_index_forward(flag(&m, "ScanIndexForward"))
+                    .set_consistent_read(flag(&m, "ConsistentRead"))
+                    .set_limit(m.get("Limit").and_then(Value::as_i64).and_then(|limit| limit.try_into().ok()))
+                    .return_consumed_capacity(total);
+                query.send().await.err().map(|error| format!("{error:?}"))
+            }
+            Request::PutItem(mut m, values) => {
+                let put = self.dynamodb().put_item().set_table_name(text(&m, "TableName"));
+                let put = put
+                    .set_item(Some(item(m.remove("Item"))))
+                    .set_condition_expression(text(&m, "ConditionExpression"))
+                    .set_expression_attribute_names(names(&mut m))
+                    .set_expression_attribute_values((!values.is_empty()).then_some(values))
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                    .return_consumed_capacity(total);
+                put.send().await.err().map(|error| format!("{error:?}"))
+            }
+            Request::UpdateItem(mut m, values) => {
+                let update = self.dynamodb().update_item().set_table_name(text(&m, "TableName"));
+                let update = update
+                    .set_key(Some(item(m.remove("Key"))))
+                    .set_update_expression(text(&m, "UpdateExpression"))
+                    .set_condition_expression(text(&m, "ConditionExpression"))
+                    .set_expression_attribute_names(names(&mut m))
+                    .set_expression_attribute_values(Some(values))
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                    .return_consumed_capacity(total);
+                update.send().await.err().map(|error| format!("{error:?}"))
+            }
+            Request::BatchGetItem(mut m) => {
+                let tables = m.remove("RequestItems").unwrap_or_default();
+                let tables = tables.as_object().into_iter().flatten();
+                let tables = tables.map(|(name, asked)| (name.clone(), keys(asked))).collect();
+                let get = self.dynamodb().batch_get_item().set_request_items(Some(tables));
+                let sent = get.return_consumed_capacity(total).send().await;
+                sent.err().map(|error| format!("{error:?}"))
+            }
+            Request::TransactWriteItems(items) => {
+                let write = self.dynamodb().transact_write_items().set_transact_items(Some(items));
+                let sent = write.return_consumed_capacity(total).send().await;
+                sent.err().map(|error| format!("{error:?}"))
+            }
+            Request::CachedPage(key) => {
+                let mut connection = self.cache();
+                let page: redis::RedisResult<Option<String>> =
+                    redis::cmd("HGET").arg(key).arg("page").query_async(&mut connection).await;
+                page.err().map(|error| error.to_string())
+            }
+        };
+        if let Some(error) = failed {
+            panic!("a request that worked for the function: {error}");
+        }
+    }
+
+    fn cache(&self) -> ConnectionManager {
+        let connect = || {
+            let client = redis::Client::open(self.cache.clone().unwrap_or_default()).expect("an address");
+            ConnectionManager::new_lazy_with_config(client, redis::aio::ConnectionManagerConfig::new())
+                .expect("a connection that is opened later")
+        };
+        self.connection.get_or_init(connect).clone()
+    }
+}
+
+fn text(members: &Members, name: &str) -> Option<String> {
+    members.get(name)?.as_str().map(str::to_owned)
+}
+
+fn flag(members: &Members, name: &str) -> Option<bool> {
+    members.get(name)?.as_bool()
+}
+
+fn names(members: &mut Members) -> Option<HashMap<String, String>> {
+    serde_json::from_value(members.remove("ExpressionAttributeNames")?).ok()
+}
+
+fn item(value: Option<Value>) -> Item {
+    let Some(Value::Object(members)) = value else { return Item::new() };
+    members.into_iter().map(|(name, value)| (name, attribute(value))).collect()
+}
+
+fn attribute(value: Value) -> AttributeValue {
+    let Value::Object(members) = value else { panic!("{value} is no attribute") };
+    let (kind, value) = members.into_iter().next().expect("an attribute has a kind");
+    match (kind.as_str(), value) {
+        ("S", Value::String(text)) => AttributeValue::S(text),
+        ("N", Value::String(number)) => AttributeValue::N(number),
+        ("BOOL", Value::Bool(flag)) => AttributeValue::Bool(flag),
+        ("NULL", _) => AttributeValue::Null(true),
+        ("B", Value::String(text)) => {
+            AttributeValue::B(Blob::new(aws_smithy_types::base64::decode(text).expect("base64")))
+        }
+        ("L", Value::Array(values)) => AttributeValue::L(values.into_iter().map(attribute).collect()),
+        ("M", members) => AttributeValue::M(item(Some(members))),
+        (kind, value) => panic!("{value} is no attribute of the kind {kind}"),
+    }
+}
+
+fn keys(asked: &Value) -> KeysAndAttributes {
+    let keys = asked["Keys"].as_array().into_iter().flatten().map(|key| item(Some(key.clone()))).collect();
+    let keys = KeysAndAttributes::builder().set_keys(Some(keys));
+    keys.set_consistent_read(asked["ConsistentRead"].as_bool()).build().expect("there are keys")
+}
+
+fn transact(write: &Value) -> TransactWriteItem {
+    let (kind, members) = write.as_object().and_then(|write| write.iter().next()).expect("a write");
+    let mut m = members.as_object().expect("a write has members").clone();
+    let values = m.remove("ExpressionAttributeValues").map(|values| item(Some(values)));
+    let all_old = ReturnValuesOnConditionCheckFailure::AllOld;
+    let (table, condition) = (text(&m, "TableName"), text(&m, "ConditionExpression"));
+    let names = names(&mut m);
+    match kind.as_str() {
+        "Put" => {
+            let put = Put::builder().set_table_name(table).set_item(Some(item(m.remove("Item"))));
+            let put = put.set_condition_expression(condition).set_expression_attribute_names(names);
+            let put = put.set_expression_attribute_values(values);
+            let put = put.return_values_on_condition_check_failure(all_old).build();
+            TransactWriteItem::builder().put(put.expect("a whole write")).build()
+        }
+        "Update" => {
+            let update = Update::builder().set_table_name(table).set_key(Some(item(m.remove("Key"))));
+            let update = update.set_condition_expression(condition).set_expression_attribute_names(names);
+            let update = update.set_expression_attribute_values(values);
+            let update = update.set_update_expression(text(&m, "UpdateExpression"));
+            let update = update.return_values_on_condition_check_failure(all_old).build();
+            TransactWriteItem::builder().update(update.expect("a whole write")).build()
+        }
+        "Delete" => {
+            let delete = Delete::builder().set_table_name(table).set_key(Some(item(m.remove("Key"))));
+            let delete = delete.set_condition_expression(condition).set_expression_attribute_names(names);
+            let delete = delete.set_expression_attribute_values(values).build();
+            TransactWriteItem::builder().delete(delete.expect("a whole write")).build()
+        }
+        _ => panic!("the benchmark sends no {kind} in a transaction"),
+    }
+}

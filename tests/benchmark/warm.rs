@@ -1,0 +1,110 @@
+//! A function that runs already: one event after the other, each beside its floors.
+
+use crate::{
+    bare::Bare,
+    cache::Server as CacheServer,
+    data::reviewed_product,
+    dynamodb::{DynamoDb, Sent, TABLE},
+    figures::{Figures, rounded},
+    lambda::Function,
+    operations::{Cache, Operation},
+    programs::Programs,
+};
+use serde_json::{Value, json};
+
+/// How many products or concerts are in the table.
+pub const ITEMS: u32 = 1_000;
+
+/// Time on the wall and CPU time of one side.
+#[derive(Default)]
+struct Side {
+    wall: Figures,
+    cpu: Figures,
+}
+
+impl Side {
+    fn invoke(&mut self, function: &Function, event: &Value) -> Value {
+        let before = function.pid().cpu_at_rest();
+        let (took, answer) = function.invoke(event);
+        self.wall.add(took);
+        self.cpu.add(function.pid().cpu_at_rest() - before);
+        answer
+    }
+}
+
+/// Measures an operation so many times. Nothing when it needs a cache and there is none.
+pub fn measure(
+    operation: &Operation,
+    rounds: u32,
+    programs: &Programs,
+    cache: Option<&CacheServer>,
+) -> Option<Value> {
+    let cache = match operation.cache {
+        Cache::Absent => None,
+        Cache::Hit | Cache::Miss => Some(cache?),
+    };
+    let items = || operation.world.items(ITEMS);
+    // Two tables alike: what the function does to the one, its bare requests do to the other.
+    let (table, twin) = (DynamoDb::start(items()), DynamoDb::start(items()));
+    let (url, cache_url) = (table.url(), cache.map(CacheServer::url));
+    let mut environment = vec![("AWS_ENDPOINT_URL", url.as_str()), ("TABLE_NAME", TABLE)];
+    environment.extend(cache_url.as_deref().map(|url| ("CACHE_URL", url)));
+    let function = Function::start(programs.of(operation.function), &environment);
+    let empty = Function::start(programs.of(operation.empty), &[]);
+    let mut bare = Bare::start(&twin.url(), cache_url.as_deref(), operation.at_once);
+    function.polled();
+    empty.polled();
+
+    let (mut of_function, mut of_empty, mut of_bare) = (Side::default(), Side::default(), Side::default());
+    let warm_up = (rounds / 4).max(crate::data::REVIEWED);
+    let mut requests = 0;
+    for number in 0..warm_up + rounds {
+        if number == warm_up {
+            (of_function, of_empty, of_bare) = Default::default();
+        }
+        if operation.cache == Cache::Miss {
+            cache.into_iter().for_each(CacheServer::empty);
+        }
+        let event = (operation.event)(number, ITEMS);
+        let answer = of_function.invoke(&function, &event);
+        operation.check(&answer);
+        let sent = sent(operation, number, &table);
+        requests = sent.len();
+        let (took, cpu) = bare.send(&sent);
+        of_bare.wall.add(took);
+        of_bare.cpu.add(cpu);
+        of_empty.invoke(&empty, &event);
+    }
+    assert!(twin.connections() <= operation.at_once + 1, "the bare client opens connections anew");
+
+    let (name, count) = operation.unit;
+    let side = |side: &Side| json!({"wallUs": side.wall.spread(), "cpuUs": side.cpu.spread()});
+    let ratio = |of: fn(&Side) -> &Figures| {
+        rounded(of(&of_function).median() / (of(&of_empty).median() + of(&of_bare).median()), 100.0)
+    };
+    Some(json!({
+        "operation": operation.name,
+        "rounds": rounds,
+        "function": side(&of_function),
+        "empty": side(&of_empty),
+        "bare": side(&of_bare),
+        "bareRequests": requests,
+        "wallRatio": ratio(|side| &side.wall),
+        "cpuRatio": ratio(|side| &side.cpu),
+        "unit": name,
+        "perSecondPerCore": rounded(1e6 * f64::from(count) / of_function.cpu.median(), 1.0),
+        "perSecondOneAtATime": rounded(1e6 * f64::from(count) / of_function.wall.median(), 1.0),
+        "residentBytes": function.pid().resident(),
+        "emptyResidentBytes": empty.pid().resident(),
+    }))
+}
+
+/// What the operation asked for; of a hit, what it asked the cache.
+fn sent(operation: &Operation, number: u32, table: &DynamoDb) -> Vec<Sent> {
+    let sent = table.take_sent();
+    if sent.is_empty() && operation.cache == Cache::Hit {
+        let key = format!("product:{}", reviewed_product(number, ITEMS));
+        return vec![("CachedPage".to_owned(), json!({ "Key": key }))];
+    }
+    sent
+}
