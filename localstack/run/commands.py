@@ -6,6 +6,7 @@ import urllib.request
 
 from run.cache import Cache
 from run.instance import Instance
+from run.payments import Payments
 from run.project import Failure, fail, say
 
 PROCESSES = "/_souk/processes"  # of the AWS API's port, see emulator/control.py
@@ -23,6 +24,7 @@ def down() -> int:
         instance = Instance(arguments.name)
         stopped = instance.stop()
         Cache(instance).stop()
+        Payments(instance).stop()
         say(f"{instance.name} is stopped" if stopped else f"{instance.name} is not running")
     except Failure as failure:
         return fail("down", failure)

@@ -8,6 +8,7 @@ import time
 from run import package, template
 from run.environment import locked
 from run.instance import Instance
+from run.payments import SECRET_KEY
 from run.project import SOUK, TEMPLATE, Failure, say
 
 STACK = "souk"
@@ -24,6 +25,7 @@ DEFAULTS = {
     "LimitLoginSource": str(GENEROUS),
     "LimitRegisterEmail": str(GENEROUS),
     "LimitRegisterSource": str(GENEROUS),
+    "StripeSecretKey": SECRET_KEY,
     "UndoPauseSeconds": "1",
 }
 
@@ -45,7 +47,8 @@ def deploy_alone(instance: Instance, parameters: dict[str, str], file) -> None:
     package.CODE.mkdir(parents=True, exist_ok=True)
     document = template.read(file, code_uri)
     declared = document.get("Parameters", {})
-    defaults = {**DEFAULTS, "CacheUrl": instance.record.get("cacheUrl") or ""}
+    addresses = {"CacheUrl": "cacheUrl", "PaymentsUrl": "paymentsUrl"}
+    defaults = DEFAULTS | {key: instance.record.get(name) or "" for key, name in addresses.items()}
     values = {**{key: value for key, value in defaults.items() if key in declared}, **parameters}
     body = json.dumps(document, sort_keys=True)
     wanted = hashlib.sha256(json.dumps([body, values], sort_keys=True).encode()).hexdigest()

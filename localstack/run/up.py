@@ -1,4 +1,4 @@
-"""`localstack/up`: environment, emulator, cache, build, deployment, demo data.
+"""`localstack/up`: environment, emulator, payment provider, cache, build, deployment, demo data.
 
 Each step does nothing when nothing changed.
 """
@@ -13,6 +13,7 @@ from run import build, environment
 from run.cache import Cache
 from run.commands import named
 from run.instance import Instance, program_digest
+from run.payments import Payments
 from run.project import LOCALSTACK, Failure, fail, say, warn
 
 DEFAULT_PORT, DEFAULT_ENDPOINT_PORT = 8080, 4566
@@ -64,9 +65,10 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
     from run.deploy import deploy  # needs the virtual environment
 
     begun = time.monotonic()
-    cache = Cache(instance)
-    started = start(instance, cache, arguments)
+    cache, payments = Cache(instance), Payments(instance)
+    started = start(instance, cache, payments, arguments)
     try:
+        payments.start()
         provide(cache, arguments.cache)
         if arguments.build:
             build.build()
@@ -77,6 +79,7 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
         if started:
             instance.stop()
             cache.stop()
+            payments.stop()
         raise
     say(
         f"ready after {time.monotonic() - begun:.1f} s; AWS API {instance.record['endpointUrl']}, logs in "
@@ -85,11 +88,12 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
     print(how_to_call(instance.record["baseUrl"], bool(instance.record.get("demo"))))
 
 
-def start(instance: Instance, cache: Cache, arguments: argparse.Namespace) -> bool:
+def start(instance: Instance, cache: Cache, payments: Payments, arguments: argparse.Namespace) -> bool:
     """Starts the emulator unless it runs as wanted; tells whether it did."""
     ports = wanted_ports(arguments.port, instance)
     if arguments.fresh:
         cache.stop()
+        payments.stop()
         instance.stop()
         instance.forget()
     if instance.pid is not None:

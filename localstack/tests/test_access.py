@@ -1,4 +1,4 @@
-"""emulator/access.py: a role that may use the partitions `USER#…` of a table, and nothing else."""
+"""emulator/access.py: a role that may use the partitions `USER#…` of a table and see one machine's executions, nothing else."""
 
 import json
 import uuid
@@ -7,6 +7,10 @@ import boto3
 from botocore.exceptions import ClientError
 
 from tests.harness import Case
+
+
+def execution_of(machine: str, name: str) -> str:
+    return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
 
 
 class Roles(Case):
@@ -22,13 +26,19 @@ class Roles(Case):
             "Resource": table,
             "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*"]}},
         }
-        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": [allowed]}))
+        seen = {
+            "Effect": "Allow",
+            "Action": "states:DescribeExecution",
+            "Resource": execution_of(self.system.outputs["Saga"], "*"),
+        }
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": [allowed, seen]}))
         keys = self.system.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="test")["Credentials"]
-        self.dynamodb = boto3.client(
-            "dynamodb", region_name="us-east-1", endpoint_url=self.system.instance.record["endpointUrl"],
-            aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys["SessionToken"],
-        )  # fmt: skip
+        session = boto3.Session(
+            keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name="us-east-1"
+        )
+        endpoint = self.system.instance.record["endpointUrl"]
+        self.dynamodb = session.client("dynamodb", endpoint_url=endpoint)
+        self.stepfunctions = session.client("stepfunctions", endpoint_url=endpoint)
 
     def put(self, *keys: str):
         items = [{"Put": {"TableName": self.table, "Item": {"pk": {"S": key}}}} for key in keys]
@@ -62,3 +72,9 @@ class Roles(Case):
     def test_another_action(self):
         key = {"pk": {"S": "USER#1"}}
         self.refused(lambda: self.dynamodb.delete_item(TableName=self.table, Key=key))
+
+    def test_executions_of_one_machine(self):
+        with self.assertRaises(self.stepfunctions.exceptions.ExecutionDoesNotExist):
+            self.stepfunctions.describe_execution(executionArn=execution_of(self.system.outputs["Saga"], "none"))
+        with self.assertRaisesRegex(ClientError, "AccessDenied"):
+            self.stepfunctions.describe_execution(executionArn=execution_of(self.system.outputs["Machine"], "none"))

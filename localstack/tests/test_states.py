@@ -63,3 +63,13 @@ class Machines(Case):
         with self.assertRaises(client.exceptions.ExecutionAlreadyExists):
             self.start(event, name)
         self.assertEqual(len([n for n in self.system.notes("step") if n["step"] == event]), 1)
+
+    def test_how_an_execution_stands(self):
+        client = self.system.client("stepfunctions")
+        arn = self.start({"do": "wait", "seconds": 30})["executionArn"]
+        running = client.describe_execution(executionArn=arn)
+        self.assertEqual((running["status"], running.get("stopDate")), ("RUNNING", None))
+        client.stop_execution(executionArn=arn)
+        self.assertEqual(client.describe_execution(executionArn=arn)["status"], "ABORTED")
+        with self.assertRaises(client.exceptions.ExecutionDoesNotExist):
+            client.describe_execution(executionArn=f"{arn}-none")

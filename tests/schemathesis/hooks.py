@@ -2,54 +2,17 @@
 
 import datetime
 import functools
-import os
 import secrets
 import time
-import zlib
 
+import orders
 import requests
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis.generation.meta import TestPhase, negated_parameters
-
-BASE = os.environ["SOUK_URL"].rstrip("/")
-PASSWORD = "correct horse battery staple"
-
-
-def post(path, body, token=None, **headers):
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    response = requests.post(BASE + path, json=body, headers=headers, timeout=15)
-    if response.status_code != 201:
-        raise RuntimeError(f"POST {path} answered {response.status_code}: {response.text[:300]}")
-    return response.json()
-
-
-class User:
-    """A user of this run, logged in again well before an access token (900 s) expires."""
-
-    def __init__(self):
-        self.email = f"{secrets.token_hex(8)}@schemathesis.example"
-        self.id = post("/users", {"email": self.email, "password": PASSWORD, "displayName": "Schemathesis"})["userId"]
-        self.logged_in = None
-
-    @property
-    def token(self):
-        if self.logged_in is None or time.monotonic() - self.logged_in > 240:
-            self.known_token = post("/sessions", {"email": self.email, "password": PASSWORD})["accessToken"]
-            self.logged_in = time.monotonic()
-        return self.known_token
-
-
-@functools.cache
-def caller():
-    """Who sends the cases."""
-    return User()
-
-
-@functools.cache
-def somebody_else():
-    return User()
+from service import (
+    BASE, User, caller, content_of, is_of_this_run, mostly, names_nothing, new_product, operation_of, post, somebody_else,
+)  # fmt: skip
 
 
 @schemathesis.auth(refresh_interval=300)
@@ -97,6 +60,7 @@ def before_load_schema(context, raw_schema):
         "/products/{productId}": ("OlderReviews",),
         "/products/{productId}/reviews": ("NextPageOfReviews",),
         "/concerts": ("NextPageOfConcerts", "ReadFoundConcert"),
+        "/orders": ("NextPageOfOrders", "ReadListedOrder"),
     }.items():
         links = raw_schema["paths"][path]["get"]["responses"]["200"]["links"]
         for name in names:
@@ -107,36 +71,11 @@ def before_load_schema(context, raw_schema):
 # never in the part that it breaks on purpose: a good case is then good, and a bad one is bad only in the way it says.
 # What is done follows from the case alone, not from what went before: hypothesis ends the stateful phase, without a word,
 # when the same draws lead elsewhere.
-CREATE = ("product-create", "band-create", "venue-create", "concert-create")
+CREATE = ("product-create", "band-create", "venue-create", "concert-create", "order-place")
 etags = {}
 deleted = set()
 cursors = {}
 concerts = set()
-
-
-def operation_of(case):
-    sent_as_declared = case.method.upper() == case.operation.method.upper()
-    return case.operation.definition.raw.get("operationId") if sent_as_declared else None
-
-
-def mostly(value):
-    """True for three of four values."""
-    return zlib.crc32(str(value).encode()) % 4 != 0
-
-
-def is_of_this_run(uuid):
-    """Whether an id came out of an answer: its time is now, which no generator hits."""
-    try:
-        return abs(int(uuid[:8] + uuid[9:13], 16) / 1000 - time.time()) < 86_400
-    except (TypeError, ValueError):
-        return False
-
-
-def new_product():
-    """The id of a product that nobody has reviewed; not the caller's."""
-    price = {"amount": 1999, "currency": "SGD"}
-    body = {"name": "Teapot", "description": "", "category": "tea", "price": price, "stock": 1}
-    return post("/products", body, somebody_else().token)["productId"]
 
 
 def write_review(product, author, rating=4):
@@ -217,12 +156,18 @@ def before_call(context, case, kwargs):
         mend_search(case.query, broken)
     elif operation in ("band-get", "venue-get", "concert-get", "concert-delete"):
         mend_id(case, operation, broken)
+    elif operation == "order-list":
+        orders.mend_list(case.query, broken)
+    elif operation in ("order-get", "order-cancel"):
+        orders.mend_id(case, operation, broken)
     elif operation in CREATE and "Idempotency-Key" in case.headers and "Idempotency-Key" not in broken:
         # Most have a key of their own; left alone, nearly every case would end in 422, for the generator likes few keys.
         if stateful or mostly(case.body):
             case.headers["Idempotency-Key"] = secrets.token_urlsafe()
         if operation == "concert-create" and not case.meta.generation.mode.is_negative:
             mend_concert(case)
+        if operation == "order-place" and not case.meta.generation.mode.is_negative:
+            orders.mend(case)
     elif operation == "user-register" and not case.meta.generation.mode.is_negative:
         # Likewise most have an address of their own, which would else be taken.
         email = f"{secrets.token_hex(8)}.{case.body['email']}"
@@ -251,20 +196,6 @@ def mend_list(query, broken):
 
 def list_of(query):
     return tuple((name, query[name]) for name in ("category", "seller") if query.get(name) is not None)
-
-
-def content_of(case):
-    """What tells a case from others, the same in every run: the coverage phase has the same ids in most cases."""
-    drawn = {name: value for name, value in case.path_parameters.items() if not is_of_this_run(value)}
-    return drawn, case.query, case.body, [case.headers.get(name) for name in ("If-Match", "Idempotency-Key")]
-
-
-def names_nothing(case, broken):
-    """Most cases with an id out of the air are given a real one; the others stay, and end in 404."""
-    ids = case.path_parameters
-    if broken.intersection(ids) or all(is_of_this_run(value) for value in ids.values()):
-        return False
-    return mostly(content_of(case))
 
 
 def mend_review_list(case, broken):
@@ -363,6 +294,8 @@ def after_call(context, case, response):
         concerts.add(response.json().get("concertId"))
     elif operation == "concert-delete" and response.status_code == 204:
         deleted.add(case.path_parameters["concertId"])
+    elif operation == "order-place" and response.status_code in (201, 202):
+        orders.placed.add(response.json().get("orderId"))
     elif operation in ("review-create", "review-update") and response.status_code in (200, 201):
         review = response.json()
         etags[review.get("productId"), review.get("authorId")] = response.headers.get("etag", [None])[0]

@@ -9,8 +9,9 @@ use crate::{
 };
 use domain::{
     Error,
-    concert::{Concert, ConcertRequest, FailedStep, Progress},
+    concert::{Concert, ConcertRequest, Progress},
     idempotency::{KEY_SECONDS, Once},
+    saga::FailedStep,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -2,24 +2,16 @@
 
 use domain::{
     Error,
-    concert::{Concert, ConcertDraft, Progress},
-    id::ConcertId,
+    concert::{ConcertDraft, ConcertRequest, Progress},
     idempotency::Once,
     user::Caller,
 };
-use http::{StatusCode, header};
-use runtime::App;
-use std::time::Duration;
+use runtime::{App, Execution};
 use table::Recorded;
-use web::{
-    Problem, Request, Response,
-    pages::ConcertStatus,
-    problem::Kind,
-    respond::{self, IDEMPOTENCY_REPLAYED, PREFERENCE_APPLIED},
-};
+use web::{Asked, Problem, Request, Response, pages::ConcertStatus, problem::Kind, respond};
 
-/// How often a request that is waited for is looked at.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// A request for a concert, and how it stands.
+type Standing = (ConcertRequest, Progress);
 
 fn main() -> runtime::Exit {
     runtime::serve(create_concert)
@@ -28,23 +20,16 @@ fn main() -> runtime::Exit {
 async fn create_concert(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let (draft, once) = Problem::both(request.json::<ConcertDraft>(), request.required_once())?;
-    let before = app.table.requested_before(caller.user_id, &once, request.received_at).await?;
-    let (id, replayed) = match before {
-        Some(id) => (id, true),
+    let asked = match app.table.concert_asked_before(caller.user_id, &once, request.received_at).await? {
+        Some(id) => Asked { now: app.table.request(id).await?, replayed: true },
         None => record(app, &caller, draft, &once).await?,
     };
-    let (asked, progress) = app.table.request(id).await?;
-    // Whoever recorded the request may have died before starting the execution, which its name makes happen once.
-    if progress == Progress::Pending {
-        app.start("CONCERT_CREATE_MACHINE_ARN", &id.to_string(), &asked).await?;
-    }
-    let waited = request.wait_seconds();
-    let progress = wait(app, id, progress, waited.unwrap_or_default()).await?;
-    let mut response = answer(&asked.concert(), progress)?.with(header::LOCATION, format!("/concerts/{id}"));
-    if let Some(seconds) = waited.filter(|_| response.status == StatusCode::CREATED) {
-        response = response.with(PREFERENCE_APPLIED, format!("wait={seconds}"));
-    }
-    Ok(if replayed { response.with(IDEMPOTENCY_REPLAYED, "true") } else { response })
+    let input = asked.now.0.clone();
+    let id = input.concert_id;
+    let execution = Execution { machine: "CONCERT_CREATE_MACHINE_ARN", name: &id.to_string(), input: &input };
+    let look = async || app.table.request(id).await;
+    let asked = app.see_through(&request, asked, execution, is_pending, look).await?;
+    asked.answer(&request, &format!("/concerts/{id}"), answer(&asked.now))
 }
 
 /// Fixes what is asked for, and remembers it under its key.
@@ -53,29 +38,26 @@ async fn record(
     caller: &Caller,
     draft: ConcertDraft,
     once: &Once,
-) -> Result<(ConcertId, bool), Error> {
+) -> Result<Asked<Standing>, Error> {
     let known = app.table.known(&draft.existing_bands(), draft.existing_venue()).await?;
     let request = draft.resolve(caller, app.now(), &known, || app.random())?;
     Ok(match app.table.record_request(&request, once).await? {
-        Recorded::Now => (request.concert_id, false),
-        Recorded::Before(id) => (id, true),
+        Recorded::Now => Asked { now: (request, Progress::Pending), replayed: false },
+        Recorded::Before(id) => Asked { now: app.table.request(id).await?, replayed: true },
     })
 }
 
-async fn wait(app: &App, id: ConcertId, progress: Progress, seconds: u64) -> Result<Progress, Error> {
-    let end = app.now().plus_seconds(seconds);
-    let mut progress = progress;
-    while progress == Progress::Pending && app.now() < end {
-        tokio::time::sleep(BETWEEN_LOOKS).await;
-        (_, progress) = app.table.request(id).await?;
-    }
-    Ok(progress)
+fn is_pending((_, progress): &Standing) -> bool {
+    *progress == Progress::Pending
 }
 
-fn answer(concert: &Concert, progress: Progress) -> Result<Response, Problem> {
+fn answer((request, progress): &Standing) -> Result<Response, Problem> {
     match progress {
-        Progress::Pending => respond::accepted(&ConcertStatus { concert_id: concert.concert_id, progress }),
-        Progress::Done => respond::created(concert),
+        Progress::Pending => {
+            let (concert_id, progress) = (request.concert_id, progress.clone());
+            respond::accepted(&ConcertStatus { concert_id, progress })
+        }
+        Progress::Done => respond::created(&request.concert()),
         Progress::Failed { reason } => {
             let detail = format!("The concert was not created: {} failed, {}.", reason.step, reason.detail);
             Err(Problem::new(Kind::ConcertNotCreated, detail))

@@ -1,9 +1,6 @@
 //! Step of concert-create: records that the request failed, and why.
 
-use domain::{
-    Error,
-    concert::{ConcertRequest, FailedStep},
-};
+use domain::{Error, concert::ConcertRequest, saga::FailedStep};
 use runtime::App;
 use serde::{Deserialize, Serialize};
 
@@ -24,15 +21,7 @@ fn main() -> runtime::Exit {
 }
 
 async fn reject(app: &App, Input { request, step, error }: Input) -> Result<Output, Error> {
-    // The cause is for the log of the step; the caller is told no more than what it can act upon.
-    let detail = match error.as_str() {
-        "Unavailable" => "a part of the service did not answer; try again with another key",
-        // What ran out of time: the task, or the function in it.
-        "States.Timeout" | "Sandbox.Timedout" => "it took too long; try again with another key",
-        "Conflict" => "a band or the venue is not there any more",
-        _ => "something went wrong on our side",
-    };
-    let reason = FailedStep { step, detail: detail.to_owned() };
+    let reason = FailedStep::new(step, &error);
     app.table.reject_request(request.concert_id, reason).await?;
     Ok(Output {})
 }

@@ -6,6 +6,7 @@ use crate::{
     geo::Place,
     id::{BandId, ConcertId, Id, UserId, VenueId},
     input::{Checked, Members, elements},
+    saga::FailedStep,
     text,
     user::Caller,
     venue::{Venue, VenueDraft},
@@ -311,15 +312,6 @@ pub enum Progress {
         /// At which step, and why.
         reason: FailedStep,
     },
-}
-
-/// At which step a request failed, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedStep {
-    /// The step, as in `venue-prepare`.
-    pub step: String,
-    /// Why, for the caller.
-    pub detail: String,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What can go wrong, in terms that know nothing of HTTP.
 
-use crate::{Version, limit::Standing};
+use crate::{Version, limit::Standing, order::Reason};
 
 /// Where in a request a fault lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub enum Error {
         /// The current version.
         current: Version,
     },
+    /// An order cannot be carried out, for a reason that is the customer's to mend.
+    Rejected(Reason),
     /// An idempotency key was used before with another request.
     KeyReused,
     /// A rate limit is spent.

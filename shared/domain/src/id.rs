@@ -92,6 +92,10 @@ id!(
     /// A concert, from the moment it is asked for.
     ConcertId, "concert"
 );
+id!(
+    /// An order, from the moment it is placed.
+    OrderId, "order"
+);
 
 /// Only version 7, hyphenated and in lower case, is an id: one thing has one name.
 fn parse(text: &str) -> Result<Uuid, NotAnId> {

@@ -33,6 +33,12 @@ impl Timestamp {
     pub fn plus_seconds(self, seconds: u64) -> Self {
         Self::from_unix_milliseconds(self.0.saturating_add(seconds.saturating_mul(1000)))
     }
+
+    /// The point in time that many seconds before, not before 1970.
+    #[must_use]
+    pub fn minus_seconds(self, seconds: u64) -> Self {
+        Self::from_unix_milliseconds(self.0.saturating_sub(seconds.saturating_mul(1000)))
+    }
 }
 
 impl fmt::Display for Timestamp {

@@ -1,6 +1,6 @@
 //! What a function has at hand while it runs.
 
-use crate::{Exit, aws, cache::Cache, environment, machines::Machines, signing::Signing};
+use crate::{Exit, aws, cache::Cache, environment, machines::Machines, payments::Provider, signing::Signing};
 use aws_types::SdkConfig;
 use domain::{Error, Timestamp, id::Id};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -38,6 +38,7 @@ pub struct App {
     pub table: Table,
     pub(crate) cache: Cache,
     pub(crate) machines: Machines,
+    pub(crate) provider: Provider,
     pub(crate) signing: Signing,
     pub(crate) config: SdkConfig,
     /// Whether this function uses the table at all.
@@ -54,9 +55,15 @@ impl App {
             table: Table::new(&config, name.unwrap_or_default()),
             cache: Cache::default(),
             machines: Machines::default(),
+            provider: Provider::default(),
             signing: Signing::default(),
             config,
         })
+    }
+
+    /// A setting that is a whole number.
+    pub fn setting(&self, name: &str) -> Result<u64, Error> {
+        environment::number(name)
     }
 
     /// The time.

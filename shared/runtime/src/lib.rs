@@ -7,21 +7,25 @@
 //! forty times.
 
 mod app;
+mod asked;
 mod aws;
 mod cache;
 mod environment;
 mod http;
 mod limits;
 mod machines;
+mod payments;
+mod secrets;
 mod signing;
 mod steps;
 mod stream;
 mod telemetry;
 
 pub use app::App;
+pub use asked::Execution;
 pub use cache::Now;
 pub use http::serve;
-pub use machines::Started;
+pub use machines::{Standing, Started};
 pub use steps::step;
 pub use stream::{Outcome, Work, consume, work_through};
 

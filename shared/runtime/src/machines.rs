@@ -1,7 +1,12 @@
 //! State machines: starting an execution.
 
 use crate::{App, environment};
-use aws_sdk_sfn::{Client, error::ProvideErrorMetadata, operation::start_execution::StartExecutionError};
+use aws_sdk_sfn::{
+    Client,
+    error::ProvideErrorMetadata,
+    operation::{describe_execution::DescribeExecutionError, start_execution::StartExecutionError},
+    types::ExecutionStatus,
+};
 use domain::Error;
 use serde::Serialize;
 use std::sync::OnceLock;
@@ -35,6 +40,32 @@ impl App {
                 Err(Error::internal(format!("StartExecution: {service}")))
             }
             _ => Err(Error::unavailable(format!("StartExecution: {error:?}"))),
+        }
+    }
+}
+
+/// How an execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is under way.
+    Runs,
+    /// It has ended, or was never started.
+    Ended,
+}
+
+impl App {
+    /// How the execution of this name stands, of the machine whose ARN the environment names.
+    pub async fn execution(&self, machine: &str, name: &str) -> Result<Standing, Error> {
+        let arn = environment::required(machine)?.replace(":stateMachine:", ":execution:");
+        let client = self.machines.0.get_or_init(|| Client::new(&self.config));
+        match client.describe_execution().execution_arn(format!("{arn}:{name}")).send().await {
+            Ok(execution) if *execution.status() == ExecutionStatus::Running => Ok(Standing::Runs),
+            // What waits to be redriven waits for somebody, who may not come.
+            Ok(_) => Ok(Standing::Ended),
+            Err(error) => match error.as_service_error() {
+                Some(DescribeExecutionError::ExecutionDoesNotExist(_)) => Ok(Standing::Ended),
+                _ => Err(Error::unavailable(format!("DescribeExecution: {error:?}"))),
+            },
         }
     }
 }

@@ -6,7 +6,6 @@
 //! until it expires, long after the last token that it verifies.
 
 use crate::{App, environment};
-use aws_sdk_secretsmanager::Client;
 use domain::{Error, Timestamp, session::ACCESS_SECONDS, user::Caller};
 use std::sync::{Arc, Mutex, PoisonError};
 use table::PublishedKey;
@@ -73,12 +72,6 @@ impl App {
         self.table.publish_signing_key(&published).await?;
         *lock(&self.signing.signer) = Some((Arc::clone(&signer), now));
         Ok(signer)
-    }
-
-    async fn secret(&self, arn: &str) -> Result<String, Error> {
-        let sent = Client::new(&self.config).get_secret_value().secret_id(arn).send().await;
-        let value = sent.map_err(|error| Error::unavailable(format!("GetSecretValue: {error:?}")))?;
-        value.secret_string.ok_or_else(|| Error::internal("the signing secret is no text"))
     }
 
     /// The public key of this id. A key that is not among those known may have been published since.

@@ -72,6 +72,7 @@ impl Failure {
             Error::NotFound { .. } => "NotFound",
             Error::Conflict { .. } => "Conflict",
             Error::Stale { .. } => "Stale",
+            Error::Rejected(_) => "Rejected",
             Error::KeyReused => "KeyReused",
             Error::TooMany(_) => "TooMany",
             Error::Unavailable { .. } => "Unavailable",
@@ -82,6 +83,8 @@ impl Failure {
     fn cause(&self) -> String {
         match &self.0 {
             Error::Unavailable { cause } | Error::Internal { cause } => cause.clone(),
+            // A machine hands it on to the step that records it.
+            Error::Rejected(reason) => serde_json::to_string(reason).unwrap_or_default(),
             other => format!("{other:?}"),
         }
     }

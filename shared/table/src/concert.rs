@@ -2,73 +2,56 @@
 
 use crate::{
     Table,
-    item::{Item, b, bytes, from_item, s, text, to_item},
+    idempotency::Recorded,
+    item::{Item, from_item, s, text, to_item},
     keys::{self, Key},
     performer::{Discarded, PENDING_FOR},
+    request::Written,
     transaction::Transacted,
     update::Change,
 };
-use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{
     Error, Timestamp,
-    concert::{Concert, ConcertRequest, FailedStep, Progress},
+    concert::{Concert, ConcertRequest, Progress},
     geo::Level,
     id::{ConcertId, UserId},
     idempotency::{KEY_SECONDS, Once},
+    saga::FailedStep,
 };
 
 /// The request, as JSON: the input of its execution.
 const INPUT: &str = "input";
 /// How the request stands, as JSON.
 const PROGRESS: &str = "progress";
-const FINGERPRINT: &str = "fingerprint";
-/// The concert that a key stands for.
-const CONCERT_ID: &str = "concertId";
 
 const OPERATION: &str = "concert-create";
 
 /// The error of all who look for a concert that is not there.
 const NO_CONCERT: Error = Error::NotFound { what: "concert" };
 
-/// What became of a request that was to be recorded.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Recorded {
-    /// It is recorded now.
-    Now,
-    /// It was recorded before, for this concert.
-    Before(ConcertId),
-}
-
 impl Table {
     /// The concert that an earlier request with the same key and body asked for.
-    pub async fn requested_before(
+    pub async fn concert_asked_before(
         &self,
         user: UserId,
         once: &Once,
         now: Timestamp,
     ) -> Result<Option<ConcertId>, Error> {
-        let stored = self.get_item(keys::idempotency(user, OPERATION, once.key.as_str()), true).await?;
-        let live = stored.filter(|stored| crate::item::number(stored, keys::TTL) >= Some(now.unix_seconds()));
-        live.map(|stored| same_request(&stored, once)).transpose()
+        self.asked_before(user, OPERATION, once, now).await
     }
 
-    /// Records a request under its key, before anything else happens: whoever comes later with the same key finds it.
-    pub async fn record_request(&self, request: &ConcertRequest, once: &Once) -> Result<Recorded, Error> {
-        let end = keys::ttl(request.created_at.plus_seconds(KEY_SECONDS));
-        let mut record: Item = keys::idempotency(request.owner_id, OPERATION, once.key.as_str()).primary();
-        record.insert(FINGERPRINT.into(), b(&once.fingerprint));
-        record.insert(CONCERT_ID.into(), s(request.concert_id.to_string()));
-        record.extend([end.clone()]);
-        let mut item: Item = keys::concert_request(request.concert_id).primary();
+    /// Records a request for a concert under its key.
+    pub async fn record_request(
+        &self,
+        request: &ConcertRequest,
+        once: &Once,
+    ) -> Result<Recorded<ConcertId>, Error> {
+        let (id, now) = (request.concert_id, request.created_at);
+        let mut item: Item = keys::concert_request(id).primary();
         item.insert(INPUT.into(), s(json(request)?));
         item.insert(PROGRESS.into(), s(json(&Progress::Pending)?));
-        item.extend([end]);
-        let record = self.unexpired_item(record, request.created_at)?;
-        match self.transact(vec![record, self.new_item(item)?]).await? {
-            Transacted::Done => Ok(Recorded::Now),
-            Transacted::Refused(0, Some(stored)) => same_request(&stored, once).map(Recorded::Before),
-            Transacted::Refused(..) => Err(Error::internal("a new concert's id is in use")),
-        }
+        item.extend([keys::ttl(now.plus_seconds(KEY_SECONDS))]);
+        self.record_asked(request.owner_id, OPERATION, once, &id, vec![self.new_item(item)?], now).await
     }
 
     /// A request and how it stands, while it is remembered.
@@ -117,7 +100,7 @@ impl Table {
                 values: vec![],
             })?);
         }
-        writes.push(self.progress_of(id, &Progress::Done)?);
+        writes.push(self.changed_item(progress_of(id, &Progress::Done)?)?);
         match self.transact(writes).await? {
             Transacted::Done => Ok(()),
             Transacted::Refused(0, Some(stored)) if !stored.contains_key(PENDING_FOR) => Ok(()),
@@ -148,23 +131,22 @@ impl Table {
 
     /// Records that a request failed, and why.
     pub async fn reject_request(&self, concert: ConcertId, reason: FailedStep) -> Result<(), Error> {
-        let write = self.progress_of(concert, &Progress::Failed { reason })?;
-        match self.transact(vec![write]).await? {
+        match self.changed(progress_of(concert, &Progress::Failed { reason })?).await? {
             // A request that is not remembered any more has nobody to be told, one that ended has been told.
-            Transacted::Done | Transacted::Refused(..) => Ok(()),
+            Written::Done(_) | Written::Refused(_) => Ok(()),
         }
     }
+}
 
-    fn progress_of(&self, concert: ConcertId, progress: &Progress) -> Result<TransactWriteItem, Error> {
-        self.changed_item(Change {
-            key: keys::concert_request(concert),
-            update: "SET #progress = :progress",
-            // What has ended stays as it ended.
-            condition: "#progress = :pending",
-            names: &[PROGRESS],
-            values: vec![("progress", s(json(progress)?)), ("pending", s(json(&Progress::Pending)?))],
-        })
-    }
+/// The write that says how a request ended. What has ended stays as it ended.
+fn progress_of(concert: ConcertId, progress: &Progress) -> Result<Change<'static>, Error> {
+    Ok(Change {
+        key: keys::concert_request(concert),
+        update: "SET #progress = :progress",
+        condition: "#progress = :pending",
+        names: &[PROGRESS],
+        values: vec![("progress", s(json(progress)?)), ("pending", s(json(&Progress::Pending)?))],
+    })
 }
 
 /// The keys of the entries that tell where a concert is, beside the concert itself.
@@ -192,14 +174,6 @@ fn entries(concert: &Concert) -> Result<Vec<Item>, Error> {
         entry(keys::line_up_entry(id, band.band_id), index)
     });
     Ok([place(Level::Middle), place(Level::Fine)].into_iter().chain(line_up).collect())
-}
-
-fn same_request(stored: &Item, once: &Once) -> Result<ConcertId, Error> {
-    if bytes(stored, FINGERPRINT) != Some(&once.fingerprint) {
-        return Err(Error::KeyReused);
-    }
-    let id = text(stored, CONCERT_ID).and_then(|id| id.parse().ok());
-    id.ok_or_else(|| Error::internal("an idempotency record that does not read"))
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Error> {

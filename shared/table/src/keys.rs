@@ -15,6 +15,8 @@
 //! | concert's place | `CONCERT#<concertId>` | `GEO#MIDDLE`, `GEO#FINE` | | `GEO#<cell>` / `<startsAt>#<concertId>` |
 //! | line-up entry | `CONCERT#<concertId>` | `BAND#<bandId>` | `BAND#<bandId>` / `<startsAt>#<concertId>` | |
 //! | request for a concert | `CONCERT#<concertId>` | `REQUEST` | | |
+//! | order | `USER#<customerId>` | `ORDER#<orderId>` | | |
+//! | unsettled order | `UNSETTLED#<last digit of orderId>` | `<orderId>` | | |
 //! | idempotency record | `USER#<userId>` | `IDEMPOTENCY#<operation>#<key>` | | |
 //! | rate limit | `LIMIT#<operation>#<limit>#<value>` | `<window start>` | | |
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
@@ -23,7 +25,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
     geo::Level,
-    id::{BandId, ConcertId, ProductId, UserId, VenueId},
+    id::{BandId, ConcertId, OrderId, ProductId, UserId, VenueId},
     product::ReviewPosition,
     session::Session,
     user::Email,
@@ -203,6 +205,33 @@ pub fn parse_review_on_page(sk: &str) -> Option<ReviewPosition> {
     Some(ReviewPosition { created_at: created_at.parse().ok()?, author_id: author_id.parse().ok()? })
 }
 
+/// How the sort keys of a customer's orders begin.
+pub const ORDER_PREFIX: &str = "ORDER#";
+
+/// An order.
+pub fn order(customer: UserId, id: OrderId) -> Key {
+    Key::new(user_partition(customer), format!("{ORDER_PREFIX}{id}"))
+}
+
+/// Which order the sort key of an order names.
+pub fn parse_order(sk: &str) -> Option<OrderId> {
+    sk.strip_prefix(ORDER_PREFIX)?.parse().ok()
+}
+
+/// The digits that the partitions of unsettled orders end with: so many, that no partition becomes a bottleneck.
+pub const SHARDS: &str = "0123456789abcdef";
+
+/// A partition of unsettled orders.
+pub fn unsettled_partition(shard: char) -> String {
+    format!("UNSETTLED#{shard}")
+}
+
+/// That an order's stock and money may not agree with its status.
+pub fn unsettled(id: OrderId) -> Key {
+    let id = id.to_string();
+    Key::new(unsettled_partition(id.chars().last().unwrap_or_default()), id)
+}
+
 /// What became of a request with an idempotency key.
 pub fn idempotency(user: UserId, operation: &str, key: &str) -> Key {
     Key::new(user_partition(user), format!("IDEMPOTENCY#{operation}#{key}"))
@@ -336,6 +365,9 @@ mod tests {
         assert_key(&key, &format!("USER#{u}"), "IDEMPOTENCY#product-create#k");
         assert_key(&limit("log-in", "source", "192.0.2.1", 900), "LIMIT#log-in#source#192.0.2.1", "900");
         assert_key(&signing_key("k1"), "SIGNING", "KEY#k1");
+        let order_id = OrderId::new(now, [3; 10]);
+        assert_key(&order(user, order_id), &format!("USER#{u}"), &format!("ORDER#{s}"));
+        assert_key(&unsettled(order_id), "UNSETTLED#3", s);
         let (band_id, venue_id, concert_id) =
             (BandId::new(now, [1; 10]), VenueId::new(now, [2; 10]), ConcertId::new(now, [3; 10]));
         let (concert_pk, starts) = (format!("CONCERT#{s}"), format!("2025-11-20T17:30:27.040Z#{s}"));
@@ -360,6 +392,8 @@ mod tests {
         assert_eq!(parse_review(&review(id, user).sk), Some(user));
         let position = ReviewPosition { created_at: now, author_id: user };
         assert_eq!(parse_review_on_page(&review_on_page(id, &position).sk), Some(position));
+        let order_id = OrderId::new(now, [3; 10]);
+        assert_eq!(parse_order(&order(user, order_id).sk), Some(order_id));
         assert_eq!(parse_signing_key(&signing_key("k").sk), Some("k"));
     }
 

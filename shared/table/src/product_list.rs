@@ -46,7 +46,7 @@ impl Table {
         let products: Vec<Product> = products.into_iter().flatten().collect();
         let next = more.then(|| products.last().map(|product| product.product_id)).flatten();
         let ratings = products.iter().map(|product| keys::rating(product.product_id)).collect();
-        let mut ratings = ratings_of(&self.batch_get(ratings).await?);
+        let mut ratings = ratings_of(&self.batch_get(ratings, false).await?);
         let items = products.into_iter().map(|product| {
             let rating = ratings.remove(&keys::product_partition(product.product_id)).unwrap_or_default();
             ListedProduct { product, rating }
@@ -83,8 +83,11 @@ impl Table {
             items.iter().filter_map(|item| keys::parse_sellers_product(text(item, SK)?)).collect::<Vec<_>>();
         let next = more.then(|| ids.last().copied()).flatten();
         let wanted = ids.iter().flat_map(|id| [keys::product(*id), keys::rating(*id)]).collect();
-        let (found, ratings): (Vec<Item>, Vec<Item>) =
-            self.batch_get(wanted).await?.into_iter().partition(|item| text(item, SK) == Some(keys::PRODUCT));
+        let (found, ratings): (Vec<Item>, Vec<Item>) = self
+            .batch_get(wanted, false)
+            .await?
+            .into_iter()
+            .partition(|item| text(item, SK) == Some(keys::PRODUCT));
         let mut ratings = ratings_of(&ratings);
         let products = found.into_iter().map(from_product_item).collect::<Result<Vec<_>, _>>()?;
         let mut products: HashMap<ProductId, Product> =

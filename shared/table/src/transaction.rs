@@ -28,6 +28,15 @@ impl Table {
     /// Carries out all writes or none. The SDK's client token makes its own retries safe; a transaction that another
     /// one was in the way of, or that was throttled, is tried again after a moment, since then nothing was written.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Transacted, Error> {
+        let refused = self.transact_all(writes).await?.into_iter().next();
+        Ok(refused.map_or(Transacted::Done, |(index, item)| Transacted::Refused(index, item)))
+    }
+
+    /// The same; all writes whose condition failed, with what stood in their way. None when they were carried out.
+    pub(crate) async fn transact_all(
+        &self,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<Vec<(usize, Option<Item>)>, Error> {
         for attempt in 1.. {
             let sent = self
                 .client()
@@ -39,13 +48,14 @@ impl Table {
             let error = match sent {
                 Ok(done) => {
                     self.units.wrote(done.consumed_capacity());
-                    return Ok(Transacted::Done);
+                    return Ok(Vec::new());
                 }
                 Err(error) => error,
             };
             let Some(reasons) = reasons(&error) else { return Err(failure("TransactWriteItems", &error)) };
-            if let Some(index) = position(reasons, "ConditionalCheckFailed") {
-                return Ok(Transacted::Refused(index, reasons[index].item().cloned()));
+            let refused: Vec<_> = refused(reasons).collect();
+            if !refused.is_empty() {
+                return Ok(refused);
             }
             let codes: Vec<&str> = reasons.iter().filter_map(CancellationReason::code).collect();
             if !codes.iter().any(|code| TRANSIENT.contains(code)) {
@@ -69,8 +79,10 @@ fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<&[Cancella
     }
 }
 
-fn position(reasons: &[CancellationReason], code: &str) -> Option<usize> {
-    reasons.iter().position(|reason| reason.code() == Some(code))
+fn refused(reasons: &[CancellationReason]) -> impl Iterator<Item = (usize, Option<Item>)> {
+    let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+    let reasons = reasons.iter().enumerate().filter(move |(_, reason)| failed(reason));
+    reasons.map(|(index, reason)| (index, reason.item().cloned()))
 }
 
 /// Exponential back-off with full jitter

@@ -1,5 +1,6 @@
 //! What HTTP needs: requests, responses, problems, entity tags, cursors, tokens. Nothing here knows AWS.
 
+pub mod asked;
 pub mod cursor;
 pub mod etag;
 pub mod openapi;
@@ -11,6 +12,7 @@ pub mod request;
 pub mod respond;
 pub mod token;
 
+pub use asked::Asked;
 pub use problem::Problem;
 pub use request::Request;
 pub use respond::Response;

@@ -2,12 +2,14 @@
 
 use crate::{
     Problem, cursor, etag,
+    problem::Kind,
     respond::{self, Items, Response},
 };
 use domain::{
-    Version,
+    Fault, Version,
     concert::Progress,
     id::{ConcertId, ProductId},
+    order::{Order, Reason},
     product::{ListedProduct, ProductPage},
     review::Review,
 };
@@ -80,6 +82,33 @@ pub struct ConcertStatus {
     /// How it stands.
     #[serde(flatten)]
     pub progress: Progress,
+}
+
+/// Why an order was rejected, in a sentence.
+pub(crate) fn because(reason: &Reason) -> String {
+    match reason {
+        Reason::OutOfStock { .. } => "The order was rejected: there is less than it asks for.".to_owned(),
+        Reason::PaymentDeclined { detail } => format!("The order was rejected: {detail}"),
+        Reason::Failed(failed) => {
+            format!("The order was rejected: {} failed, {}.", failed.step, failed.detail)
+        }
+    }
+}
+
+/// The problem of an order that was rejected: what is short is named at its line.
+pub fn rejected(order: &Order, reason: &Reason) -> Problem {
+    let mut problem = Problem::new(Kind::OrderRejected, because(reason));
+    if let Reason::OutOfStock { lines } = reason {
+        problem.faults = lines
+            .iter()
+            .filter_map(|short| {
+                let index = order.lines.iter().position(|line| line.product_id == short.product_id)?;
+                let fault = Fault::here(format!("There are only {} left.", short.available));
+                Some(fault.under(&index.to_string()).under("lines"))
+            })
+            .collect();
+    }
+    problem
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub enum Kind {
     TooManyRequests,
     /// A request for a concert failed, and left nothing behind.
     ConcertNotCreated,
+    /// An order was rejected; stock and money are where they were.
+    OrderRejected,
     /// Our fault.
     Internal,
     /// Somebody that we depend on does not answer.
@@ -44,7 +46,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::MalformedRequest,
         Self::Validation,
         Self::Unauthenticated,
@@ -57,6 +59,7 @@ impl Kind {
         Self::UnsupportedMediaType,
         Self::IdempotencyMismatch,
         Self::ConcertNotCreated,
+        Self::OrderRejected,
         Self::PreconditionRequired,
         Self::TooManyRequests,
         Self::Internal,
@@ -90,6 +93,7 @@ impl Kind {
             Self::ConcertNotCreated => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "concert-not-created", "Concert not created")
             }
+            Self::OrderRejected => (StatusCode::UNPROCESSABLE_ENTITY, "order-rejected", "Order rejected"),
             Self::PreconditionRequired => {
                 (StatusCode::PRECONDITION_REQUIRED, "precondition-required", "Precondition required")
             }
@@ -114,7 +118,7 @@ pub struct Problem {
     pub kind: Kind,
     /// What is wrong this time, for the caller.
     pub detail: String,
-    /// Every fault, in a problem of the kind `Validation`.
+    /// Every fault, in a problem of the kind `Validation`; what is short, in one of the kind `OrderRejected`.
     pub faults: Vec<Fault>,
     /// More header fields of the response.
     pub headers: Vec<(HeaderName, HeaderValue)>,
@@ -206,6 +210,7 @@ impl From<Error> for Problem {
                 Self::new(Kind::PreconditionFailed, detail)
                     .with_header(header::ETAG, crate::etag::of_version(current))
             }
+            Error::Rejected(reason) => Self::new(Kind::OrderRejected, crate::pages::because(&reason)),
             Error::KeyReused => {
                 Self::new(Kind::IdempotencyMismatch, "The Idempotency-Key was used before with another body.")
             }

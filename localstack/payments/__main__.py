@@ -1,0 +1,18 @@
+"""`python -m payments --directory .souk/NAME --port N`, as localstack/up starts it."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from payments.server import Server
+from payments.store import Store
+
+parser = argparse.ArgumentParser(prog="payments", description=__doc__)
+parser.add_argument("--directory", type=Path, required=True, help="where payments.sqlite lies")
+parser.add_argument("--port", type=int, required=True)
+arguments = parser.parse_args()
+
+# Whatever is answered is on disk already.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+Server(arguments.port, Store(arguments.directory / "payments.sqlite")).serve_forever()

@@ -1,0 +1,211 @@
+"""HTTP: authentication, idempotency keys, faults, and which call is which."""
+
+import base64
+import json
+import os
+import re
+import secrets
+import select
+import socket
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from payments.api import Api, Refused
+from payments.faults import Faults, Rule
+from payments.store import Store
+
+LONGEST_KEY = 255
+LOOK_SECONDS = 0.05  # how often a hanging answer looks whether the client is still there
+INTENT = r"/v1/payment_intents/([A-Za-z0-9_]+)"
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, store: Store):
+        super().__init__(("127.0.0.1", port), Handler)
+        self.store, self.api, self.faults = store, Api(store), Faults()
+
+    def handle_error(self, request, client_address):
+        # A client that went away is no news.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    def server_bind(self):
+        # The name of 127.0.0.1, which the original looks for, is not needed, and to look may take seconds.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = self.server_address
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "souk-payments", ""
+    disable_nagle_algorithm = True
+    wbufsize = -1  # one packet for an answer
+    server: Server
+
+    def handle_any(self) -> None:
+        begun = time.monotonic()
+        length = int(self.headers.get("content-length") or 0)
+        self.body = self.rfile.read(length).decode(errors="replace")
+        address = urlsplit(self.path)
+        self.query = dict(parse_qsl(address.query, keep_blank_values=True))
+        self.called = f"{self.command} {address.path}"
+        self.status: object = "no answer"
+        if address.path.startswith("/_souk/"):
+            self.control(address.path)
+            return
+        self.stripe(address.path)
+        milliseconds = round((time.monotonic() - begun) * 1000)
+        print(f"{self.called} {self.key or '-'} {self.status} {milliseconds} ms", flush=True)
+
+    do_GET = do_POST = do_PUT = do_DELETE = handle_any
+
+    @property
+    def key(self) -> str | None:
+        return self.headers.get("idempotency-key") if self.command == "POST" else None
+
+    def stripe(self, path: str) -> None:
+        key = self.key
+        taken = False
+        # What a rule's `contains` is looked for in.
+        text = "\n".join((self.path, key or "", self.body))
+        try:
+            self.authenticate()
+            if rule := self.server.faults.take("before", self.called, text):
+                self.suffer(rule)
+                return
+            if key is not None:
+                taken = self.take(key)
+            status, body, replayed = self.result(path, key)
+            if taken:
+                self.server.store.give_back_key(key)
+                taken = False
+            if rule := self.server.faults.take("after", self.called, text):
+                self.suffer(rule)
+                return
+            self.answer(status, body, {"Idempotent-Replayed": "true"} if replayed else {})
+        except Refused as refused:
+            self.answer(refused.status, refused.body)
+        finally:
+            if taken:
+                self.server.store.give_back_key(key)
+
+    def authenticate(self) -> None:
+        scheme, _space, value = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            value = base64.b64decode(value.encode() + b"==").decode(errors="replace").partition(":")[0]
+        if not re.fullmatch(r"sk_test_\w+", value):
+            raise Refused(401, "A secret key that begins with sk_test_ is wanted as the bearer token.")
+
+    def take(self, key: str) -> bool:
+        if not 0 < len(key) <= LONGEST_KEY:
+            raise Refused(400, f"An idempotency key has 1 to {LONGEST_KEY} characters.", kind="idempotency_error")
+        if not self.server.store.take_key(key):
+            message = "Another request with this idempotency key is under way."
+            raise Refused(409, message, kind="idempotency_error", code="idempotency_key_in_use")
+        return True
+
+    @property
+    def asked(self) -> str:
+        return f"{self.called}\n{self.body}"
+
+    def result(self, path: str, key: str | None) -> tuple[int, dict, bool]:
+        """Status and body, and whether they were the answer to an earlier request with the key."""
+        store = self.server.store
+        if key is not None and (known := store.answer(key)):
+            if known[0] != self.asked:
+                message = "This idempotency key was used before with other parameters."
+                raise Refused(400, message, kind="idempotency_error")
+            return known[1], known[2], True
+        with store.transaction():
+            try:
+                status, body = 200, self.work(path)
+            except Refused as refused:
+                if not refused.kept:
+                    raise
+                status, body = refused.status, refused.body
+            if key is not None:
+                store.keep_answer(key, self.asked, status, body)
+        return status, body, False
+
+    def work(self, path: str) -> dict:
+        api = self.server.api
+        form = dict(parse_qsl(self.body, keep_blank_values=True))
+        if self.called == "POST /v1/payment_intents":
+            return api.create(form)
+        if self.called == "GET /v1/payment_intents":
+            return api.intents(self.query)
+        if self.called == "POST /v1/refunds":
+            return api.refund(form)
+        if self.called == "GET /v1/refunds":
+            return api.refunds(self.query)
+        if self.command == "GET" and (found := re.fullmatch(INTENT, path)):
+            return api.find(found[1])
+        if self.command == "POST" and (found := re.fullmatch(INTENT + "/(confirm|capture|cancel)", path)):
+            return getattr(api, found[2])(found[1], form)
+        raise Refused(404, f"There is no call {self.called} here.")
+
+    def suffer(self, rule: Rule) -> None:
+        if rule.kind == "status":
+            kind = "api_error" if rule.status >= 500 else "invalid_request_error"
+            codes = {409: "lock_timeout", 429: "rate_limit"}
+            members = {"code": codes[rule.status]} if rule.status in codes else {}
+            refused = Refused(rule.status, f"The rule {rule.id} wants this.", kind=kind, **members)
+            if rule.kept and self.key:
+                self.server.store.keep_answer(self.key, self.asked, rule.status, refused.body)
+            retry = {} if rule.should_retry is None else {"Stripe-Should-Retry": str(rule.should_retry).lower()}
+            self.answer(rule.status, refused.body, retry)
+            return
+        while rule.kind == "hang" and not rule.removed.wait(LOOK_SECONDS):
+            readable = select.select([self.connection], [], [], 0)[0]
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                break
+        self.close_connection = True
+
+    def answer(self, status: int, body, headers: dict[str, str] | None = None) -> None:
+        self.status = status
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Request-Id", f"req_{secrets.token_hex(7)}")
+        for name in ("idempotency-key", "stripe-version"):
+            if name in self.headers:
+                self.send_header(name, self.headers[name])
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def control(self, path: str) -> None:
+        """The calls for tests, which take no key."""
+        faults = self.server.faults
+        match self.command, path.removeprefix("/_souk/").split("/"):
+            case "GET", ["health"]:
+                self.answer(200, {"pid": os.getpid()})
+            case "GET", ["orders", order_id]:
+                self.answer(200, self.server.api.order(unquote(order_id)))
+            case "GET", ["faults"]:
+                self.answer(200, faults.listed())
+            case "PUT" | "POST", ["faults"]:
+                try:
+                    self.answer(200, faults.add(json.loads(self.body), instead=self.command == "PUT"))
+                except ValueError as fault:  # no JSON, or Malformed
+                    self.answer(400, {"message": str(fault)})
+            case "DELETE", ["faults"]:
+                faults.remove()
+                self.answer(200, [])
+            case "DELETE", ["faults", identifier]:
+                found = faults.remove(unquote(identifier))
+                self.answer(200 if found else 404, faults.listed())
+            case _:
+                self.answer(404, {"message": f"there is no {self.command} {path}"})
+
+    def log_message(self, *_arguments) -> None:
+        """One line for each call is written when it has ended."""

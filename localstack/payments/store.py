@@ -1,0 +1,98 @@
+"""What is kept, in one SQLite file: intents, refunds, and the answers to idempotency keys."""
+
+import json
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+KEPT_SECONDS = 24 * 60 * 60
+TABLES = """
+    CREATE TABLE IF NOT EXISTS intents (number INTEGER PRIMARY KEY, id TEXT UNIQUE, order_id TEXT, document TEXT);
+    CREATE INDEX IF NOT EXISTS orders ON intents (order_id);
+    CREATE TABLE IF NOT EXISTS refunds (number INTEGER PRIMARY KEY, id TEXT UNIQUE, intent TEXT, document TEXT);
+    CREATE INDEX IF NOT EXISTS refunded ON refunds (intent);
+    CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, request TEXT, status INTEGER, body TEXT, at REAL);
+"""
+
+
+class Store:
+    def __init__(self, file: Path | str):
+        self.lock = threading.RLock()
+        self.connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        # What is committed survives the process; that the machine loses power need not be thought of.
+        self.connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + TABLES)
+        self.keys_in_use: set[str] = set()
+
+    @contextmanager
+    def transaction(self):
+        """All of it or nothing, and one at a time."""
+        with self.lock:
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+    def rows(self, statement: str, *values) -> list:
+        with self.lock:
+            return self.connection.execute(statement, values).fetchall()
+
+    def documents(self, statement: str, *values) -> list[dict]:
+        return [json.loads(document) for (document,) in self.rows(statement, *values)]
+
+    def intent(self, identifier: str) -> dict | None:
+        found = self.documents("SELECT document FROM intents WHERE id = ?", identifier)
+        return found[0] if found else None
+
+    def intents(self) -> list[dict]:
+        """The newest first."""
+        return self.documents("SELECT document FROM intents ORDER BY number DESC")
+
+    def intents_of(self, order_id: str) -> list[dict]:
+        return self.documents("SELECT document FROM intents WHERE order_id = ? ORDER BY number", order_id)
+
+    def write_intent(self, intent: dict) -> None:
+        self.rows(
+            "INSERT INTO intents (id, order_id, document) VALUES (?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET document = excluded.document",
+            intent["id"], intent["metadata"].get("order_id"), json.dumps(intent),
+        )  # fmt: skip
+
+    def refunds(self) -> list[dict]:
+        return self.documents("SELECT document FROM refunds ORDER BY number DESC")
+
+    def refunds_of(self, intent: str) -> list[dict]:
+        return self.documents("SELECT document FROM refunds WHERE intent = ? ORDER BY number DESC", intent)
+
+    def write_refund(self, refund: dict) -> None:
+        document = json.dumps(refund)
+        self.rows(
+            "INSERT INTO refunds (id, intent, document) VALUES (?, ?, ?)",
+            refund["id"], refund["payment_intent"], document,
+        )  # fmt: skip
+
+    def take_key(self, key: str) -> bool:
+        """Whether nobody else works under it at the moment; then it has to be given back."""
+        with self.lock:
+            if key in self.keys_in_use:
+                return False
+            self.keys_in_use.add(key)
+            return True
+
+    def give_back_key(self, key: str) -> None:
+        with self.lock:
+            self.keys_in_use.discard(key)
+
+    def answer(self, key: str) -> tuple[str, int, dict] | None:
+        """The request that the key was used with first, and its answer."""
+        oldest = time.time() - KEPT_SECONDS
+        found = self.rows("SELECT request, status, body FROM answers WHERE key = ? AND at > ?", key, oldest)
+        return (found[0][0], found[0][1], json.loads(found[0][2])) if found else None
+
+    def keep_answer(self, key: str, request: str, status: int, body: dict) -> None:
+        values = key, request, status, json.dumps(body), time.time()
+        self.rows("INSERT OR REPLACE INTO answers (key, request, status, body, at) VALUES (?, ?, ?, ?, ?)", *values)

@@ -1,0 +1,142 @@
+//! Amounts in Stripe's units (<https://docs.stripe.com/currencies>, read in September 2026).
+//!
+//! `Money` counts the minor units of ISO 4217, Stripe its own "smallest units". They are the same for nearly all currencies,
+//! and a wrong factor is a hundredfold charge: whatever differs is listed here, and a test compares both for every currency.
+
+use crate::errors::declined;
+use domain::{Error, Money, currency::Currency};
+
+/// How many of Stripe's units a currency's minor units are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// The same number.
+    Same,
+    /// So many times the number: ISO has no minor unit any more, Stripe still counts hundredths, of which it takes whole
+    /// hundreds only.
+    Times(i64),
+    /// That part of the number: ISO has a minor unit, Stripe has none.
+    Over(i64),
+    /// The same number, whose last digit has to be 0.
+    WholeTens,
+    /// Not to be had: its minor unit is a thousandth, and Stripe does not say how it counts it.
+    Unknown,
+}
+
+fn unit(currency: Currency) -> Unit {
+    match currency.code() {
+        "ISK" | "UGX" => Unit::Times(100),
+        "MGA" => Unit::Over(100),
+        "BHD" | "JOD" | "KWD" | "OMR" | "TND" => Unit::WholeTens,
+        "IQD" | "LYD" => Unit::Unknown,
+        // With two decimals at both or with none at both. What Stripe does not take at all, it refuses by name.
+        _ => Unit::Same,
+    }
+}
+
+/// The amount as Stripe counts it; declined when Stripe has no number for it.
+pub fn in_units(money: Money) -> Result<i64, Error> {
+    let code = money.currency.code();
+    let whole = |step: i64, why: &str| match money.amount % step {
+        0 => Ok(money.amount),
+        _ => Err(declined(format!("An amount in {code} can only be paid {why}."))),
+    };
+    match unit(money.currency) {
+        Unit::Same => Ok(money.amount),
+        Unit::Times(factor) => money.amount.checked_mul(factor).ok_or_else(|| declined(TOO_LARGE)),
+        Unit::Over(parts) => Ok(whole(parts, "without its minor unit")? / parts),
+        Unit::WholeTens => whole(10, "in steps of ten minor units"),
+        Unit::Unknown => Err(unknown(money.currency)),
+    }
+}
+
+/// For the customer, when Stripe names the amount's upper limit or none can be reached.
+pub const TOO_LARGE: &str = "The amount is more than can be paid at once.";
+
+/// For the customer, when a currency is not taken.
+pub fn unknown(currency: Currency) -> Error {
+    declined(format!("Nothing can be paid in {} here.", currency.code()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::order::Reason;
+
+    /// ISO 4217: those without a minor unit and those with three decimals; the others of our list have two.
+    const ISO_NONE: [&str; 16] = [
+        "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF",
+        "XOF", "XPF",
+    ];
+    const ISO_THREE: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+
+    /// Stripe: those without a minor unit (UGX is listed there too, but is a special case), and those with three decimals.
+    const STRIPE_NONE: [&str; 15] = [
+        "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF",
+        "XPF",
+    ];
+    const STRIPE_THREE: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
+
+    /// How many make one of the currency itself.
+    fn parts(code: &str, none: &[&str], three: &[&str]) -> i64 {
+        if none.contains(&code) {
+            1
+        } else if three.contains(&code) {
+            1000
+        } else {
+            100
+        }
+    }
+
+    fn units(amount: i64, code: &str) -> Result<i64, String> {
+        in_units(Money { amount, currency: code.parse().unwrap() }).map_err(|error| match error {
+            Error::Rejected(Reason::PaymentDeclined { detail }) => detail,
+            error => panic!("{error:?}"),
+        })
+    }
+
+    #[test]
+    fn one_is_one_in_every_currency() {
+        let mut differing = Vec::new();
+        for currency in Currency::all() {
+            let code = currency.code();
+            let (ours, theirs) =
+                (parts(code, &ISO_NONE, &ISO_THREE), parts(code, &STRIPE_NONE, &STRIPE_THREE));
+            if ["IQD", "LYD"].contains(&code) {
+                assert!(units(ours, code).unwrap_err().contains(code));
+                continue;
+            }
+            for whole in [1, 7, 1_000_000] {
+                assert_eq!(units(whole * ours, code), Ok(whole * theirs), "{whole} {code}");
+            }
+            if ours != theirs {
+                differing.push(code.to_owned());
+            }
+        }
+        assert_eq!(differing, ["ISK", "MGA", "UGX"]);
+    }
+
+    #[test]
+    fn examples() {
+        for (amount, code, expected) in [
+            (650, "SGD", 650),
+            (500, "JPY", 500),
+            (5, "ISK", 500),
+            (5, "UGX", 500),
+            (300, "MGA", 3),
+            (5120, "KWD", 5120),
+            (1045, "HUF", 1045),
+            (80_045, "TWD", 80_045),
+            (1, "USD", 1),
+        ] {
+            assert_eq!(units(amount, code), Ok(expected), "{amount} {code}");
+        }
+    }
+
+    #[test]
+    fn what_stripe_has_no_number_for_is_declined() {
+        for (amount, code) in [(5124, "KWD"), (1, "BHD"), (250, "MGA"), (1000, "IQD"), (1000, "LYD")] {
+            assert!(units(amount, code).unwrap_err().contains(code), "{amount} {code}");
+        }
+        assert_eq!(units(i64::MAX, "ISK"), Err(TOO_LARGE.to_owned()));
+    }
+}
