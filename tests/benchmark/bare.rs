@@ -40,7 +40,7 @@ impl Bare {
         let pid = Pid(self.child.id());
         let before = pid.cpu_at_rest();
         let took = self.say("go").parse().expect("a number of nanoseconds");
-        (Duration::from_nanos(took), pid.cpu_at_rest() - before)
+        (Duration::from_nanos(took), pid.cpu_at_rest().saturating_sub(before))
     }
 
     fn say(&mut self, words: &str) -> String {

@@ -23,13 +23,13 @@ struct Start {
 impl Start {
     /// To the first poll, as on AWS: with TLS, which is set up and has nothing to connect to. Without a table's name
     /// nothing is done after the poll that would be counted with it.
-    fn to_poll(&mut self, programs: &Programs, name: &str) {
+    fn poll(&mut self, programs: &Programs, name: &str) {
         let function = Function::start(programs.of(name), &[]);
         self.poll_wall.add(function.polled());
         self.poll_cpu.add(function.pid().cpu_at_rest());
     }
 
-    fn to_answer(&mut self, programs: &Programs, name: &str, environment: &[(&str, &str)], event: &Value) {
+    fn answer(&mut self, programs: &Programs, name: &str, environment: &[(&str, &str)], event: &Value) {
         let function = Function::start(programs.of(name), environment);
         self.answer_wall.add(function.first_answer(event));
         self.answer_cpu.add(function.pid().cpu_at_rest());
@@ -53,21 +53,21 @@ pub fn measure(wanted: &[Operation], rounds: u32, programs: &Programs) -> Vec<Va
     let mut bare: BTreeMap<&str, (Figures, Figures)> = BTreeMap::new();
     for round in 0..rounds {
         for name in ["empty", "empty-stream"] {
-            starts.entry(name).or_default().to_poll(programs, name);
+            starts.entry(name).or_default().poll(programs, name);
         }
         for (operation, (table, twin)) in operations.iter().zip(&tables) {
             let name = operation.function;
             let event = (operation.event)(round, ITEMS);
-            starts.entry(name).or_default().to_poll(programs, name);
+            starts.entry(name).or_default().poll(programs, name);
             table.take_sent();
             let url = table.url();
             let environment = [("AWS_ENDPOINT_URL", url.as_str()), ("TABLE_NAME", TABLE)];
-            starts.entry(name).or_default().to_answer(programs, name, &environment, &event);
+            starts.entry(name).or_default().answer(programs, name, &environment, &event);
             let (wall, cpu) = Bare::start(&twin.url(), None, operation.at_once).send(&table.take_sent());
             let figures = bare.entry(name).or_default();
             figures.0.add(wall);
             figures.1.add(cpu);
-            starts.entry(operation.empty).or_default().to_answer(programs, operation.empty, &[], &event);
+            starts.entry(operation.empty).or_default().answer(programs, operation.empty, &[], &event);
         }
     }
     let empties = ["empty", "empty-stream"].map(|name| (name, name));

@@ -150,6 +150,17 @@ pub fn review_create(number: u32, count: u32) -> Value {
     event
 }
 
+/// `POST /orders` of three products, each by another customer.
+pub fn order_place(number: u32, count: u32) -> Value {
+    let mut event = request("POST", "/orders", &json!({}), "/orders", Some(1_000_000 + number));
+    event["headers"]["idempotency-key"] = format!("order-{number}").into();
+    let line =
+        |line: u32| json!({"productId": product_id((3 * number + line) % count), "quantity": line + 1});
+    let lines = [line(0), line(1), line(2)];
+    event["body"] = json!({"lines": lines, "paymentMethod": "pm_card"}).to_string().into();
+    event
+}
+
 /// `GET /concerts?bandIds=…`.
 pub fn concerts_of_band(number: u32, count: u32) -> Value {
     let id = band_id(number.wrapping_mul(7919) % count);

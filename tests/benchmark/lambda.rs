@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What happens at the Runtime API, and when.
 enum Happened {
@@ -54,6 +54,7 @@ impl Function {
             .env("AWS_ACCESS_KEY_ID", "key")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .env("METRICS_NAMESPACE", "Souk")
+            .env("ORDER_PLACE_MACHINE_ARN", "arn:aws:states:ap-southeast-1:0:stateMachine:order-place")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null());

@@ -57,7 +57,7 @@ const BY_STREAM: Operation = Operation {
 };
 
 /// All of them, those of one function side by side.
-pub const OPERATIONS: [Operation; 9] = [
+pub const OPERATIONS: [Operation; 10] = [
     BY_HTTP,
     Operation { name: "product-get, hit", cache: Cache::Hit, ..BY_HTTP },
     Operation { name: "product-get, miss", cache: Cache::Miss, ..BY_HTTP },
@@ -80,6 +80,7 @@ pub const OPERATIONS: [Operation; 9] = [
         event: data::concerts_near,
         ..BY_HTTP
     },
+    Operation { name: "order-place", function: "order-place", event: data::order_place, ..BY_HTTP },
 ];
 
 impl Operation {

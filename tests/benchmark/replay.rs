@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::{
 use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
 use redis::aio::ConnectionManager;
 use serde_json::{Map, Value};
 use std::{collections::HashMap, sync::OnceLock, time::Duration};
@@ -25,6 +26,8 @@ pub enum Request {
     Query(Members, Item),
     BatchGetItem(Members),
     TransactWriteItems(Vec<TransactWriteItem>),
+    /// Of Step Functions.
+    StartExecution(Members),
     /// Of the cache: the page under a key.
     CachedPage(String),
 }
@@ -32,7 +35,9 @@ pub enum Request {
 /// The clients that functions have, made when they are first used.
 pub struct Client {
     url: String,
+    config: OnceLock<SdkConfig>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    machines: OnceLock<aws_sdk_sfn::Client>,
     cache: Option<String>,
     connection: OnceLock<ConnectionManager>,
 }
@@ -61,6 +66,7 @@ impl Request {
                 let items = members.remove("TransactItems").unwrap_or_default();
                 Self::TransactWriteItems(items.as_array().into_iter().flatten().map(transact).collect())
             }
+            "StartExecution" => Self::StartExecution(members),
             "CachedPage" => Self::CachedPage(text(&members, "Key").unwrap_or_default()),
             _ => panic!("the benchmark sends no {name}"),
         }
@@ -70,13 +76,14 @@ impl Request {
 impl Client {
     /// To this table, and to this cache.
     pub fn new(url: &str, cache: Option<&str>) -> Self {
-        let (dynamodb, connection) = Default::default();
-        Self { url: url.to_owned(), dynamodb, cache: cache.map(str::to_owned), connection }
+        let (config, dynamodb, machines, connection) = Default::default();
+        let (url, cache) = (url.to_owned(), cache.map(str::to_owned));
+        Self { url, config, dynamodb, machines, cache, connection }
     }
 
     /// As in shared/runtime/src/aws.rs.
-    fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
-        self.dynamodb.get_or_init(|| {
+    fn config(&self) -> &SdkConfig {
+        self.config.get_or_init(|| {
             let connector: OnceLock<SharedHttpConnector> = OnceLock::new();
             let http_client = http_client_fn(move |settings, _| {
                 let make = || {
@@ -157,6 +164,12 @@ impl Client {
                 let write = self.dynamodb().transact_write_items().set_transact_items(Some(items));
                 let sent = write.return_consumed_capacity(total).send().await;
                 sent.err().map(|error| format!("{error:?}"))
+            }
+            Request::StartExecution(m) => {
+                let machines = self.machines.get_or_init(|| aws_sdk_sfn::Client::new(self.config()));
+                let start = machines.start_execution().set_state_machine_arn(text(&m, "stateMachineArn"));
+                let start = start.set_name(text(&m, "name")).set_input(text(&m, "input"));
+                start.send().await.err().map(|error| format!("{error:?}"))
             }
             Request::CachedPage(key) => {
                 let mut connection = self.cache();

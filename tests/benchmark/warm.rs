@@ -27,7 +27,7 @@ impl Side {
         let before = function.pid().cpu_at_rest();
         let (took, answer) = function.invoke(event);
         self.wall.add(took);
-        self.cpu.add(function.pid().cpu_at_rest() - before);
+        self.cpu.add(function.pid().cpu_at_rest().saturating_sub(before));
         answer
     }
 }
