@@ -15,4 +15,5 @@ arguments = parser.parse_args()
 
 # Whatever is answered is on disk already.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-Server(arguments.port, Store(arguments.directory / "payments.sqlite")).serve_forever()
+store = Store(arguments.directory / "payments.sqlite")
+Server(arguments.port, store, log=lambda line: print(line, flush=True)).serve_forever()

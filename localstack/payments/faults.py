@@ -47,7 +47,8 @@ class Faults:
         with self.lock:
             for rule in self.rules:
                 spent = rule.times is not None and rule.fired >= rule.times
-                if rule.when == when and not spent and rule.path in path and all(part in text for part in rule.contains):
+                fits = rule.path in path and all(part in text for part in rule.contains)
+                if rule.when == when and fits and not spent:
                     rule.fired += 1
                     return rule
         return None

@@ -9,6 +9,7 @@ import select
 import socket
 import sys
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -25,9 +26,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, store: Store):
+    def __init__(self, port: int, store: Store, log: Callable[[str], None]):
         super().__init__(("127.0.0.1", port), Handler)
-        self.store, self.api, self.faults = store, Api(store), Faults()
+        self.store, self.api, self.faults, self.log = store, Api(store), Faults(), log
 
     def handle_error(self, request, client_address):
         # A client that went away is no news.
@@ -62,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.stripe(address.path)
         milliseconds = round((time.monotonic() - begun) * 1000)
-        print(f"{self.called} {self.key or '-'} {self.status} {milliseconds} ms", flush=True)
+        self.server.log(f"{self.called} {self.key or '-'} {self.status} {milliseconds} ms")
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_any
 

@@ -27,7 +27,8 @@ FUNCTION = """
       CodeUri: target/lambda/%s/
       Runtime: provided.al2023
       Handler: bootstrap
-      Environment: {Variables: {CACHE_URL: !Ref CacheUrl}}
+      Environment:
+        Variables: {CACHE_URL: !Ref CacheUrl, PAYMENTS_URL: !Ref PaymentsUrl, SECRET_KEY: !Ref StripeSecretKey}
       Events:
         Route: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /%s}}
 """
@@ -36,6 +37,8 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   Broken: {Type: String, Default: ""}
   CacheUrl: {Type: String, Default: ""}
+  PaymentsUrl: {Type: String, Default: ""}
+  StripeSecretKey: {Type: String, Default: "", NoEcho: true}
 Conditions:
   IsBroken: !Not [!Equals [!Ref Broken, ""]]
 Resources:

@@ -13,8 +13,13 @@ use tests::{
 };
 
 /// The access patterns that methods of `App` use by themselves.
-const CALLS: [(&str, &str); 3] =
-    [("app.admit(", "spend"), ("app.access_token(", "publish_signing_key"), ("app.verify(", "signing_keys")];
+const CALLS: [(&str, &str); 5] = [
+    ("app.admit(", "spend"),
+    ("app.access_token(", "publish_signing_key"),
+    ("app.capture_payment(", "settle_paid"),
+    ("app.verify(", "signing_keys"),
+    ("app.void_payment(", "close_payment"),
+];
 
 /// What Lambda needs to read the table's stream for a function, with the function's own role.
 const READ_STREAM: [&str; 4] =

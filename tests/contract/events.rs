@@ -27,6 +27,7 @@ fn of_template(template: &Template) -> BTreeSet<String> {
             .map(|event| match event["Type"].as_str() {
                 Some("HttpApi") => "a route",
                 Some("DynamoDB") => "the table's stream",
+                Some("Schedule" | "ScheduleV2") => "a schedule",
                 _ => "something unknown",
             })
             .collect();
@@ -42,8 +43,9 @@ fn of_template(template: &Template) -> BTreeSet<String> {
 
 /// What wakes each function, as line 1 of its code has it.
 fn of_code(sources: &[Source]) -> BTreeSet<String> {
-    const LINES: [(&str, &str); 5] = [
+    const LINES: [(&str, &str); 6] = [
         ("//! `", "a route"),
+        ("//! On a schedule: ", "a schedule"),
         ("//! Table stream: ", "the table's stream"),
         ("//! Step of ", "a state machine"),
         ("//! The gateway asks it ", "the gateway"),
@@ -307,6 +309,7 @@ fn what_is_said_otherwise_is_found() {
   C: {{{kind}/c/}}}}
   D: {{{kind}/d/}}}}
   E: {{{kind}/e/, Events: {{X: {{Type: HttpApi}}}}}}}}
+  F: {{{kind}/f/, Events: {{X: {{Type: ScheduleV2}}}}}}}}
   M: {{Type: AWS::Serverless::StateMachine, Properties: {{DefinitionSubstitutions: {{X: !GetAtt B.Arn}}}}}}
   Api: {{Type: AWS::Serverless::HttpApi, Properties: {{Auth: {{FunctionArn: !GetAtt C.Arn}}}}}}
 "
@@ -321,6 +324,7 @@ fn what_is_said_otherwise_is_found() {
         main("c", "The gateway asks it before it answers: who?"),
         main("d", "Invoked by hand: does it."),
         main("e", "`GET /e`: does it."),
+        main("f", "On a schedule: does it."),
     ];
     let deployed = of_template(&template);
     assert_none(&differences(("t", &deployed), ("c", &of_code(&right))));

@@ -8,17 +8,20 @@ use tests::{
 };
 
 /// The methods of `App` that read settings by themselves, and which.
-const CALLS: [(&str, &[&str]); 10] = [
+const CALLS: [(&str, &[&str]); 13] = [
     ("app.table.", &["TABLE_NAME"]),
     ("app.access_token(", &["TABLE_NAME", "SIGNING_SECRET_ARN", "TOKEN_ISSUER", "TOKEN_AUDIENCE"]),
     ("app.admit(", &["TABLE_NAME", "LIMIT_WINDOW_SECONDS"]),
     ("app.cached_page(", &["CACHE_URL"]),
+    ("app.capture_payment(", &["TABLE_NAME", "PAYMENTS_SECRET_ARN", "PAYMENTS_URL"]),
     ("app.fill_cache(", &["CACHE_URL"]),
     ("app.has_cache(", &["CACHE_URL"]),
+    ("app.payments(", &["PAYMENTS_SECRET_ARN", "PAYMENTS_URL"]),
     ("app.put_into_cache(", &["CACHE_URL"]),
     ("app.tell_cache(", &["CACHE_URL"]),
     ("app.tell_cache_gone(", &["CACHE_URL"]),
     ("app.verify(", &["TABLE_NAME", "TOKEN_ISSUER", "TOKEN_AUDIENCE"]),
+    ("app.void_payment(", &["TABLE_NAME", "PAYMENTS_SECRET_ARN", "PAYMENTS_URL"]),
 ];
 
 /// What every function has, from Lambda or from the template's `Globals`.

@@ -58,7 +58,7 @@ async fn a_request_is_remembered_with_all_that_it_takes() {
     let record = json!({
         "pk": {"S": "USER#019aa251-4760-7000-8000-000000000007"}, "sk": {"S": "IDEMPOTENCY#concert-create#k"},
         "fingerprint": {"B": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="},
-        "concertId": {"S": CONCERT}, "ttl": {"N": "1763746227"},
+        "id": {"S": CONCERT}, "ttl": {"N": "1763746227"},
     });
     let input = serde_json::to_string(&request).unwrap();
     let item = json!({
@@ -75,11 +75,11 @@ async fn a_request_is_remembered_with_all_that_it_takes() {
 async fn the_same_request_again_is_the_one_before() {
     let world = World::new();
     let (user, key) = (user_id(7), once("k", 1));
-    let before = world.table.requested_before(user, &key, now());
-    assert_eq!(world.measure("requested_before", "", before).await, Ok(None));
+    let before = world.table.concert_asked_before(user, &key, now());
+    assert_eq!(world.measure("concert_asked_before", "", before).await, Ok(None));
     world.table.record_request(&request(1), &key).await.unwrap();
     let items = world.items();
-    let before = world.table.requested_before(user, &key, now()).await;
+    let before = world.table.concert_asked_before(user, &key, now()).await;
     assert_eq!(before, Ok(Some(concert_id(1))));
     let again = request(2);
     let record = world.table.record_request(&again, &key);
@@ -94,11 +94,11 @@ async fn another_request_with_the_same_key_is_refused_and_changes_nothing() {
     let other = once("k", 2);
     world.table.record_request(&request(1), &once("k", 1)).await.unwrap();
     let items = world.items();
-    let before = world.table.requested_before(user_id(7), &other, now()).await;
+    let before = world.table.concert_asked_before(user_id(7), &other, now()).await;
     assert_eq!(before, Err(Error::KeyReused));
     assert_eq!(world.table.record_request(&request(2), &other).await, Err(Error::KeyReused));
     assert_eq!(world.items(), items);
-    let by_another = world.table.requested_before(user_id(8), &other, now()).await;
+    let by_another = world.table.concert_asked_before(user_id(8), &other, now()).await;
     assert_eq!(by_another, Ok(None), "a key belongs to its user");
 }
 
@@ -111,7 +111,7 @@ async fn a_key_is_forgotten_after_a_day_even_while_its_record_is_still_stored() 
         world.table.record_request(&request, key).await
     };
     let before = async |seconds, key: &Once| {
-        world.table.requested_before(user_id(7), key, later(seconds)).await.unwrap()
+        world.table.concert_asked_before(user_id(7), key, later(seconds)).await.unwrap()
     };
     assert_eq!(recorded(1, 0, &once("k", 1)).await, Ok(Recorded::Now));
     assert_eq!(before(KEY_SECONDS, &once("k", 1)).await, Some(concert_id(1)), "the last second counts");

@@ -10,11 +10,11 @@ use aws_smithy_runtime_api::client::{
     http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::HttpRequest,
 };
-use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream, error::display::DisplayErrorContext};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use domain::Error;
 use form_urlencoded::Serializer;
 use serde::de::DeserializeOwned;
-use std::{sync::OnceLock, time::Duration};
+use std::{error::Error as Cause, sync::OnceLock, time::Duration};
 
 /// The version of the API that this was written for: of 26 August 2026.
 const VERSION: &str = "2026-08-26.dahlia";
@@ -70,7 +70,7 @@ impl Client {
         let request = self.request(method, path, key, body);
         // What is wrong with a header may be the secret key: its value is not told.
         let request = request.ok_or_else(|| Error::internal(format!("{what}: not a possible request")))?;
-        let lost = |error: &dyn std::error::Error| format!("{what}: {}", DisplayErrorContext(error));
+        let lost = |error: &dyn Cause| format!("{what}: {}", chain(error));
         let response = self.connector().call(request).await.map_err(|error| {
             if error.is_user() { Error::internal(lost(&error)) } else { Error::unavailable(lost(&error)) }
         })?;
@@ -114,6 +114,18 @@ impl Client {
             SharedHttpConnector::new(builder.tls_provider(provider).build())
         })
     }
+}
+
+/// What happened, and what led to it.
+fn chain(error: &dyn Cause) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }
 
 impl Answer {

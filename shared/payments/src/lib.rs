@@ -23,7 +23,7 @@ use domain::{
 /// What became of a call to take the money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Captured {
-    /// The money is taken, now or before.
+    /// The money was taken, now or before; it may have been given back since.
     Done,
     /// The payment was voided before, and nothing can be taken.
     Voided,
