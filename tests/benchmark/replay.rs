@@ -98,10 +98,12 @@ impl Client {
                 .operation_attempt_timeout(Duration::from_secs(3))
                 .operation_timeout(Duration::from_secs(8))
                 .build();
-            let config =
-                tests::config(http_client, &self.url).into_builder().timeout_config(timeouts).build();
-            aws_sdk_dynamodb::Client::new(&config)
+            tests::config(http_client, &self.url).into_builder().timeout_config(timeouts).build()
         })
+    }
+
+    fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(self.config()))
     }
 
     /// Sends a request and takes the answer apart as the SDK does.
