@@ -28,6 +28,7 @@ PROCESSORS = os.cpu_count() or 1
 STARTED_AT_ONCE = 2 * PROCESSORS  # environments of a function that are started without waiting for an idle one
 PATIENCE_SECONDS = 0.25  # without one given back, after which a waiting call starts another
 LONGEST_WAIT_SECONDS = 10
+CROWD = 8 * PROCESSORS  # busy environments from which on patience grows: more of them only slow each other down
 SELDOM_SECONDS = 5  # how often an idle environment's thread looks whether it is to end
 PASSED_ON = ("PATH", "AWS_ENDPOINT_URL")
 
@@ -130,7 +131,8 @@ def acquire(name, config, code, qualifier="$LATEST", max_concurrency=None):
     """Leases an environment, like ministack's function of this name.
 
     Up to STARTED_AT_ONCE are started as they are called for. Beyond that a call waits for its turn, unless the
-    function gives none back for a while: it is then not busy but waiting itself, and more of it do no harm.
+    function gives none back for a while: it is then not busy but waiting itself, and more of it do no harm, unless
+    there is a crowd already.
     """
     key = lambda_runtime._worker_key(name, config, qualifier)
     begun = time.monotonic()
@@ -148,11 +150,18 @@ def acquire(name, config, code, qualifier="$LATEST", max_concurrency=None):
         with lambda_runtime._lock:
             pool = lambda_runtime._workers.setdefault(key, [])
             now = time.monotonic()
-            stuck = now - line.moved > PATIENCE_SECONDS or now - begun > LONGEST_WAIT_SECONDS
+            crowd = crowding()
+            stuck = now - line.moved > PATIENCE_SECONDS * crowd**2 or now - begun > LONGEST_WAIT_SECONDS * crowd
             if waiter.environment is None and (stuck or len(pool) < STARTED_AT_ONCE):
                 line.waiting.remove(waiter)
                 return lease(added(pool, name, config, code, key)), "spawn"
     return lease(waiter.environment), "reused"
+
+
+def crowding() -> float:
+    """How many times as many environments are busy as the machine has use for; 1 at least."""
+    busy = sum(environment.in_use for pool in lambda_runtime._workers.values() for environment in pool)
+    return max(1, busy / CROWD)
 
 
 def added(pool: list, name: str, config: dict, code: bytes, key: str):

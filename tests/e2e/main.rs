@@ -5,12 +5,16 @@
 
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod behind;
 mod cache;
 mod catalog;
 mod concerts;
 mod deletion;
 mod identity;
 mod limits;
+mod order_races;
+mod order_saga;
+mod orders;
 mod ratings;
 mod requests;
 mod reviews;

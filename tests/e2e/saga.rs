@@ -1,6 +1,7 @@
 //! Faults at every step of concert-create, and what becomes of them: all of a concert, or nothing.
 
 use crate::{
+    behind::{FAULTS, rules},
     concerts::{concert, venue},
     souk::{Answer, OwnInstance, Souk, User, eventually, unique},
 };
@@ -12,6 +13,7 @@ use std::{
 use table::keys;
 
 const STEPS: [&str; 4] = ["band-prepare", "venue-prepare", "concert-prepare", "concert-publish"];
+const MACHINE: &str = "ConcertCreateMachineArn";
 const UNDOS: [&str; 3] = ["concert-discard", "venue-discard", "band-discard"];
 
 fn ask(souk: &Souk, user: &User, name: &str) -> Answer {
@@ -48,15 +50,6 @@ fn items(souk: &Souk, request: &Value) -> usize {
     bands + venue + souk.items_in(&format!("CONCERT#{}", id(&request["concertId"]))) - 1
 }
 
-/// The states that an execution entered, in order.
-fn entered(souk: &Souk, concert: &str) -> Vec<String> {
-    let execution = souk.output("ConcertCreateMachineArn").replace(":stateMachine:", ":execution:");
-    let input = json!({"executionArn": format!("{execution}:{concert}"), "maxResults": 1000});
-    let history = souk.aws("states", "AWSStepFunctions.GetExecutionHistory", &input);
-    let events = history["events"].as_array().unwrap().iter();
-    events.filter_map(|event| event["stateEnteredEventDetails"]["name"].as_str().map(str::to_owned)).collect()
-}
-
 /// Runs a request under faults, with a reader that looks meanwhile; the answer, the request, and whether the reader
 /// saw a half: something, without all of it.
 fn under(souk: &Souk, user: &User, rules: &Value) -> (Answer, Value, bool) {
@@ -90,25 +83,16 @@ fn whatever_fails_all_of_a_concert_comes_about_or_nothing() {
     let souk = &own.souk;
     souk.put_delays(&json!({"retry": 0.01}));
     let user = souk.user();
-    let undone = UNDOS.map(|undo| json!({"function": undo, "kind": "before", "times": 2}));
     for step in STEPS {
-        for (kind, when, times, succeeds) in [
-            ("before", "before", 2, true),
-            ("after", "after", 2, true),
-            ("timeout", "before", 1, false),
-            ("timeout", "after", 1, false),
-            ("fail", "before", 1, false),
-            ("fail", "after", 1, false),
-        ] {
-            let mut rules = vec![json!({"function": step, "kind": kind, "when": when, "times": times})];
-            rules.extend(undone.iter().cloned());
-            let (answer, request, half) = under(souk, &user, &json!(rules));
+        for fault in FAULTS {
+            let (kind, when, _, succeeds) = fault;
+            let (answer, request, half) = under(souk, &user, &rules(step, fault, &UNDOS));
             let (what, concert) = (format!("{step} {kind} {when}"), request["concertId"].as_str().unwrap());
             // Once it was carried out, the publication stands, whatever becomes of its answer.
             let succeeds = succeeds || step == "concert-publish" && when == "after";
             assert!(!half, "{what}: a reader saw a half");
             let seen: Vec<bool> = windows(&request).iter().map(|window| is_seen(souk, window)).collect();
-            let states = entered(souk, concert);
+            let states = souk.entered(MACHINE, concert);
             if succeeds {
                 assert_eq!(answer.status, 201, "{what}: {answer:?}");
                 assert_eq!(seen, [true; 5], "{what}");
@@ -154,7 +138,7 @@ fn what_was_published_stays_and_so_does_what_a_rival_has_come_to_use() {
     souk.put_faults(&json!([]));
     let concert = request["concertId"].as_str().unwrap();
     eventually("the undo finds that there is nothing to undo", || {
-        entered(souk, concert).last().is_some_and(|state| state == "ConcertCreated")
+        souk.entered(MACHINE, concert).last().is_some_and(|state| state == "ConcertCreated")
     });
     assert_eq!(windows(&request).iter().map(|window| is_seen(souk, window)).collect::<Vec<_>>(), [true; 5]);
     let found = souk.get(&format!("/concerts?bandIds={}", band.as_str().unwrap()));
@@ -176,7 +160,7 @@ fn a_rival_cannot_use_what_is_not_published() {
         let request = souk.request_of(&user, &name).unwrap();
         let concert_id = request["concertId"].as_str().unwrap();
         eventually("all but the publication is done", || {
-            entered(souk, concert_id).contains(&"PublishConcert".to_owned())
+            souk.entered(MACHINE, concert_id).contains(&"PublishConcert".to_owned())
         });
         let body = concert(
             &json!([{"bandId": request["bands"][0]["bandId"]}]),

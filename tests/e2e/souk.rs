@@ -13,9 +13,12 @@ use ureq::{Agent, http};
 
 /// A running instance.
 pub struct Souk {
-    agent: Agent,
+    pub(crate) agent: Agent,
     base_url: String,
-    endpoint_url: String,
+    /// Where the AWS API behind the instance is.
+    pub(crate) endpoint_url: String,
+    /// Where the payment provider is.
+    pub(crate) payments_url: String,
     outputs: HashMap<String, String>,
 }
 
@@ -43,6 +46,7 @@ impl Souk {
             agent: agent.into(),
             base_url: record["baseUrl"].as_str().unwrap().to_owned(),
             endpoint_url: record["endpointUrl"].as_str().unwrap().to_owned(),
+            payments_url: record["paymentsUrl"].as_str().unwrap().to_owned(),
             outputs: serde_json::from_value(record["outputs"].clone()).unwrap(),
         }
     }
@@ -93,75 +97,6 @@ impl Souk {
         }
     }
 
-    /// A call of the AWS API behind the instance, for what a client cannot see.
-    pub fn aws(&self, service: &str, target: &str, input: &Value) -> Value {
-        let json = if service == "sqs" || service == "states" { "1.0" } else { "1.1" };
-        let headers =
-            [("content-type", format!("application/x-amz-json-{json}")), ("x-amz-target", target.to_owned())];
-        self.call_aws(service, "/", &headers, input)
-    }
-
-    /// Invokes a function by its crate's name, as an operator would.
-    pub fn invoke(&self, function: &str, input: &Value) -> Value {
-        self.call_aws("lambda", &format!("/2015-03-31/functions/souk-{function}/invocations"), &[], input)
-    }
-
-    fn call_aws(&self, service: &str, path: &str, headers: &[(&str, String)], input: &Value) -> Value {
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
-        );
-        let mut request = http::Request::post(format!("{}{path}", self.endpoint_url))
-            .header("authorization", authorization);
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        let mut response = self.agent.run(request.body(input.to_string()).unwrap()).unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        assert_eq!(response.status(), 200, "{path} {headers:?}: {text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    /// How many items of the table have this partition key.
-    pub fn items_in(&self, partition: &str) -> usize {
-        let query = json!({
-            "TableName": self.output("TableName"), "ConsistentRead": true, "Select": "COUNT",
-            "KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": partition}},
-        });
-        let count = self.aws("dynamodb", "DynamoDB_20120810.Query", &query)["Count"].as_u64().unwrap();
-        usize::try_from(count).unwrap()
-    }
-
-    /// Makes invocations of functions fail as these rules say; localstack/README.md tells how.
-    pub fn put_faults(&self, rules: &Value) {
-        self.control("faults", rules);
-    }
-
-    /// Scales the delays of state machines.
-    pub fn put_delays(&self, scales: &Value) {
-        self.control("delays", scales);
-    }
-
-    fn control(&self, what: &str, body: &Value) {
-        let request =
-            http::Request::put(format!("{}/_souk/{what}", self.endpoint_url)).body(body.to_string()).unwrap();
-        let mut response = self.agent.run(request).unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        assert_eq!(response.status(), 200, "{what}: {text}");
-    }
-
-    /// The request for a concert that a user sent under this key, once it is recorded.
-    pub fn request_of(&self, user: &User, key: &str) -> Option<Value> {
-        let item = |pk: String, sk: &str| {
-            let key = json!({"pk": {"S": pk}, "sk": {"S": sk}});
-            let get = json!({"TableName": self.output("TableName"), "Key": key, "ConsistentRead": true});
-            self.aws("dynamodb", "DynamoDB_20120810.GetItem", &get)["Item"].clone()
-        };
-        let record = item(format!("USER#{}", user.id), &format!("IDEMPOTENCY#concert-create#{key}"));
-        let concert = record["concertId"]["S"].as_str()?;
-        let request = item(format!("CONCERT#{concert}"), "REQUEST");
-        serde_json::from_str(request["input"]["S"].as_str()?).ok()
-    }
-
     /// A new user, registered and logged in.
     pub fn user(&self) -> User {
         let email = new_email();
@@ -179,7 +114,12 @@ impl Souk {
 
     /// A new product of the user's.
     pub fn product(&self, seller: &User) -> Answer {
-        let created = self.send(seller.call("POST", "/products").json(&draft()));
+        self.product_of(seller, &draft())
+    }
+
+    /// A new product of the user's, like this.
+    pub fn product_of(&self, seller: &User, draft: &Value) -> Answer {
+        let created = self.send(seller.call("POST", "/products").json(draft));
         assert_eq!(created.status, 201, "{created:?}");
         created
     }
@@ -344,14 +284,23 @@ impl OwnInstance {
 impl OwnInstance {
     /// Kills the processes that run a function; how many there were.
     pub fn kill(&self, function: &str) -> usize {
-        let url = format!("{}/_souk/processes", self.souk.endpoint_url);
-        let text = self.souk.agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
-        let processes: Value = serde_json::from_str(&text).unwrap();
-        let processes = processes[format!("souk-{function}")].as_array().unwrap();
-        for process in processes {
+        let processes = self.processes(function);
+        for process in &processes {
             signal("KILL", &process["pid"]);
         }
         processes.len()
+    }
+
+    /// Whether a function works on something.
+    pub fn is_busy(&self, function: &str) -> bool {
+        self.processes(function).iter().any(|process| process["busy"] == true)
+    }
+
+    fn processes(&self, function: &str) -> Vec<Value> {
+        let url = format!("{}/_souk/processes", self.souk.endpoint_url);
+        let text = self.souk.agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
+        let processes: Value = serde_json::from_str(&text).unwrap();
+        processes[format!("souk-{function}")].as_array().cloned().unwrap_or_default()
     }
 
     /// A connection to the instance's cache.

@@ -14,13 +14,13 @@ placed = set()  # ids of the caller's orders
 
 @functools.cache
 def shelf():
-    """Products for as many lines as an order may have, sold in one currency, cheap and plenty."""
-    return [new_product(amount=1, stock=1_000_000_000) for _ in range(50)]
+    """Products for as many lines as an order may have, sold in one currency: plenty, and as cheap as can be paid by card."""
+    return [new_product(amount=100, stock=1_000_000_000) for _ in range(50)]
 
 
 @functools.cache
 def sold_out():
-    return new_product(amount=1, stock=0)
+    return new_product(stock=0)
 
 
 def new_order(customer):

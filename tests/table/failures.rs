@@ -1,14 +1,18 @@
 //! What every access pattern does when DynamoDB or the network fails.
 
-use crate::is_unavailable;
+use crate::{
+    is_unavailable,
+    order_support::{self, declined, in_status, order_id, payment, placed},
+};
 use domain::{
     Error,
     idempotency::{Answer, Key, Once},
     limit::Limit,
+    order::Status,
     page::PageSize,
     rating::RatingChange,
 };
-use table::{PublishedKey, Recount, Sequence};
+use table::{Afterwards, PublishedKey, Recount, Sequence};
 use tests::{
     Fault, World,
     samples::{
@@ -27,7 +31,8 @@ const OPERATIONS: [&str; 8] = [
     "UpdateItem",
 ];
 
-/// A table in which every access pattern has something to do: product 1 is there, product 2 is hidden.
+/// A table in which every access pattern has something to do: product 1 is there, product 2 is hidden, and product 4 is
+/// there for orders, of which the first two are unsettled.
 async fn prepared() -> (World, Recount) {
     let world = World::new();
     for number in [1, 2] {
@@ -41,11 +46,15 @@ async fn prepared() -> (World, Recount) {
     world.table.register(&user, &email, &credential).await.unwrap();
     world.table.create_session(&session(1, 1).0).await.unwrap();
     let recount = world.table.recount(product_id(1)).await.unwrap();
+    world.publish(&product(4, 7)).await;
+    for number in [1, 2] {
+        order_support::record(&world, &placed(number, &[(4, 1)])).await;
+    }
     world.measured();
     (world, recount)
 }
 
-/// Calls every access pattern once, in an order in which each has something to do.
+/// Calls every access pattern but those of orders once, in an order in which each has something to do.
 async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<(), Error>)> {
     let table = &world.table;
     let (user, email, credential) = account(3, "bob@example.com");
@@ -93,10 +102,45 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
     ]
 }
 
+/// The same of orders: the first is confirmed and cancelled, the second is undone.
+async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> {
+    let table = &world.table;
+    let (first, second, third) = (placed(1, &[(4, 1)]), placed(2, &[(4, 1)]), placed(3, &[(4, 1)]));
+    let once = Once { key: Key::parse("order").unwrap(), fingerprint: [1; 32] };
+    let (customer, request, undone, paid) =
+        (first.customer_id, first.request(), second.request(), payment(1));
+    let (confirmed, reason) = (in_status(first, Status::Confirmed), declined());
+    vec![
+        ("products", table.products(&[product_id(4)]).await.map(drop)),
+        ("order_asked_before", table.order_asked_before(customer, &once, now()).await.map(drop)),
+        ("record_order", table.record_order(&third, &once).await.map(drop)),
+        ("order", table.order(customer, order_id(1)).await.map(drop)),
+        ("orders", table.orders(customer, None, PageSize::DEFAULT, None).await.map(drop)),
+        ("unsettled_orders", table.unsettled_orders(later(9)).await.map(drop)),
+        ("reserve_stock", table.reserve_stock(&request, now()).await),
+        ("begin_payment", table.begin_payment(order_id(1), &paid).await),
+        ("confirm_order", table.confirm_order(&request, &paid).await),
+        ("settle_paid", table.settle_paid(order_id(1)).await),
+        ("cancel_order", table.cancel_order(confirmed).await.map(drop)),
+        ("release_stock, settled", table.release_stock(&request, Afterwards::Settled, now()).await),
+        ("reserve_stock", table.reserve_stock(&undone, now()).await),
+        ("close_payment", table.close_payment(order_id(2)).await.map(drop)),
+        ("release_stock", table.release_stock(&undone, Afterwards::Unsettled, now()).await),
+        ("reject_order", table.reject_order(&undone, &reason).await),
+    ]
+}
+
+/// Calls them all.
+async fn each(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<(), Error>)> {
+    let mut results = Box::pin(all(world, recounted)).await;
+    results.extend(Box::pin(all_of_orders(world)).await);
+    results
+}
+
 #[tokio::test]
 async fn every_access_pattern_succeeds_when_nothing_fails() {
     let (world, recounted) = prepared().await;
-    for (name, result) in Box::pin(all(&world, &recounted)).await {
+    for (name, result) in each(&world, &recounted).await {
         assert_eq!(result, Ok(()), "{name}");
     }
 }
@@ -109,7 +153,7 @@ async fn every_access_pattern_survives_a_fault_of_a_moment() {
         for operation in OPERATIONS {
             world.wire.always(operation, Fault::AtFirst(Box::new(fault.clone())));
         }
-        for (name, result) in Box::pin(all(&world, &recounted)).await {
+        for (name, result) in each(&world, &recounted).await {
             assert_eq!(result, Ok(()), "{name}");
         }
     }
@@ -130,7 +174,7 @@ async fn every_access_pattern_is_unavailable_while_the_fault_lasts() {
         for operation in OPERATIONS {
             world.wire.always(operation, fault.clone());
         }
-        for (name, result) in Box::pin(all(&world, &recounted)).await {
+        for (name, result) in each(&world, &recounted).await {
             assert!(is_unavailable(&result), "{name}: {result:?}");
         }
         assert_eq!(world.items(), before);

@@ -26,12 +26,10 @@ const CUSTOMER: &str = "customerId";
 const RESERVED: &str = "reserved";
 /// The payment that was begun.
 pub(crate) const PAYMENT: &str = "payment";
-/// There once the order was confirmed: nothing is undone any more.
+/// There from the order's confirmation until it is cancelled: meanwhile nothing is undone.
 const CONFIRMED: &str = "confirmed";
 /// There once an undo has begun: nothing is taken any more.
 const CLOSED: &str = "closed";
-/// There once the order was cancelled: only giving back settles it.
-const CANCELLED: &str = "cancelled";
 
 const STOCK: &str = "stock";
 const UPDATED_AT: &str = "updatedAt";
@@ -77,7 +75,7 @@ pub(crate) fn of_cancelled_order(placed: &Placed) -> Result<Item, Error> {
         placed.payment.as_ref().ok_or_else(|| Error::internal("a confirmed order without a payment"))?;
     let mut item = of_new_order(placed.order.order_id, placed.customer_id);
     item.insert(PAYMENT.into(), s(payment.as_str()));
-    item.extend([RESERVED, CLOSED, CANCELLED].map(|name| (name.to_owned(), yes())));
+    item.extend([RESERVED, CLOSED].map(|name| (name.to_owned(), yes())));
     Ok(item)
 }
 
@@ -137,17 +135,17 @@ impl Table {
         let mut lines = request.lines.clone();
         loop {
             let key = keys::unsettled(request.order_id);
+            // What is confirmed is not released, whoever asks.
+            let condition = "attribute_exists(#reserved) AND attribute_not_exists(#confirmed)";
             let mut writes = vec![match afterwards {
                 Afterwards::Unsettled => self.changed_item(Change {
                     key,
                     update: "SET #closed = :true REMOVE #reserved",
-                    condition: "attribute_exists(#reserved)",
-                    names: &[CLOSED, RESERVED],
+                    condition,
+                    names: &[CLOSED, RESERVED, CONFIRMED],
                     values: vec![("true", yes())],
                 })?,
-                Afterwards::Settled => {
-                    self.absent_item_if(key, "attribute_exists(#reserved)", &[RESERVED])?
-                }
+                Afterwards::Settled => self.absent_item_if(key, condition, &[RESERVED, CONFIRMED])?,
             }];
             for line in &lines {
                 writes.push(self.changed_item(Change {
@@ -217,7 +215,7 @@ impl Table {
 
     /// Notes that the money of a confirmed order has been taken, unless the order has been cancelled since.
     pub async fn settle_paid(&self, id: OrderId) -> Result<(), Error> {
-        self.settle(id, "attribute_not_exists(#cancelled)", CANCELLED).await
+        self.settle(id, "attribute_exists(#confirmed)", CONFIRMED).await
     }
 
     /// Notes that a rejected order holds nothing.

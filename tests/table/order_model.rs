@@ -1,0 +1,298 @@
+//! Orders against all that may happen to them: steps come twice, late, in any order and at once, their answers are lost; stock
+//! neither comes into being nor disappears, and what is confirmed stays so.
+//!
+//! A history is made at random and lived through with the real code. One that fails is shrunk to a short one and printed.
+
+use crate::order_support::{
+    CUSTOMER, SELLER, begin, declined, entry, in_status, order_id, payment, placed, record, status, stock,
+    stocked, undo,
+};
+use domain::{
+    Error,
+    order::{OrderRequest, Placed, Status},
+};
+use futures::future::join_all;
+use proptest::{
+    prelude::*,
+    test_runner::{TestCaseResult, TestRunner},
+};
+use std::{env, iter::repeat};
+use table::{Afterwards, Closed};
+use tests::{
+    Fault, World,
+    samples::{now, product_id, user_id},
+};
+
+/// How many histories are lived through; `PROPTEST_CASES` is another number.
+const CASES: u32 = 150;
+
+/// How many there are of each product: not enough for all orders.
+const STOCK: [i64; 3] = [4, 4, 4];
+
+/// What each order asks for: product and quantity.
+const LINES: [&[(u32, i64)]; 4] =
+    [&[(0, 2), (1, 1)], &[(2, 2), (1, 3)], &[(0, 3)], &[(1, 1), (0, 1), (2, 1)]];
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    Reserve,
+    Begin,
+    Confirm,
+    Settle,
+    Close,
+    Release,
+    ReleaseAndSettle,
+    Reject,
+    Cancel,
+    /// Some product is withdrawn: hidden first, and gone the second time.
+    Withdraw,
+}
+
+/// What becomes of all requests of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Luck {
+    Good,
+    /// The answer to each is lost once, and the client asks again.
+    LostOnce,
+    /// Each is carried out, and the step never hears of it.
+    Lost,
+    /// None arrives.
+    Refused,
+}
+
+/// Steps of orders that are taken at once.
+#[derive(Debug, Clone)]
+struct Turn {
+    steps: Vec<(usize, Step)>,
+    luck: Luck,
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => Just(Step::Reserve),
+        4 => Just(Step::Begin),
+        4 => Just(Step::Confirm),
+        2 => Just(Step::Settle),
+        1 => Just(Step::Close),
+        2 => Just(Step::Release),
+        1 => Just(Step::ReleaseAndSettle),
+        1 => Just(Step::Reject),
+        2 => Just(Step::Cancel),
+        1 => Just(Step::Withdraw),
+    ]
+}
+
+fn turns() -> impl Strategy<Value = Vec<Turn>> {
+    let luck = prop_oneof![
+        6 => Just(Luck::Good), 2 => Just(Luck::LostOnce), 1 => Just(Luck::Lost), 1 => Just(Luck::Refused)
+    ];
+    let steps = prop::collection::vec((0..LINES.len(), steps()), 1..4);
+    let turn = (steps, luck).prop_map(|(steps, luck)| Turn { steps, luck });
+    prop::collection::vec(turn, 1..40)
+}
+
+fn number(order: usize) -> u32 {
+    u32::try_from(order).unwrap()
+}
+
+fn sample(order: usize) -> Placed {
+    placed(number(order), LINES[order])
+}
+
+fn request(order: usize) -> OrderRequest {
+    sample(order).request()
+}
+
+/// What a history has come to know of an order.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// A payment was begun, for all that its step knows.
+    begun: bool,
+    /// An undo was told that it may give the payment up.
+    given_up: bool,
+}
+
+struct Life<'a> {
+    world: &'a World,
+    known: [Known; LINES.len()],
+    status: [Status; LINES.len()],
+}
+
+impl Life<'_> {
+    async fn take(&mut self, turn: &Turn) -> TestCaseResult {
+        let fault = match turn.luck {
+            Luck::Good => None,
+            Luck::LostOnce => Some(Fault::AtFirst(Box::new(Fault::AnswerLost))),
+            Luck::Lost => Some(Fault::AnswerLost),
+            Luck::Refused => Some(Fault::Throttled),
+        };
+        for (operation, fault) in
+            ["TransactWriteItems", "UpdateItem", "DeleteItem"].into_iter().zip(repeat(fault))
+        {
+            if let Some(fault) = fault {
+                self.world.wire.always(operation, fault);
+            }
+        }
+        let (world, now_known) = (self.world, self.status);
+        let taken = turn.steps.iter().map(|(order, step)| async move {
+            // Nobody takes the money of an order that is not known to be confirmed.
+            let paid = matches!(now_known[*order], Status::Confirmed | Status::Cancelled);
+            (*order, *step, take(world, *order, *step, paid).await)
+        });
+        let taken = join_all(taken).await;
+        world.wire.heal();
+        for (order, step, result) in taken {
+            let known = &mut self.known[order];
+            match result {
+                Ok(Told::Nothing) => known.begun |= step == Step::Begin,
+                Ok(Told::Closed(closed)) if turn.steps.len() == 1 => match closed {
+                    Closed::Confirmed => prop_assert_eq!(self.status[order], Status::Confirmed),
+                    Closed::Payment(payment) => {
+                        let pending = self.status[order] == Status::Pending;
+                        let forgotten =
+                            known.begun && payment.is_none() && !entry(world, number(order)).is_null();
+                        prop_assert!(!forgotten, "the undo of order {} does not know its payment", order);
+                        known.given_up |= pending;
+                    }
+                },
+                Ok(Told::Closed(_)) | Err(Error::Conflict { .. } | Error::Rejected(_)) => {}
+                Err(Error::Unavailable { .. }) if matches!(turn.luck, Luck::Lost | Luck::Refused) => {}
+                Err(other) => prop_assert!(false, "{:?} of order {}: {:?}", step, order, other),
+            }
+        }
+        self.check().await
+    }
+
+    /// What holds at all times.
+    async fn check(&mut self) -> TestCaseResult {
+        let mut held = [0; STOCK.len()];
+        for (order, lines) in LINES.iter().enumerate() {
+            let placed = self.world.table.order(user_id(CUSTOMER), order_id(number(order))).await.unwrap();
+            let (before, after) = (self.status[order], placed.order.status);
+            prop_assert!(may_become(before, after), "order {} was {} and is {}", order, before, after);
+            let changed = in_status(sample(order), after).order.version;
+            prop_assert_eq!(placed.order.version, changed, "the version of order {}, {}", order, after);
+            prop_assert!(!(self.known[order].given_up && after == Status::Confirmed), "order {}", order);
+            self.status[order] = after;
+            let entry = entry(self.world, number(order));
+            if !entry["reserved"].is_null() || entry.is_null() && after == Status::Confirmed {
+                lines.iter().for_each(|(product, quantity)| held[*product as usize] += quantity);
+            } else {
+                prop_assert_ne!(after, Status::Confirmed, "order {} was released", order);
+            }
+        }
+        for (product, held) in (0..).zip(held) {
+            // What becomes of the stock of a product that is gone is nobody's business.
+            if let Some(left) = stock(self.world, product) {
+                prop_assert!(left >= 0, "there are {} of product {}", left, product);
+                prop_assert_eq!(left + held, STOCK[product as usize], "of product {}", product);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the machines and the sweep do in the end: nothing is held but by confirmed orders, and no entry is left.
+    async fn settle(&mut self) -> TestCaseResult {
+        for order in 0..LINES.len() {
+            let request = request(order);
+            match self.status[order] {
+                Status::Confirmed => self.world.table.settle_paid(request.order_id).await.unwrap(),
+                Status::Pending | Status::Rejected => undo(self.world, &request).await,
+                Status::Cancelled => {
+                    self.world.table.close_payment(request.order_id).await.unwrap();
+                    let release = self.world.table.release_stock(&request, Afterwards::Settled, now());
+                    release.await.unwrap();
+                }
+            }
+            prop_assert!(entry(self.world, number(order)).is_null(), "order {} is not settled", order);
+        }
+        self.check().await
+    }
+}
+
+fn may_become(before: Status, after: Status) -> bool {
+    before == after
+        || match before {
+            Status::Pending => true,
+            Status::Confirmed => after == Status::Cancelled,
+            Status::Rejected | Status::Cancelled => false,
+        }
+}
+
+enum Told {
+    Nothing,
+    Closed(Closed),
+}
+
+async fn take(world: &World, order: usize, step: Step, paid: bool) -> Result<Told, Error> {
+    let (request, payment, table) = (request(order), payment(number(order)), &world.table);
+    match step {
+        Step::Reserve => table.reserve_stock(&request, now()).await?,
+        Step::Begin => table.begin_payment(request.order_id, &payment).await?,
+        Step::Confirm => table.confirm_order(&request, &payment).await?,
+        Step::Settle if paid => table.settle_paid(request.order_id).await?,
+        Step::Settle => {}
+        Step::Close => return table.close_payment(request.order_id).await.map(Told::Closed),
+        Step::Release => table.release_stock(&request, Afterwards::Unsettled, now()).await?,
+        Step::ReleaseAndSettle => table.release_stock(&request, Afterwards::Settled, now()).await?,
+        Step::Reject => table.reject_order(&request, &declined()).await?,
+        Step::Cancel => {
+            let mut seen = in_status(sample(order), Status::Confirmed);
+            seen.payment = Some(payment);
+            table.cancel_order(seen).await?;
+        }
+        Step::Withdraw => {
+            // The number of the order is that of the product, too.
+            let product = product_id(number(order));
+            match table.product(product).await {
+                Ok(seen) => table.hide_product(product, seen.version).await.map(drop)?,
+                Err(_) => table.purge_product(product, user_id(SELLER)).await?,
+            }
+        }
+    }
+    Ok(Told::Nothing)
+}
+
+async fn live(turns: &[Turn]) -> TestCaseResult {
+    let world = World::new();
+    for (product, stock) in (0..).zip(STOCK) {
+        stocked(&world, product, stock).await;
+    }
+    for order in 0..LINES.len() {
+        record(&world, &sample(order)).await;
+    }
+    let mut life = Life { world: &world, known: Default::default(), status: [Status::Pending; LINES.len()] };
+    for turn in turns {
+        life.take(turn).await?;
+    }
+    life.settle().await
+}
+
+#[test]
+fn stock_and_status_agree_whatever_happens() {
+    let cases = env::var("PROPTEST_CASES").map_or(CASES, |cases| cases.parse().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let lived = TestRunner::new(config).run(&turns(), |turns| runtime.block_on(live(&turns)));
+    if let Err(wrong) = lived {
+        panic!("{wrong}");
+    }
+}
+
+/// The check is worth something: it finds stock that was lost.
+#[tokio::test]
+async fn stock_that_was_lost_is_found() {
+    let world = World::new();
+    for (product, stock) in (0..).zip(STOCK) {
+        stocked(&world, product, stock).await;
+    }
+    for order in 1..LINES.len() {
+        record(&world, &sample(order)).await;
+    }
+    begin(&world, &sample(0), &payment(0)).await;
+    let mut life = Life { world: &world, known: Default::default(), status: [Status::Pending; LINES.len()] };
+    life.check().await.unwrap();
+    assert_eq!(status(&world, &sample(0)).await, Status::Pending);
+    world.put(&table::keys::unsettled(order_id(0)), &serde_json::json!({}));
+    assert!(life.check().await.is_err());
+}

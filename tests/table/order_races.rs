@@ -1,0 +1,283 @@
+//! Orders at the same instant, on several threads.
+
+use crate::{
+    hold,
+    order_support::{
+        CUSTOMER, SELLER, UNDONE, begin, confirm, entry, in_status, marks, order_id, payment, placed, record,
+        reserve, short, status, stock, stocked, undo,
+    },
+    together,
+};
+use domain::{
+    Error,
+    order::{Placed, Status},
+};
+use std::{sync::Arc, time::Duration};
+use table::{Afterwards, Closed};
+use tests::{
+    Fault, World,
+    samples::{next_version, now, product_id, user_id},
+};
+use tokio::{sync::Barrier, task::JoinHandle};
+
+/// How often two are let loose on each other.
+const ROUNDS: u32 = 25;
+
+/// Makes the next request of each of two operations wait for the other; of one, if both are the same.
+fn at_once(world: &World, operations: [&'static str; 2]) {
+    let barrier = Arc::new(Barrier::new(2));
+    for operation in operations {
+        world.wire.next(operation, [Fault::Held(Arc::clone(&barrier))]);
+    }
+}
+
+fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    world: &Arc<World>,
+    work: impl FnOnce(Arc<World>) -> F,
+) -> JoinHandle<T> {
+    tokio::spawn(work(Arc::clone(world)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_200_orders_of_the_last_50_exactly_50_have_one() {
+    let world = Arc::new(World::new());
+    stocked(&world, 1, 50).await;
+    for number in 0..200 {
+        record(&world, &placed(number, &[(1, 1)])).await;
+    }
+    hold(&world, "TransactWriteItems", 200);
+    let reserved = together(&world, 200, async |world, number| {
+        world.table.reserve_stock(&placed(number, &[(1, 1)]).request(), now()).await
+    })
+    .await;
+    assert_eq!(reserved.iter().flatten().count(), 50);
+    let lost = reserved.iter().filter(|result| **result == Err(short(&[(1, 0)])));
+    assert_eq!(lost.count(), 150, "each is told which line, and that none is left");
+    assert_eq!(stock(&world, 1), Some(0));
+    for (number, result) in (0..).zip(&reserved) {
+        let held = marks(&world, number).contains(&"reserved".to_owned());
+        assert_eq!(held, result.is_ok(), "order {number}");
+    }
+}
+
+/// They name the same products in turn, one way round and the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_orders_that_want_the_same_two_products_each_has_both_or_neither() {
+    let world = Arc::new(World::new());
+    stocked(&world, 1, 20).await;
+    stocked(&world, 2, 15).await;
+    let order = |number: u32| match number % 2 {
+        0 => placed(number, &[(1, 1), (2, 1)]),
+        _ => placed(number, &[(2, 1), (1, 1)]),
+    };
+    for number in 0..40 {
+        record(&world, &order(number)).await;
+    }
+    hold(&world, "TransactWriteItems", 40);
+    let reserved = together(&world, 40, move |world, number| async move {
+        world.table.reserve_stock(&order(number).request(), now()).await
+    })
+    .await;
+    assert_eq!(reserved.iter().flatten().count(), 15);
+    assert!(reserved.iter().all(|result| result.is_ok() || *result == Err(short(&[(2, 0)]))));
+    assert_eq!((stock(&world, 1), stock(&world, 2)), (Some(5), Some(0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_order_that_is_reserved_and_released_20_times_takes_and_gives_once() {
+    let world = Arc::new(World::new());
+    stocked(&world, 1, 9).await;
+    record(&world, &placed(1, &[(1, 2)])).await;
+    hold(&world, "TransactWriteItems", 20);
+    let reserved = together(&world, 20, async |world, _| {
+        world.table.reserve_stock(&placed(1, &[(1, 2)]).request(), now()).await
+    })
+    .await;
+    assert_eq!((reserved.iter().flatten().count(), stock(&world, 1)), (20, Some(7)));
+    hold(&world, "TransactWriteItems", 20);
+    let released = together(&world, 20, async |world, _| {
+        world.table.release_stock(&placed(1, &[(1, 2)]).request(), Afterwards::Unsettled, now()).await
+    })
+    .await;
+    assert_eq!((released.iter().flatten().count(), stock(&world, 1)), (20, Some(9)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reservation_and_its_undo_at_the_same_instant_leave_nothing_held() {
+    for round in 0..ROUNDS {
+        let world = Arc::new(World::new());
+        stocked(&world, 1, 3).await;
+        let request = record(&world, &placed(1, &[(1, 2)])).await;
+        let afterwards = if round % 2 == 0 { Afterwards::Unsettled } else { Afterwards::Settled };
+        at_once(&world, ["TransactWriteItems"; 2]);
+        let reserved = spawn(&world, |world| async move {
+            world.table.reserve_stock(&placed(1, &[(1, 2)]).request(), now()).await
+        });
+        world.table.release_stock(&request, afterwards, now()).await.unwrap();
+        let reserved = reserved.await.unwrap();
+        // The undo looked before there was anything to undo, and the stock was taken before the undo closed the order.
+        let between = marks(&world, 1).contains(&"reserved".to_owned());
+        assert_eq!(stock(&world, 1), Some(if between { 1 } else { 3 }));
+        assert!(reserved == Ok(()) || reserved == Err(UNDONE) && !between, "{reserved:?}");
+        world.table.release_stock(&request, afterwards, now()).await.unwrap();
+        assert_eq!(world.table.reserve_stock(&request, now()).await, Err(UNDONE));
+        assert_eq!(stock(&world, 1), Some(3));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_confirmation_and_an_undo_exactly_one_wins() {
+    let (mut confirmed, mut undone) = (0, 0);
+    for round in 0..2 * ROUNDS {
+        let world = Arc::new(World::new());
+        stocked(&world, 1, 3).await;
+        let order = placed(1, &[(1, 2)]);
+        let request = begin(&world, &order, &payment(1)).await;
+        at_once(&world, ["TransactWriteItems", "UpdateItem"]);
+        let confirmation = spawn(&world, |world| async move {
+            world.table.confirm_order(&placed(1, &[(1, 2)]).request(), &payment(1)).await
+        });
+        let closed = world.table.close_payment(order_id(1)).await.unwrap();
+        match (confirmation.await.unwrap(), closed) {
+            (Ok(()), Closed::Confirmed) => {
+                assert_eq!(status(&world, &order).await, Status::Confirmed);
+                confirmed += 1;
+            }
+            (Err(UNDONE), Closed::Payment(Some(begun))) => {
+                assert_eq!(begun, payment(1));
+                undo(&world, &request).await;
+                assert_eq!(status(&world, &order).await, Status::Rejected);
+                assert_eq!((stock(&world, 1), entry(&world, 1).is_null()), (Some(3), true));
+                undone += 1;
+            }
+            both => panic!("round {round}: {both:?}"),
+        }
+    }
+    assert_eq!(confirmed + undone, 2 * ROUNDS);
+}
+
+/// Either the undo knows the payment, or the payment is not begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_payment_is_begun_behind_an_undo() {
+    for round in 0..ROUNDS {
+        let world = Arc::new(World::new());
+        stocked(&world, 1, 3).await;
+        reserve(&world, &placed(1, &[(1, 2)])).await;
+        at_once(&world, ["UpdateItem"; 2]);
+        let begun =
+            spawn(&world, |world| async move { world.table.begin_payment(order_id(1), &payment(1)).await });
+        let closed = world.table.close_payment(order_id(1)).await.unwrap();
+        match (begun.await.unwrap(), closed) {
+            (Ok(()), Closed::Payment(Some(known))) => assert_eq!(known, payment(1)),
+            (Err(UNDONE), Closed::Payment(None)) => {}
+            both => panic!("round {round}: {both:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_20_cancellations_one_changes_the_order_and_all_show_it() {
+    let world = Arc::new(World::new());
+    stocked(&world, 1, 9).await;
+    let order = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
+    hold(&world, "TransactWriteItems", 20);
+    let shown = together(&world, 20, async |world, _| {
+        let seen = in_status(placed(1, &[(1, 2)]), Status::Confirmed);
+        world.table.cancel_order(seen).await.unwrap()
+    })
+    .await;
+    let cancelled = in_status(order, Status::Cancelled);
+    assert!(shown.iter().all(|shown| *shown == cancelled));
+    assert_eq!(world.table.order(user_id(CUSTOMER), order_id(1)).await, Ok(cancelled));
+}
+
+/// Whichever comes first: the entry of the cancelled order is there, and holds what is to be given back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_capture_does_not_settle_an_order_that_is_being_cancelled() {
+    for _ in 0..ROUNDS {
+        let world = Arc::new(World::new());
+        stocked(&world, 1, 3).await;
+        let order: Placed = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
+        let request = order.request();
+        at_once(&world, ["TransactWriteItems", "DeleteItem"]);
+        let settled = spawn(&world, |world| async move { world.table.settle_paid(order_id(1)).await });
+        let cancelled = world.table.cancel_order(order).await.unwrap();
+        settled.await.unwrap().unwrap();
+        assert_eq!(cancelled.order.status, Status::Cancelled);
+        assert_eq!(marks(&world, 1), ["closed", "payment", "reserved"]);
+        world.table.release_stock(&request, Afterwards::Settled, now()).await.unwrap();
+        assert_eq!((stock(&world, 1), entry(&world, 1).is_null()), (Some(3), true));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_sellers_change_and_a_reservation_are_never_lost_on_each_other() {
+    for round in 0..ROUNDS {
+        let world = Arc::new(World::new());
+        let first = stocked(&world, 1, 3).await;
+        let request = record(&world, &placed(1, &[(1, 2)])).await;
+        at_once(&world, ["TransactWriteItems", "PutItem"]);
+        let change = spawn(&world, |world| async move {
+            let mut next = next_version(&first);
+            next.draft.stock = 10;
+            world.table.replace_product(&next, [1; 16]).await
+        });
+        world.table.reserve_stock(&request, now()).await.unwrap();
+        let left = match change.await.unwrap() {
+            Ok(()) => 10 - 2,
+            Err(Error::Stale { current: 2 }) => 3 - 2,
+            other => panic!("round {round}: {other:?}"),
+        };
+        assert_eq!(stock(&world, 1), Some(left));
+    }
+}
+
+/// Sellers who take what they have seen for the present stock, and customers: every unit is accounted for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_20_changes_and_80_orders_of_one_product_none_is_lost() {
+    let world = Arc::new(World::new());
+    stocked(&world, 1, 100).await;
+    for number in 0..80 {
+        record(&world, &placed(number, &[(1, 1)])).await;
+    }
+    together(&world, 100, async |world, number| {
+        if number < 80 {
+            return world.table.reserve_stock(&placed(number, &[(1, 1)]).request(), now()).await.unwrap();
+        }
+        let mut writer = [0; 16];
+        writer[..4].copy_from_slice(&number.to_be_bytes());
+        loop {
+            let mut next = next_version(&world.table.product(product_id(1)).await.unwrap());
+            next.draft.stock += 5;
+            match world.table.replace_product(&next, writer).await {
+                Ok(()) => return,
+                Err(Error::Stale { .. }) => tokio::time::sleep(Duration::from_millis(2)).await,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    })
+    .await;
+    let product = world.table.product(product_id(1)).await.unwrap();
+    assert_eq!((product.draft.stock, product.version), (100 + 20 * 5 - 80, 101));
+}
+
+/// A product that is withdrawn while it is ordered: the order has it, or is told that there is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_withdrawal_and_a_reservation_at_the_same_instant_agree() {
+    for _ in 0..ROUNDS {
+        let world = Arc::new(World::new());
+        stocked(&world, 1, 3).await;
+        let request = record(&world, &placed(1, &[(1, 2)])).await;
+        at_once(&world, ["TransactWriteItems", "UpdateItem"]);
+        let hidden = spawn(&world, |world| async move { world.table.hide_product(product_id(1), 1).await });
+        let reserved = world.table.reserve_stock(&request, now()).await;
+        match (hidden.await.unwrap().unwrap(), reserved) {
+            (table::Hidden::Superseded(2), Ok(())) => assert_eq!(stock(&world, 1), Some(1)),
+            (table::Hidden::Done, Err(none)) => {
+                assert_eq!(none, short(&[(1, 0)]));
+                world.table.purge_product(product_id(1), user_id(SELLER)).await.unwrap();
+            }
+            both => panic!("{both:?}"),
+        }
+    }
+}
