@@ -6,7 +6,7 @@
 
 use crate::environment;
 use domain::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::{
     io::Write,
     sync::{
@@ -57,55 +57,115 @@ impl Invocation {
     /// Ends now, with its one line on standard output.
     pub fn end(self, record: &Record<'_>) {
         let latency_ms = self.started.elapsed().as_secs_f64() * 1000.0;
-        let mut line = line((&NAMESPACE, &FUNCTION), self.at, latency_ms, self.cold, record).to_string();
-        line.push('\n');
-        // There is nobody to tell when standard output is gone.
-        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+        let line = line((&NAMESPACE, &FUNCTION), self.at, latency_ms, self.cold, record);
+        // Nothing in it can fail to be written, and there is nobody to tell when standard output is gone.
+        let Ok(mut text) = serde_json::to_vec(&line) else { return };
+        text.push(b'\n');
+        let _ = std::io::stdout().lock().write_all(&text);
     }
 }
 
-fn line(names: (&str, &str), at: Timestamp, latency_ms: f64, cold: bool, record: &Record<'_>) -> Value {
-    let (namespace, function) = names;
-    let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+/// What stands in the line; the order is of no account.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Line<'a> {
+    #[serde(rename = "_aws")]
+    directive: Directive<'a>,
+    function: &'a str,
+    route: &'a str,
+    status_class: &'static str,
+    requests: u8,
+    latency: f64,
+    response_size: usize,
+    cold_start: u8,
+    read_units: f64,
+    write_units: f64,
+    faults: u8,
+    #[serde(rename = "level")]
+    level: &'static str,
+    #[serde(rename = "requestId")]
+    request_id: &'a str,
+    #[serde(rename = "status")]
+    status: u16,
+    #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(rename = "cause", skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+}
+
+/// What CloudWatch makes metrics of.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    timestamp: u64,
+    cloud_watch_metrics: [Metrics<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metrics<'a> {
+    namespace: &'a str,
+    dimensions: [&'static [&'static str]; 2],
+    metrics: [Metric; 7],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
+}
+
+const fn metric(name: &'static str, unit: &'static str) -> Metric {
+    Metric { name, unit }
+}
+
+const METRICS: [Metric; 7] = [
+    metric("Requests", "Count"),
+    metric("Latency", "Milliseconds"),
+    metric("ResponseSize", "Bytes"),
+    metric("ColdStart", "Count"),
+    metric("ReadUnits", "Count"),
+    metric("WriteUnits", "Count"),
+    metric("Faults", "Count"),
+];
+
+fn line<'a>(
+    (namespace, function): (&'a str, &'a str),
+    at: Timestamp,
+    latency_ms: f64,
+    cold: bool,
+    record: &Record<'a>,
+) -> Line<'a> {
     let fault = record.status >= 500;
-    let mut line = json!({
-        "_aws": {
-            "Timestamp": at.unix_milliseconds(),
-            "CloudWatchMetrics": [{
-                "Namespace": namespace,
-                "Dimensions": [["Function"], ["Function", "Route", "StatusClass"]],
-                "Metrics": [
-                    metric("Requests", "Count"),
-                    metric("Latency", "Milliseconds"),
-                    metric("ResponseSize", "Bytes"),
-                    metric("ColdStart", "Count"),
-                    metric("ReadUnits", "Count"),
-                    metric("WriteUnits", "Count"),
-                    metric("Faults", "Count"),
-                ],
-            }],
+    let dimensions: [&[_]; 2] = [&["Function"], &["Function", "Route", "StatusClass"]];
+    Line {
+        directive: Directive {
+            timestamp: at.unix_milliseconds(),
+            cloud_watch_metrics: [Metrics { namespace, dimensions, metrics: METRICS }],
         },
-        "Function": function,
-        "Route": record.route,
-        "StatusClass": format!("{}xx", record.status / 100),
-        "Requests": 1,
-        "Latency": latency_ms,
-        "ResponseSize": record.response_bytes,
-        "ColdStart": u8::from(cold),
-        "ReadUnits": record.units.read,
-        "WriteUnits": record.units.write,
-        "Faults": u8::from(fault),
-        "level": if fault { "error" } else { "info" },
-        "requestId": record.request_id,
-        "status": record.status,
-    });
-    if let Some(error) = record.error {
-        line["error"] = error.into();
+        function,
+        route: record.route,
+        status_class: match record.status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        },
+        requests: 1,
+        latency: latency_ms,
+        response_size: record.response_bytes,
+        cold_start: u8::from(cold),
+        read_units: record.units.read,
+        write_units: record.units.write,
+        faults: u8::from(fault),
+        level: if fault { "error" } else { "info" },
+        request_id: record.request_id,
+        status: record.status,
+        error: record.error,
+        cause: record.cause,
     }
-    if let Some(cause) = record.cause {
-        line["cause"] = cause.into();
-    }
-    line
 }
 
 #[cfg(test)]
@@ -125,6 +185,7 @@ mod tests {
             cause: None,
         };
         let line = line(("Souk", "f"), Timestamp::from_unix_milliseconds(7), 1.5, true, &record);
+        let line = serde_json::to_value(line).unwrap();
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         let metrics =
             directive["Metrics"].as_array().unwrap().iter().map(|metric| metric["Name"].as_str().unwrap());

@@ -1,11 +1,11 @@
 //! Changes of the table, as its stream tells them.
 
 use crate::{
-    item::Item,
+    item::{Image, Item},
     keys::{self, Key},
     product::from_product_item,
     rating::from_rating_item,
-    review::from_review_item,
+    review::from_review_image,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
@@ -16,7 +16,8 @@ use domain::{
     review::Review,
 };
 use serde::Deserialize;
-use std::{collections::HashMap, fmt};
+use serde_json::value::RawValue;
+use std::fmt;
 
 /// Where a change stands in its shard: DynamoDB's sequence number, padded to a fixed width so that text sorts as the
 /// number does. The numbers of one item's changes, and of one partition's, only ever grow.
@@ -47,7 +48,8 @@ impl fmt::Display for Sequence {
     }
 }
 
-/// A record of the stream, as Lambda hands it on.
+/// A record of the stream, as Lambda hands it on. Its images are not taken apart before it is known whose they are:
+/// most of a batch's work is that.
 #[derive(Debug, Deserialize)]
 pub struct Record {
     dynamodb: Images,
@@ -57,9 +59,22 @@ pub struct Record {
 #[serde(rename_all = "PascalCase")]
 struct Images {
     sequence_number: String,
-    keys: HashMap<String, serde_dynamo::AttributeValue>,
-    old_image: Option<HashMap<String, serde_dynamo::AttributeValue>>,
-    new_image: Option<HashMap<String, serde_dynamo::AttributeValue>>,
+    keys: Keys,
+    old_image: Option<Box<RawValue>>,
+    new_image: Option<Box<RawValue>>,
+}
+
+/// The primary key, as the stream has it.
+#[derive(Debug, Deserialize)]
+struct Keys {
+    pk: Text,
+    sk: Text,
+}
+
+#[derive(Debug, Deserialize)]
+struct Text {
+    #[serde(rename = "S")]
+    text: String,
 }
 
 /// One item's change: what it was and what it is now; nothing before it was written and after it was deleted.
@@ -116,24 +131,33 @@ impl Record {
         let Images { sequence_number, keys, old_image, new_image } = self.dynamodb;
         let sequence = Sequence::parse(&sequence_number)
             .ok_or_else(|| Error::internal(format!("a sequence number of {sequence_number:?}")))?;
-        let key =
-            crate::item::key_of(&to_item(keys)).ok_or_else(|| Error::internal("a record without keys"))?;
-        let of = changed(&key, old_image.map(to_item), new_image.map(to_item))?;
+        let key = Key { pk: keys.pk.text, sk: keys.sk.text };
+        let of = changed(&key, old_image, new_image)?;
         Ok(Change { sequence, of })
     }
 }
 
-fn to_item(image: HashMap<String, serde_dynamo::AttributeValue>) -> Item {
+fn read_image(image: Option<Box<RawValue>>) -> Result<Option<Image>, Error> {
+    let read = |image: Box<RawValue>| serde_json::from_str(image.get());
+    image.map(read).transpose().map_err(|error| Error::internal(format!("an image does not read: {error}")))
+}
+
+fn to_item(image: Image) -> Item {
     image.into_iter().map(|(name, value)| (name, AttributeValue::from(value))).collect()
 }
 
-fn changed(key: &Key, old: Option<Item>, new: Option<Item>) -> Result<Changed, Error> {
+fn changed(key: &Key, old: Option<Box<RawValue>>, new: Option<Box<RawValue>>) -> Result<Changed, Error> {
     let Some(id) = keys::parse_product_partition(&key.pk) else { return Ok(Changed::Other) };
-    let visible = |item: Option<Item>| item.map(from_product_item).transpose().map(Option::flatten);
-    let review = |item: Option<Item>| item.map(from_review_item).transpose();
+    let visible = |image| {
+        let item = read_image(image)?.map(to_item);
+        item.map(from_product_item).transpose().map(Option::flatten)
+    };
+    let review = |image| read_image(image)?.map(from_review_image).transpose();
     match (key.sk.as_str(), keys::parse_review(&key.sk)) {
         (keys::PRODUCT, _) => Ok(Changed::Product { id, old: visible(old)?, new: visible(new)? }),
-        (keys::RATING, _) => Ok(Changed::Rating { id, new: new.as_ref().map(from_rating_item) }),
+        (keys::RATING, _) => {
+            Ok(Changed::Rating { id, new: read_image(new)?.map(|image| from_rating_item(&to_item(image))) })
+        }
         (_, Some(author)) => {
             Ok(Changed::Review { product: id, author, old: review(old)?, new: review(new)? })
         }
