@@ -39,6 +39,21 @@ class Environments(Case):
         self.assertIn(statuses[0], (200, 500))  # the first call may find it dying
         self.assertNotEqual(self.process()["pid"], killed)
 
+    def test_a_crowd_of_calls_does_not_start_a_process_for_each(self):
+        pids = []
+
+        def call():
+            status, _headers, body = self.system.request("GET", "/things/1?sleep=0.4")
+            pids.append(json.loads(body)["process"]["pid"] if status == 200 else None)
+
+        callers = [threading.Thread(target=call) for _ in range(100)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        self.assertNotIn(None, pids)
+        self.assertLess(len(set(pids)), 80)
+
     def test_a_call_through_the_invoke_api(self):
         answer = self.system.client("lambda").invoke(
             FunctionName=self.system.outputs["AnswerFunction"], Payload=json.dumps({"do": "echo"})
