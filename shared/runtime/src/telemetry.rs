@@ -70,7 +70,7 @@ impl Invocation {
 #[serde(rename_all = "PascalCase")]
 struct Line<'a> {
     #[serde(rename = "_aws")]
-    directive: Directive<'a>,
+    metadata: Metadata<'a>,
     function: &'a str,
     route: &'a str,
     status_class: &'static str,
@@ -96,14 +96,14 @@ struct Line<'a> {
 /// What CloudWatch makes metrics of.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Directive<'a> {
+struct Metadata<'a> {
     timestamp: u64,
-    cloud_watch_metrics: [Metrics<'a>; 1],
+    cloud_watch_metrics: [Directive<'a>; 1],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metrics<'a> {
+struct Directive<'a> {
     namespace: &'a str,
     dimensions: [&'static [&'static str]; 2],
     metrics: [Metric; 7],
@@ -140,9 +140,9 @@ fn line<'a>(
     let fault = record.status >= 500;
     let dimensions: [&[_]; 2] = [&["Function"], &["Function", "Route", "StatusClass"]];
     Line {
-        directive: Directive {
+        metadata: Metadata {
             timestamp: at.unix_milliseconds(),
-            cloud_watch_metrics: [Metrics { namespace, dimensions, metrics: METRICS }],
+            cloud_watch_metrics: [Directive { namespace, dimensions, metrics: METRICS }],
         },
         function,
         route: record.route,
