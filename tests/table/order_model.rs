@@ -150,8 +150,10 @@ impl Life<'_> {
                     Closed::Confirmed => prop_assert_eq!(self.status[order], Status::Confirmed),
                     Closed::Payment(payment) => {
                         let pending = self.status[order] == Status::Pending;
-                        let forgotten =
-                            known.begun && payment.is_none() && !entry(world, number(order)).is_null();
+                        let confirmed = self.status[order] == Status::Confirmed;
+                        let there = !entry(world, number(order)).is_null();
+                        prop_assert!(!(confirmed && there), "order {} is confirmed and undone", order);
+                        let forgotten = known.begun && payment.is_none() && there;
                         prop_assert!(!forgotten, "the undo of order {} does not know its payment", order);
                         known.given_up |= pending;
                     }
