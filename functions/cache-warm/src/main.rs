@@ -15,9 +15,9 @@ fn main() -> runtime::Exit {
 }
 
 /// Whatever changes a product's page.
-fn select(change: Change) -> Option<(ProductId, Changed)> {
+fn select(change: &Change) -> Option<(ProductId, Changed)> {
     let id = match change.of {
-        Changed::Product { id, .. } | Changed::Rating { id, .. } => id,
+        Changed::Product(id) | Changed::Rating(id) => id,
         Changed::Review { product, .. } => product,
         Changed::Other => return None,
     };
@@ -53,15 +53,15 @@ async fn present(app: &App, id: ProductId, changes: &[Work<Changed>]) -> Result<
 async fn is_up_to_date(app: &App, page: &ProductPage, changes: &[Work<Changed>]) -> Result<bool, Error> {
     for change in changes {
         let Changed::Review { product, author, old, new } = &change.what else { continue };
-        if page.reflects(*author, old.as_ref(), new.as_ref()) {
+        if page.reflects(*author, *old, *new) {
             continue;
         }
         // It may have been changed again since: what counts is what it is now.
         let now = match app.table.review(*product, *author).await {
             Err(Error::NotFound { .. }) => None,
-            review => Some(review?),
+            review => Some(review?.outline()),
         };
-        if !page.reflects(*author, old.as_ref().or(new.as_ref()), now.as_ref()) {
+        if !page.reflects(*author, old.or(*new), now) {
             return Ok(false);
         }
     }

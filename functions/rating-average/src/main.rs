@@ -9,10 +9,9 @@ fn main() -> runtime::Exit {
 }
 
 /// A review that was written, rated anew or deleted.
-pub fn select(change: Change) -> Option<(ProductId, RatingChange)> {
+pub fn select(change: &Change) -> Option<(ProductId, RatingChange)> {
     let Changed::Review { product, old, new, .. } = change.of else { return None };
-    let stars = |review: Option<domain::review::Review>| review.map(|review| review.draft.rating);
-    let change = RatingChange::of(stars(old), stars(new));
+    let change = RatingChange::of(old.map(|old| old.rating), new.map(|new| new.rating));
     (!change.is_nothing()).then_some((product, change))
 }
 

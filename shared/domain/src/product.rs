@@ -6,7 +6,7 @@ use crate::{
     input::{Checked, Members, MergePatch, integer},
     page::Page,
     rating::Rating,
-    review::Review,
+    review::{Outline, Review},
     text,
     user::Caller,
     version::Seen,
@@ -147,13 +147,13 @@ pub struct ProductPage {
 impl ProductPage {
     /// Whether the reviews shown take a change of the author's review into account, from `old` to `new`: an index
     /// may show reviews as they were a moment ago.
-    pub fn reflects(&self, author: UserId, old: Option<&Review>, new: Option<&Review>) -> bool {
+    pub fn reflects(&self, author: UserId, old: Option<Outline>, new: Option<Outline>) -> bool {
         let shown = self.reviews.items.iter().find(|review| review.author_id == author);
         match (shown, new) {
             (Some(shown), Some(new)) => (shown.created_at, shown.version) >= (new.created_at, new.version),
             (None, Some(new)) => self.reviews.next.as_ref().is_some_and(|end| {
                 // Newest first: what is older than the end of the page is not shown.
-                (new.created_at, new.author_id) < (end.created_at, end.author_id)
+                (new.created_at, author) < (end.created_at, end.author_id)
             }),
             (Some(shown), None) => old.is_some_and(|old| shown.created_at > old.created_at),
             (None, None) => true,
@@ -307,14 +307,14 @@ mod tests {
         let end = ReviewPosition { created_at: Timestamp::from_unix_milliseconds(20), author_id: id(2) };
         let reviews = Page { items: vec![review(1, 30, 2), review(2, 20, 1)], next: Some(end) };
         let page = ProductPage { listed: ListedProduct::unrated(product()), reviews };
-        assert!(page.reflects(id(1), None, Some(&review(1, 30, 2))));
-        assert!(page.reflects(id(1), None, Some(&review(1, 30, 1))));
-        assert!(!page.reflects(id(1), None, Some(&review(1, 30, 3))));
-        assert!(!page.reflects(id(3), None, Some(&review(3, 25, 1))));
-        assert!(page.reflects(id(3), None, Some(&review(3, 10, 1))));
-        assert!(!page.reflects(id(1), Some(&review(1, 30, 2)), None));
-        assert!(page.reflects(id(1), Some(&review(1, 29, 7)), None));
-        assert!(page.reflects(id(3), Some(&review(3, 25, 1)), None));
+        assert!(page.reflects(id(1), None, Some(review(1, 30, 2).outline())));
+        assert!(page.reflects(id(1), None, Some(review(1, 30, 1).outline())));
+        assert!(!page.reflects(id(1), None, Some(review(1, 30, 3).outline())));
+        assert!(!page.reflects(id(3), None, Some(review(3, 25, 1).outline())));
+        assert!(page.reflects(id(3), None, Some(review(3, 10, 1).outline())));
+        assert!(!page.reflects(id(1), Some(review(1, 30, 2).outline()), None));
+        assert!(page.reflects(id(1), Some(review(1, 29, 7).outline()), None));
+        assert!(page.reflects(id(3), Some(review(3, 25, 1).outline()), None));
     }
 
     #[test]

@@ -79,7 +79,23 @@ pub struct Review {
     pub updated_at: Timestamp,
 }
 
+/// What there is of a review besides its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outline {
+    /// One to five stars.
+    pub rating: Stars,
+    /// Its version.
+    pub version: Version,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
 impl Review {
+    /// What there is of it besides its words.
+    pub fn outline(&self) -> Outline {
+        Outline { rating: self.draft.rating, version: self.version, created_at: self.created_at }
+    }
+
     /// A new review by the caller.
     pub fn write(product_id: ProductId, caller: &Caller, draft: ReviewDraft, now: Timestamp) -> Self {
         Self { product_id, author_id: caller.user_id, draft, version: 1, created_at: now, updated_at: now }

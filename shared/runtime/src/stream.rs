@@ -72,7 +72,7 @@ pub fn consume<K, W, S, H, F>(select: S, work: H) -> Exit
 where
     K: Hash + Eq + Clone + 'static,
     W: 'static,
-    S: Fn(Change) -> Option<(K, W)> + Clone + 'static,
+    S: Fn(&Change) -> Option<(K, W)> + Clone + 'static,
     H: Fn(&'static App, K, Vec<Work<W>>) -> F + Clone + 'static,
     F: Future<Output = Result<(), Error>> + 'static,
 {
@@ -117,7 +117,7 @@ struct Group<K, W> {
 /// Works through one batch, as [`consume`] does.
 pub async fn work_through<K, W, F>(
     records: Vec<Record>,
-    select: impl Fn(Change) -> Option<(K, W)>,
+    select: impl Fn(&Change) -> Option<(K, W)>,
     work: impl Fn(K, Vec<Work<W>>) -> F,
 ) -> Outcome
 where
@@ -137,13 +137,12 @@ where
                 break;
             }
         };
-        let sequence = change.sequence.clone();
-        let Some((key, what)) = select(change) else { continue };
+        let Some((key, what)) = select(&change) else { continue };
         let index = *group_of.entry(key.clone()).or_insert_with(|| {
             groups.push(Group { key, position, number, changes: Vec::new() });
             groups.len() - 1
         });
-        groups[index].changes.push(Work { sequence, what });
+        groups[index].changes.push(Work { sequence: change.sequence, what });
     }
     let done = stream::iter(groups).map(|Group { key, position, number, changes }| {
         let work = AssertUnwindSafe(work(key, changes)).catch_unwind();
@@ -182,7 +181,7 @@ mod tests {
         products.iter().enumerate().map(record).collect()
     }
 
-    fn product_of(Change { of, .. }: Change) -> Option<(String, ())> {
+    fn product_of(Change { of, .. }: &Change) -> Option<(String, ())> {
         match of {
             Changed::Review { product, .. } => Some((product.to_string()[34..].to_owned(), ())),
             _ => None,

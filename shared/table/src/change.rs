@@ -1,19 +1,10 @@
 //! Changes of the table, as its stream tells them.
 
-use crate::{
-    item::{Image, Item},
-    keys::{self, Key},
-    product::from_product_item,
-    rating::from_rating_item,
-    review::from_review_image,
-};
-use aws_sdk_dynamodb::types::AttributeValue;
+use crate::keys::{self, Key};
 use domain::{
     Error,
     id::{ProductId, UserId},
-    product::Product,
-    rating::Rating,
-    review::Review,
+    review::{Outline, Stars},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -87,24 +78,12 @@ pub struct Change {
 }
 
 /// What changed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Changed {
-    /// A product; hidden ones count as not there.
-    Product {
-        /// Which.
-        id: ProductId,
-        /// Before.
-        old: Option<Product>,
-        /// After.
-        new: Option<Product>,
-    },
+    /// A product.
+    Product(ProductId),
     /// A product's rating.
-    Rating {
-        /// Of which product.
-        id: ProductId,
-        /// After; nothing when it was deleted.
-        new: Option<Rating>,
-    },
+    Rating(ProductId),
     /// A review.
     Review {
         /// Of which product.
@@ -112,9 +91,9 @@ pub enum Changed {
         /// By whom.
         author: UserId,
         /// Before.
-        old: Option<Review>,
+        old: Option<Outline>,
         /// After.
-        new: Option<Review>,
+        new: Option<Outline>,
     },
     /// Something that no consumer asks for.
     Other,
@@ -137,32 +116,43 @@ impl Record {
     }
 }
 
-fn read_image(image: Option<Box<RawValue>>) -> Result<Option<Image>, Error> {
-    let read = |image: Box<RawValue>| serde_json::from_str(image.get());
-    image.map(read).transpose().map_err(|error| Error::internal(format!("an image does not read: {error}")))
-}
-
-fn to_item(image: Image) -> Item {
-    image.into_iter().map(|(name, value)| (name, AttributeValue::from(value))).collect()
-}
-
 fn changed(key: &Key, old: Option<Box<RawValue>>, new: Option<Box<RawValue>>) -> Result<Changed, Error> {
     let Some(id) = keys::parse_product_partition(&key.pk) else { return Ok(Changed::Other) };
-    let visible = |image| {
-        let item = read_image(image)?.map(to_item);
-        item.map(from_product_item).transpose().map(Option::flatten)
-    };
-    let review = |image| read_image(image)?.map(from_review_image).transpose();
+    let outline = |image: Option<Box<RawValue>>| image.map(|image| outline(&image)).transpose();
     match (key.sk.as_str(), keys::parse_review(&key.sk)) {
-        (keys::PRODUCT, _) => Ok(Changed::Product { id, old: visible(old)?, new: visible(new)? }),
-        (keys::RATING, _) => {
-            Ok(Changed::Rating { id, new: read_image(new)?.map(|image| from_rating_item(&to_item(image))) })
-        }
+        (keys::PRODUCT, _) => Ok(Changed::Product(id)),
+        (keys::RATING, _) => Ok(Changed::Rating(id)),
         (_, Some(author)) => {
-            Ok(Changed::Review { product: id, author, old: review(old)?, new: review(new)? })
+            Ok(Changed::Review { product: id, author, old: outline(old)?, new: outline(new)? })
         }
         _ => Ok(Changed::Other),
     }
+}
+
+/// What of a review's image is read: its words are passed over where they stand.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReviewImage<'a> {
+    #[serde(borrow)]
+    rating: Number<'a>,
+    #[serde(borrow)]
+    version: Number<'a>,
+    created_at: Text,
+}
+
+#[derive(Deserialize)]
+struct Number<'a> {
+    #[serde(rename = "N")]
+    digits: &'a str,
+}
+
+fn outline(image: &RawValue) -> Result<Outline, Error> {
+    let broken = || Error::internal("a review's image that does not read");
+    let image: ReviewImage<'_> = serde_json::from_str(image.get()).map_err(|_| broken())?;
+    let rating = image.rating.digits.parse().ok().and_then(Stars::new).ok_or_else(broken)?;
+    let version = image.version.digits.parse().map_err(|_| broken())?;
+    let created_at = image.created_at.text.parse().map_err(|_| broken())?;
+    Ok(Outline { rating, version, created_at })
 }
 
 #[cfg(test)]
@@ -182,11 +172,11 @@ mod tests {
 
     #[test]
     fn old_and_new_are_read() {
-        let stars = |review: &Option<Review>| review.as_ref().map(|review| review.draft.rating.get());
+        let stars = |review: Option<Outline>| review.map(|review| review.rating.get());
         let seen: Vec<_> = changes()
             .iter()
             .map(|change| match &change.of {
-                Changed::Review { old, new, .. } => (stars(old), stars(new)),
+                Changed::Review { old, new, .. } => (stars(*old), stars(*new)),
                 other => panic!("{other:?}"),
             })
             .collect();

@@ -9,9 +9,6 @@ use std::collections::HashMap;
 /// An item as the SDK has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// An item as the stream has it.
-pub(crate) type Image = HashMap<String, serde_dynamo::AttributeValue>;
-
 /// The attributes of a value that we keep.
 pub(crate) fn to_item(value: &impl Serialize) -> Result<Item, Error> {
     serde_dynamo::aws_sdk_dynamodb_1::to_item(value)
@@ -19,33 +16,21 @@ pub(crate) fn to_item(value: &impl Serialize) -> Result<Item, Error> {
 }
 
 /// The value that an item keeps; attributes that are none of its own are passed over.
-pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
-    from_image(to_image(item))
-}
-
-/// As the stream has it.
-pub(crate) fn to_image(item: Item) -> Image {
-    item.into_iter().map(|(name, value)| (name, value.into())).collect()
-}
-
-/// As [`from_item`].
-pub(crate) fn from_image<T: DeserializeOwned>(mut image: Image) -> Result<T, Error> {
+pub(crate) fn from_item<T: DeserializeOwned>(mut item: Item) -> Result<T, Error> {
     // Nothing that we keep has these for its own: they are taken out, rather than copied for an error that is rare.
-    let (pk, sk) = (image.remove(PK), image.remove(SK));
-    // Not by `from_item`, which builds the map anew twice.
-    serde_dynamo::from_attribute_value(serde_dynamo::AttributeValue::M(image)).map_err(|error| {
+    let (pk, sk) = (item.remove(PK), item.remove(SK));
+    let members = item.into_iter().map(|(name, value)| (name, value.into())).collect();
+    // Not by serde_dynamo's own `from_item`, which builds the map anew twice.
+    serde_dynamo::from_attribute_value(serde_dynamo::AttributeValue::M(members)).map_err(|error| {
         let key = describe(pk.as_ref(), sk.as_ref());
         Error::internal(format!("item {key} does not read: {error}"))
     })
 }
 
 /// Partition and sort key, for the log; what is private about them is left out.
-fn describe(pk: Option<&serde_dynamo::AttributeValue>, sk: Option<&serde_dynamo::AttributeValue>) -> String {
-    let text = |value: Option<&serde_dynamo::AttributeValue>| match value {
-        Some(serde_dynamo::AttributeValue::S(text)) => text.clone(),
-        _ => String::new(),
-    };
-    let (pk, sk) = (text(pk), text(sk));
+fn describe(pk: Option<&AttributeValue>, sk: Option<&AttributeValue>) -> String {
+    let text = |value: Option<&AttributeValue>| value.and_then(|value| value.as_s().ok()).cloned();
+    let (pk, sk) = (text(pk).unwrap_or_default(), text(sk).unwrap_or_default());
     let shown = if keys::is_private(&pk) { "(private)" } else { &pk };
     format!("{shown} {sk}")
 }

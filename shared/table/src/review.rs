@@ -2,7 +2,7 @@
 
 use crate::{
     Table,
-    item::{Image, Item, b, bytes, from_image, n, number, to_image, to_item},
+    item::{Item, b, bytes, from_item, n, number, to_item},
     keys::{self, GSI1_PK, GSI1_SK, PK, SK},
     product::{NO_PRODUCT, VERSION, WRITER, from_product_item},
     request::Written,
@@ -60,20 +60,15 @@ fn to_review_item(review: &Review) -> Result<Item, Error> {
 }
 
 /// The review of an item, with its text as it was written.
-pub(crate) fn from_review_item(item: Item) -> Result<Review, Error> {
-    from_review_image(to_image(item))
-}
-
-/// As [`from_review_item`].
-pub(crate) fn from_review_image(mut image: Image) -> Result<Review, Error> {
-    if let Some(serde_dynamo::AttributeValue::B(compressed)) = image.remove(BODY_ZSTD) {
+pub(crate) fn from_review_item(mut item: Item) -> Result<Review, Error> {
+    if let Some(AttributeValue::B(compressed)) = item.remove(BODY_ZSTD) {
         let broken = |error: String| Error::internal(format!("a review does not decompress: {error}"));
-        let body =
-            zstd::bulk::decompress(&compressed, LONGEST_BODY).map_err(|error| broken(error.to_string()))?;
+        let body = zstd::bulk::decompress(compressed.as_ref(), LONGEST_BODY)
+            .map_err(|error| broken(error.to_string()))?;
         let body = String::from_utf8(body).map_err(|error| broken(error.to_string()))?;
-        image.insert(BODY.into(), serde_dynamo::AttributeValue::S(body));
+        item.insert(BODY.into(), AttributeValue::S(body));
     }
-    from_image(image)
+    from_item(item)
 }
 
 impl Table {
