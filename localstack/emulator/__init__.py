@@ -1,1 +1,1 @@
-"""The local AWS: ministack with the mends that Souk needs. README.md in the folder above lists them."""
+"""The local AWS: ministack with the corrections that Souk needs. README.md in the folder above lists them."""

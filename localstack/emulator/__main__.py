@@ -12,7 +12,7 @@ import socket
 import sys
 from pathlib import Path
 
-# A container publishes its ports on the machine's own address, and must listen on all of its own for that.
+# A container publishes its ports on the machine's address; for that it has to listen on all addresses of its own.
 ADDRESS = os.environ.get("SOUK_BIND", "127.0.0.1")
 
 
@@ -34,7 +34,7 @@ def main() -> int:
         asyncio.run(server.serve(api, endpoint, ready=lambda: report(arguments.ready_fd, ports)))
     finally:
         mends.stop()
-        # Threads of ministack may still wait on something; nothing of theirs matters once the state is saved.
+        # Threads of ministack may still be waiting; they can be dropped once the state is saved.
         sys.stdout.flush()
         os._exit(0)
 
@@ -61,7 +61,7 @@ def listen(port: int) -> socket.socket:
 
 
 def configure(directory: Path, endpoint_port: int) -> None:
-    """ministack's settings; everything it writes stays in our directory."""
+    """ministack's settings: it writes to the instance's directory only."""
     temporary = directory / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     os.environ.update(
@@ -75,7 +75,7 @@ def configure(directory: Path, endpoint_port: int) -> None:
         LAMBDA_EXECUTOR="local",
         LAMBDA_ACCOUNT_CONCURRENCY="1000",
         LAMBDA_WARM_TTL_SECONDS="60",
-        # Listeners and clients that Souk has no use for.
+        # Listeners and clients that Souk does not use.
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
         DOCKER_HOST=f"unix://{directory}/no-docker.sock",

@@ -1,10 +1,10 @@
-"""What a function's role does not allow is refused.
+"""Enforces the roles of functions.
 
 AWS: a function's calls are checked against its role; `dynamodb:LeadingKeys` holds the partition keys that a call
-names, each item of a transaction being checked by itself.
+names; each item of a transaction is checked on its own.
 
-ministack 1.5.33: checks only when AUTH is set (which __main__ does), and knows no `dynamodb:LeadingKeys`; a condition
-on them with ForAllValues then lets everything through.
+ministack 1.5.33: checks roles only when AUTH is set (which __main__ does), and does not set `dynamodb:LeadingKeys`; a
+condition on them with ForAllValues is then always true.
 """
 
 import json
@@ -17,7 +17,7 @@ IN_TRANSACTION = iam_actions._DYNAMODB_TRANSACT_ITEM_ACTIONS
 
 
 class ItemArn(str):
-    """The ARN of a table with the partition key of the one item that is checked."""
+    """The ARN of a table, with the partition key of the item that is checked."""
 
     leading_keys: list[str]
 
@@ -40,7 +40,7 @@ def apply() -> None:
 
 
 def transaction_checks(action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:
-    """In place of ministack's function of this name: what each item of a transaction needs."""
+    """Replaces ministack's function of this name: the actions that each item of a transaction needs."""
     if action not in ("dynamodb:TransactWriteItems", "dynamodb:TransactGetItems"):
         return []
     checks = []
@@ -53,7 +53,7 @@ def transaction_checks(action: str, body: bytes, region: str, account: str) -> l
 
 
 def leading_keys(request: dict) -> list[str]:
-    """The partition keys that a request, or one operation of a transaction, names."""
+    """The partition keys in a request, or in one operation of a transaction."""
     if "RequestItems" in request:
         return [key for table, wanted in request["RequestItems"].items() for key in batch_keys(table, wanted)]
     table = dynamodb._tables.get(request.get("TableName", ""))

@@ -1,4 +1,4 @@
-"""What only tests call, beside the AWS API: `/_souk/processes`, `/_souk/faults`, `/_souk/delays`."""
+"""Calls for tests, on the port of the AWS API: `/_souk/processes`, `/_souk/faults`, `/_souk/delays`."""
 
 import json
 

@@ -3,7 +3,7 @@
 AWS: writes to an item are serialised; stream records are kept for 24 hours.
 
 ministack 1.5.33: the steps of a state machine that write to the table directly run beside the server's own
-thread with no lock, so that conditional writes are lost (154 successful decrements of a stock of 150). Stream
+thread without a lock, so that conditional writes are lost (154 successful decrements of a stock of 150). Stream
 records are not part of the saved state, so records not yet delivered when the emulator stops are gone.
 """
 
@@ -35,7 +35,7 @@ def apply() -> None:
 
     def restore_stream(data):
         load_state(data)
-        # In this order a reader that looks in between sees an empty stream, not one that starts anew.
+        # In this order, a concurrent reader sees an empty stream and not one that starts again.
         dynamodb._stream_trimmed.update(data.get(STREAM_TRIMMED, {}))
         dynamodb._stream_records.update(data.get(STREAM_RECORDS, {}))
 
@@ -44,7 +44,7 @@ def apply() -> None:
 
 
 def undelivered():
-    """What some mapping has yet to read, and how many records came before it."""
+    """The records that at least one mapping has not read yet, and the number of records before them."""
     waiting = {}
     for account, region, mapping in lambda_svc._iter_all_esms():
         position = lambda_svc._dynamodb_stream_positions.get_scoped(account, region, mapping["UUID"])

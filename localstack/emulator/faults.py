@@ -1,7 +1,7 @@
-"""Faults that a test asks for: invocations that fail, lose their answer, time out or wait.
+"""Fault rules for tests: invocations that fail, lose their answer, time out or wait.
 
-A rule names a function and what becomes of its invocations, whoever makes them. The first rule that takes an
-invocation decides, except that one which was held is shown to the rules after it. README.md tells the members.
+A rule names a function and the effect on its invocations by any caller. The first rule that matches an invocation
+applies; an invocation that was held is then compared with the later rules. README.md describes the members.
 """
 
 import contextvars
@@ -15,7 +15,7 @@ from ministack.services import lambda_svc, stepfunctions
 
 from emulator import histories
 
-# What may be said of `when`, the first being the default.
+# The values of `when` for each kind; the first is the default.
 KINDS = {
     "before": ("before",),
     "after": ("after",),
@@ -24,7 +24,7 @@ KINDS = {
     "hold": ("before", "after"),
 }
 ERROR_TYPES = {"before": "Unavailable", "after": "Unavailable", "fail": "Internal", "timeout": "States.Timeout"}
-TIMED_OUT = "Sandbox.Timedout"  # Lambda's own word for it
+TIMED_OUT = "Sandbox.Timedout"  # Lambda's name for it
 
 _rules: list["Rule"] = []
 _lock = threading.Lock()
@@ -32,7 +32,7 @@ _numbers = itertools.count(1)
 
 
 class Malformed(ValueError):
-    """Says what is wrong with a rule."""
+    """Describes what is wrong with a rule."""
 
 
 @dataclass(eq=False)
@@ -52,7 +52,7 @@ class Rule:
     released: threading.Event = field(default_factory=threading.Event)
 
     def takes(self, text: str) -> bool:
-        """Whether the rule decides about this invocation; counts it."""
+        """Whether the rule applies to this invocation; counts it."""
         with _lock:
             if self.released.is_set() or not all(part in text for part in self.contains):
                 return False
@@ -124,7 +124,7 @@ def late(rule: Rule, work) -> None:
 
 
 def time_out(rule: Rule, config: dict) -> dict:
-    """The end of a wait for an answer, without the wait."""
+    """A timeout that the caller gets at once."""
     if rule.error_type != TIMED_OUT and "TimeoutSeconds" in histories.task():
         raise stepfunctions._ExecutionError("States.Timeout", "")
     result = rule.error(TIMED_OUT)
@@ -138,7 +138,7 @@ def listed() -> list[dict]:
 
 
 def add(document, instead: bool = False) -> list[dict]:
-    """Puts one rule or a list of them after those that are there, or in their place; all of them or none."""
+    """Adds one rule or a list of rules, or replaces all rules by them; adds all of them or none."""
     rules = [parsed(members) for members in (document if isinstance(document, list) else [document])]
     with _lock:
         known = [] if instead else [rule.id for rule in _rules]
@@ -154,7 +154,7 @@ def add(document, instead: bool = False) -> list[dict]:
 
 
 def remove(identifier: str | None = None) -> bool:
-    """Takes away one rule or all, and lets go on what they hold; tells whether there was one."""
+    """Deletes one rule or all, and releases what they hold; returns whether there was one."""
     with _lock:
         gone = [rule for rule in _rules if identifier in (None, rule.id)]
         _rules[:] = [rule for rule in _rules if rule not in gone]
@@ -202,7 +202,7 @@ def parsed(members) -> Rule:
 
 
 def function(name) -> str:
-    """The function's name on AWS: what is given, or what is given with the stack's name before it."""
+    """The function's name on AWS: the given name, or the given name after the stack's name."""
     known = {key[-1] for key, _function in lambda_svc._functions.all_items()}
     found = next((each for each in (name, f"souk-{name}") if each in known), None)
     if found is None:

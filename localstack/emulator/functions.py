@@ -1,16 +1,16 @@
 """Execution environments of provided.al2023 functions: how they start, wait, log and end.
 
-AWS: concurrent invocations run in environments of their own; an environment sees Lambda's variables and nothing of
-the machine; its output goes to the function's log group as it is written.
+AWS: concurrent invocations run in separate environments; an environment has Lambda's variables and none of the
+machine's; its output goes to the function's log group as it is written.
 
 ministack 1.5.33:
-- a call costs 94 ms more than the function: 50 to wait for log lines, 44 in Nagle's algorithm, because the
-  answers of the Runtime API leave in two segments;
-- every call that finds no idle environment starts another at once, so that 200 calls start 200 processes of
-  which two can run; a few milliseconds later one of the first would have been idle;
-- an environment that cannot start takes the function's other environments down with it, busy or not;
+- a call takes 94 ms longer than the function: 50 ms of waiting for log lines, and 44 ms of Nagle's algorithm,
+  because the answers of the Runtime API are sent in two segments;
+- every call that finds no idle environment starts another one at once, so that 200 calls start 200 processes on
+  two cores, although one of the first would be idle a few milliseconds later;
+- an environment that cannot start stops the function's other environments, busy or not;
 - functions inherit the environment of the emulator;
-- a log stream is made for each call, of lines collected after it.
+- each call gets a log stream of its own, with the lines that were collected after it.
 """
 
 import collections
@@ -26,10 +26,10 @@ from emulator import logs
 
 PROCESSORS = os.cpu_count() or 1
 STARTED_AT_ONCE = 2 * PROCESSORS  # environments of a function that are started without waiting for an idle one
-PATIENCE_SECONDS = 0.25  # without one given back, after which a waiting call starts another
+PATIENCE_SECONDS = 0.25  # without an environment being returned, after which a waiting call starts another one
 LONGEST_WAIT_SECONDS = 10
-CROWD = 8 * PROCESSORS  # busy environments from which on patience grows: more of them only slow each other down
-SELDOM_SECONDS = 5  # how often an idle environment's thread looks whether it is to end
+CROWD = 8 * PROCESSORS  # number of busy environments above which calls wait longer: more of them slow each other down
+SELDOM_SECONDS = 5  # interval at which an idle environment's thread checks whether it has to end
 PASSED_ON = ("PATH", "AWS_ENDPOINT_URL")
 
 _starting = threading.BoundedSemaphore(STARTED_AT_ONCE)
@@ -49,7 +49,7 @@ def stop() -> None:
 
 
 def processes() -> dict[str, list[dict]]:
-    """The processes of each function that take invocations, so that a test can find one to kill."""
+    """The processes of each function that accept invocations, so that a test can kill one."""
     found: dict[str, list[dict]] = {key[-1]: [] for key, _function in lambda_svc._functions.all_items()}
     with lambda_runtime._lock:
         environments = [environment for pool in lambda_runtime._workers.values() for environment in pool]
@@ -91,7 +91,7 @@ class Environment(lambda_runtime.ProvidedWorker):
         started = time.monotonic()
         try:
             result = super().invoke(event, request_id, **options)
-        except Exception as error:  # it did not start: ministack would now stop every environment of the function
+        except Exception as error:  # it did not start; ministack would now stop every environment of the function
             self._teardown()
             kind = getattr(error, "error_type", "") or "Runtime.ExitError"
             payload = {"errorMessage": str(error), "errorType": kind}
@@ -101,7 +101,7 @@ class Environment(lambda_runtime.ProvidedWorker):
 
 
 class Calls:
-    """The queue of an environment's one call, which is not looked into ten times a second."""
+    """The queue of an environment's one call; it blocks instead of polling ten times a second."""
 
     def __init__(self, pending):
         self.pending = pending
@@ -111,11 +111,11 @@ class Calls:
 
 
 class Line:
-    """The calls that wait for an environment of one function, first come first served."""
+    """The calls that wait for an environment of one function, in order of arrival."""
 
     def __init__(self):
         self.waiting: collections.deque[Waiter] = collections.deque()
-        self.moved = time.monotonic()  # when an environment was last given back
+        self.moved = time.monotonic()  # when an environment was last returned
 
 
 class Waiter:
@@ -130,9 +130,9 @@ _lines: dict[str, Line] = collections.defaultdict(Line)
 def acquire(name, config, code, qualifier="$LATEST", max_concurrency=None):
     """Leases an environment, like ministack's function of this name.
 
-    Up to STARTED_AT_ONCE are started as they are called for. Beyond that a call waits for its turn, unless the
-    function gives none back for a while: it is then not busy but waiting itself, and more of it do no harm, unless
-    there is a crowd already.
+    Up to STARTED_AT_ONCE environments are started on demand. Beyond that, a call waits for its turn. If no environment
+    is returned for a while, the invocations are themselves waiting and use no CPU, so another environment is started,
+    unless there are very many already.
     """
     key = lambda_runtime._worker_key(name, config, qualifier)
     begun = time.monotonic()
@@ -159,7 +159,7 @@ def acquire(name, config, code, qualifier="$LATEST", max_concurrency=None):
 
 
 def crowding() -> float:
-    """How many times as many environments are busy as the machine has use for; 1 at least."""
+    """The number of busy environments divided by the number that the machine can run; 1 at least."""
     busy = sum(environment.in_use for pool in lambda_runtime._workers.values() for environment in pool)
     return max(1, busy / CROWD)
 
@@ -178,7 +178,7 @@ def lease(environment):
 
 
 def release(environment) -> None:
-    """Gives an environment back, or on to the call that has waited longest."""
+    """Returns an environment, or passes it to the call that has waited longest."""
     if environment is None:
         return
     with lambda_runtime._lock:
@@ -193,7 +193,7 @@ def release(environment) -> None:
 
 
 def variables(config: dict, code_directory: str, port: int) -> dict[str, str]:
-    """What Lambda defines for a function, the emulator's address in place of AWS's, and the function's own."""
+    """The variables that Lambda defines, the emulator's address instead of AWS's, and the function's variables."""
     account, region = lambda_runtime._account_region_from_function_config(config)
     name, version = config["FunctionName"], config.get("Version", "$LATEST")
     with request_scope(account, region):
@@ -207,7 +207,7 @@ def variables(config: dict, code_directory: str, port: int) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": logs.group_name(config),
-        "AWS_LAMBDA_LOG_STREAM_NAME": logs.stream_name(version),
+        "AWS_LAMBDA_LOG_STREAM_NAME": logs.stream_name(config),
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "LAMBDA_TASK_ROOT": code_directory,

@@ -1,14 +1,14 @@
 """The HTTP API's data plane: from a request to a Lambda event and back.
 
-AWS: a request that no route matches goes to `$default`, whatever its method; OPTIONS is a method like any
-other unless CORS is configured; a function's error, whatever it says, is answered with 500 and
-`{"message":"Internal Server Error"}`, a throttle or a time-out of 30 s with 503; cookies travel in `cookies`;
-the function sees the caller's address and the same request id that the caller gets as `apigw-requestid`.
+AWS: a request that no route matches goes to `$default`, with any method; OPTIONS is a method like any other
+unless CORS is configured; any error of a function is answered with 500 and `{"message":"Internal Server Error"}`, a
+throttle or a timeout of 30 s with 503; cookies are in `cookies`; the function gets the caller's address and the
+same request id that the caller gets as `apigw-requestid`.
 
 ministack 1.5.33: answers 502 with the text of the function's error, 403 to every OPTIONS of an API without CORS;
 every caller is 127.0.0.1; authorizer and function see different request ids; an API needs a Host header.
 
-Routes and authorizers are ministack's own records and code.
+Routes and authorizers use ministack's records and code.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ HOP_BY_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding",
 
 @dataclass
 class Request:
-    """What one request is told apart by, in authorizer, function and answer alike."""
+    """Identifies one request, with the same values for authorizer, function and answer."""
 
     source_ip: str
     id: str = field(default_factory=lambda: base64.urlsafe_b64encode(os.urandom(11)).decode())
@@ -126,7 +126,7 @@ async def write(send, response, request: Request) -> None:
 
 
 def joined(lines) -> dict[str, str]:
-    """Header names in lower case, the values of repeated ones joined, as the payload format 2.0 has them."""
+    """Headers as in payload format 2.0: names in lower case, values of repeated headers joined."""
     headers: dict[str, str] = {}
     for name, value in lines:
         key, text = name.decode("latin-1").lower(), value.decode("utf-8", "replace")
@@ -143,7 +143,7 @@ def deployed_api() -> str | None:
 
 
 async def handle_execute(api_id, stage, path, method, headers, body, query_params, raw_query_string=None):
-    """In place of ministack's function of this name; both ports end here."""
+    """Replaces ministack's function of this name; both ports call it."""
     if _request.get(None) is None:
         _request.set(Request(get_request_client_ip()))
     scope = apigateway.find_api_scope(api_id)
@@ -157,7 +157,7 @@ async def handle_execute(api_id, stage, path, method, headers, body, query_param
             return apigateway._cors_preflight_response(cors, headers.get("origin", ""))
         if stage not in apigateway._stages.get(api_id, {}):
             return apigateway._http_api_not_found()
-        # AWS chooses the route of a path with further leading slashes as if it had one.
+        # AWS treats several leading slashes of a path as one when it chooses the route.
         route = apigateway._match_route(api_id, method, "/" + path.lstrip("/"))
         if route is None:
             return apigateway._http_api_not_found()
@@ -171,7 +171,7 @@ async def handle_execute(api_id, stage, path, method, headers, body, query_param
 
 @dataclass
 class Call:
-    """One request and the route that it takes."""
+    """One request and its route."""
 
     api_id: str
     stage: str
@@ -224,7 +224,7 @@ async def run(call: Call, body: bytes):
 
 
 async def authorize(call: Call):
-    """(the answer to a request that may not pass or None, the authorizer's member of the context or None)"""
+    """(the answer to a refused request or None, the authorizer's member of the context or None)"""
     kind = (call.route.get("authorizationType") or "NONE").upper()
     if kind == "NONE":
         return None, None
@@ -278,7 +278,7 @@ def event_of(call: Call, authorizer: dict | None, body: bytes) -> dict:
 
 
 def complete(event: dict) -> dict:
-    """Adds what ministack does not know of the request, and drops what AWS leaves out when it is empty."""
+    """Adds the members that ministack does not set, and removes those that AWS omits when they are empty."""
     request = _request.get()
     headers = dict(event["headers"])
     cookies = headers.pop("cookie", None)

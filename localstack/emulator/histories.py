@@ -1,13 +1,13 @@
-"""The events of an execution, and when it is over.
+"""The events of an execution, and its end.
 
-AWS: each event names the one before it in its own branch; a task that is a function's ARN has events of the kind
-LambdaFunction…, others Task…; a time-out has a kind and no cause; states inside a branch are told of like others;
-nothing follows the event that ends the execution; `TimeoutSeconds` of a machine ends it as TIMED_OUT, and no Catch
-sees that.
+AWS: each event names the previous event of its branch; a task whose Resource is a function's ARN has events of the
+type LambdaFunction…, other tasks Task…; a timeout has a type and no cause; states inside a branch have the same
+events as others; no event follows the one that ends the execution; `TimeoutSeconds` of a machine ends it as
+TIMED_OUT, which no Catch can handle.
 
-ministack 1.5.33: no event names another; two branches may give the same id to different events; TaskScheduled,
-TaskSucceeded and TaskFailed are all that a task has; states inside a Map or Parallel are silent; an execution that
-was stopped goes on with the retries of its task and may end a second time; the machine's time limit is ignored.
+ministack 1.5.33: no event names another one; two branches may give the same id to different events; a task only has
+TaskScheduled, TaskSucceeded and TaskFailed; states inside a Map or Parallel have no events; a stopped execution
+continues the retries of its task and may end a second time; the machine's TimeoutSeconds is ignored.
 """
 
 import contextvars
@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from ministack.core.responses import get_region, now_iso
 from ministack.services import stepfunctions
 
-WITH_EXECUTION = ("Task", "Parallel", "Map")  # kinds of states whose handlers want to know it
+WITH_EXECUTION = ("Task", "Parallel", "Map")  # types of states whose handlers need it
 
 lock = threading.RLock()
 
 
 @dataclass
 class Branch:
-    """One sequence of states: an execution's own, or an iteration of a Map."""
+    """One sequence of states: that of the execution, or an iteration of a Map."""
 
-    previous: int = 0  # the id of its newest event
+    previous: int = 0  # the id of its last event
     parent: "Branch | None" = None
     closed: bool = False
 
@@ -38,7 +38,7 @@ class Branch:
 
 
 class Ended(SystemExit):
-    """Ends the thread of a branch that is over: past every `except Exception` on its way, and without a word."""
+    """Ends the thread of a finished branch silently; no `except Exception` catches it."""
 
 
 branch: contextvars.ContextVar[Branch | None] = contextvars.ContextVar("branch", default=None)
@@ -57,14 +57,14 @@ def apply() -> None:
 
 
 def add_event(execution: dict, kind: str, details: dict | None = None) -> dict:
-    """In place of ministack's function of this name."""
+    """Replaces ministack's function of this name."""
     for named_as_on_aws, members in as_on_aws(kind, details or {}):
         event = record(execution, branch.get(), named_as_on_aws, members)
     return event
 
 
 def task() -> dict:
-    """The definition of the task that is being carried out here; empty outside of executions."""
+    """The definition of the task that this thread executes; empty outside of executions."""
     return _task.get() or {}
 
 
@@ -82,7 +82,7 @@ def record(execution: dict, of: Branch | None, kind: str, details: dict) -> dict
 
 
 def as_on_aws(kind: str, details: dict):
-    """The kinds and details of the events in place of one of ministack's."""
+    """The types and details of the events that replace one of ministack's."""
     members = {name: value for each in details.values() for name, value in each.items()}
     if members.get("cause") == "":
         del members["cause"]
@@ -187,7 +187,7 @@ def kept(evaluate):
 
 
 def without_cause(invoke):
-    """The cause of a time-out is empty on AWS, in the history as in what a Catch gets."""
+    """On AWS the cause of a timeout is empty, in the history and for a Catch."""
 
     def invoke_in_time(resource, data, seconds):
         try:
@@ -201,7 +201,7 @@ def without_cause(invoke):
 
 
 def run_states(states: dict, start: str, data, execution: dict, context: dict):
-    """The states of a branch, in place of ministack's _run_sub_machine; returns what the last one puts out."""
+    """Runs the states of a branch instead of ministack's _run_sub_machine; returns the last state's output."""
     name, data = start, copy.deepcopy(data)
     while name:
         if name not in states:

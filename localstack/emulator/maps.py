@@ -1,9 +1,9 @@
 """The inline Map of a JSONata machine.
 
-AWS: its iterations have events; when one of them fails, the Map fails at once: no further iteration starts and those
-under way are aborted, though a function that is being invoked by one of them goes on.
+AWS: iterations have events. When one iteration fails, the Map fails at once: no further iteration starts, and running
+iterations are aborted, but a function that one of them has invoked continues.
 
-ministack 1.5.33: no events; every iteration is carried to its end, retries included, before the Map fails.
+ministack 1.5.33: no events; every iteration runs to its end, with its retries, before the Map fails.
 """
 
 import contextvars

@@ -3,15 +3,15 @@
 AWS: an API with a Body gets a route for every operation in it. This is the only form in which SAM's
 AWS::Serverless::HttpApi describes its routes. An update of the Body replaces them.
 
-ministack 1.5.33: drops the Body, so that the API has no route at all, and keeps CorsConfiguration with the
-member names of CloudFormation, under which it never looks.
+ministack 1.5.33: drops the Body, so that the API has no routes, and stores CorsConfiguration with the member
+names of CloudFormation, which it does not read.
 """
 
 from ministack.services import apigateway
 from ministack.services.cloudformation import provisioners
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-IMPORTED = "importedFromBody"  # marks our records, so that an update replaces them and nothing else
+IMPORTED = "importedFromBody"  # marks our records, so that an update replaces only them
 
 
 def apply() -> None:

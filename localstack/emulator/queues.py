@@ -1,9 +1,9 @@
-"""How many messages wait in each queue, as CloudWatch sees it.
+"""The CloudWatch metric of the number of messages in each queue.
 
 AWS: SQS reports ApproximateNumberOfMessagesVisible of each queue once a minute.
 
-ministack 1.5.33: reports nothing of SQS. Here a point is written as soon as the number has changed, so that nobody
-has to wait for the minute.
+ministack 1.5.33: has no metrics of SQS. This module writes a point as soon as the number changes, so that tests do not
+wait for a minute.
 """
 
 import threading

@@ -1,12 +1,12 @@
 """Secrets that CloudFormation generates.
 
-AWS: GenerateSecretString leaves out what ExcludePunctuation, ExcludeNumbers and their like name, has a character
-of every remaining kind unless RequireEachIncludedType is false, and is unpredictable.
+AWS: GenerateSecretString excludes the characters that ExcludePunctuation, ExcludeNumbers and similar members name,
+contains a character of every remaining kind unless RequireEachIncludedType is false, and is unpredictable.
 
 Ref of a secret is its ARN.
 
-ministack 1.5.33: knows only the length and ExcludeCharacters, draws from a predictable generator, and lets Ref be
-the name.
+ministack 1.5.33: supports only the length and ExcludeCharacters, uses a predictable generator, and returns the name for
+Ref.
 """
 
 import json

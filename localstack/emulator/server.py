@@ -1,4 +1,4 @@
-"""One process, two ports: requests to the first are the HTTP API's, requests to the second are AWS API calls."""
+"""One process with two ports: the first serves the HTTP API, the second AWS API calls."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ async def serve(api, endpoint, ready) -> None:
 
 
 def watched(receive):
-    """Stops stream delivery before the state is saved, so that positions and records belong together."""
+    """Stops stream delivery before the state is saved, so that positions and records agree."""
 
     async def message():
         event = await receive()

@@ -1,12 +1,13 @@
 """State machines.
 
-AWS: an execution starts at once; StartExecution with the name and input of a running execution answers as the first
-time; a retrier has MaxDelaySeconds and full jitter; Succeed and the default of a Choice have an Output in JSONata.
+AWS: an execution starts at once; StartExecution with the name and input of a running execution returns the first
+answer again; a retrier has MaxDelaySeconds and full jitter; Succeed and the default of a Choice have an Output in
+JSONata.
 
-ministack 1.5.33: waits 150 ms before each execution, refuses every name that was used, ignores MaxDelaySeconds,
-JitterStrategy, and Output in these two states.
+ministack 1.5.33: waits 150 ms before each execution, refuses every name that was used before, ignores
+MaxDelaySeconds, JitterStrategy, and Output in these two states.
 
-Here the delays of retriers and of Wait states can be scaled as well, each by a factor of its own, for tests.
+For tests, this module also scales the delays of retriers and of Wait states, each by its own factor.
 """
 
 import math
@@ -32,7 +33,7 @@ def apply() -> None:
 
 
 class Clock:
-    """The time module, without the wait at the start of an execution."""
+    """The time module without the wait at the start of an execution."""
 
     def __getattr__(self, name):
         return getattr(time, name)
@@ -57,7 +58,7 @@ def scaled_sleep(seconds: float) -> None:
 
 
 def with_delay(find):
-    """Gives ministack a retrier whose constant interval is the delay that AWS would choose."""
+    """Gives ministack a retrier with a constant interval: the delay that AWS would choose."""
 
     def find_with_delay(retriers, error, counts):
         retrier, index = find(retriers, error, counts)

@@ -1,11 +1,12 @@
 """Event source mappings on the table's stream.
 
-AWS: a failed batch is retried until MaximumRetryAttempts or MaximumRecordAgeInSeconds, with
-BisectBatchOnFunctionError in halves (a split uses up no retry), with ReportBatchItemFailures from the first record
-reported; what is given up is described to the OnFailure destination. A mapping is served independently of others.
+AWS: a failed batch is retried until MaximumRetryAttempts or MaximumRecordAgeInSeconds; with
+BisectBatchOnFunctionError it is split in halves (a split does not count as a retry), with ReportBatchItemFailures it is
+retried from the first reported record. A description of a batch that is given up goes to the OnFailure destination.
+Mappings are independent of each other.
 
-ministack 1.5.33: retries a failed batch for ever, takes a partial failure for a success, serves all mappings from one
-thread, polls each second, and reads EventBridge's `anything-but`, `$or` and others in filters differently.
+ministack 1.5.33: retries a failed batch for ever, treats a partial failure as a success, serves all mappings from one
+thread, polls each second, and evaluates EventBridge's `anything-but`, `$or` and others in filters differently.
 """
 
 import json
@@ -20,7 +21,7 @@ from ministack.services import cloudwatch, dynamodb, eventbridge, lambda_svc
 logger = logging.getLogger("emulator.streams")
 
 PAYLOAD_LIMIT = 6 * 1024 * 1024
-LOOK_AGAIN_SECONDS = 0.5  # when nothing wakes a mapping
+LOOK_AGAIN_SECONDS = 0.5  # if nothing wakes a mapping before
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.1, 5  # AWS waits longer; the order of events is the same
 
 _readers: dict[str, threading.Thread] = {}
@@ -35,16 +36,16 @@ def apply() -> None:
 
 
 def stop() -> None:
-    """Lets no further position move, so that the saved state is of one moment."""
+    """Stops all positions, so that the saved state is consistent."""
     _stopping.set()
     with _news:
         _news.notify_all()
 
 
 class Bell:
-    """ministack's signal that a stream has news, which wakes our readers as well."""
+    """ministack's signal that a stream has new records; it also wakes our readers."""
 
-    rung = 0  # how often: a reader that looked before the last time must look again before it waits
+    rung = 0  # number of signals: a reader that read before the last signal must read again before it waits
 
     def __init__(self, signal: threading.Event):
         self.signal = signal
@@ -57,7 +58,7 @@ class Bell:
 
 
 def start_readers() -> bool:
-    """In place of ministack's pass over the streams: a thread of its own for each mapping."""
+    """Replaces ministack's loop over the streams by one thread for each mapping."""
     for account, region, mapping in lambda_svc._iter_all_esms():
         uuid = mapping["UUID"]
         if ":dynamodb:" in mapping.get("EventSourceArn", "") and uuid not in _readers:
@@ -128,7 +129,7 @@ class Reader:
             _news.wait_for(lambda: heard != Bell.rung or _stopping.is_set(), seconds)
 
     def batch(self, mapping: dict, table: str, position: int) -> list[dict]:
-        """Up to BatchSize records and 6 MB, after waiting MaximumBatchingWindowInSeconds for them to come."""
+        """Up to BatchSize records and 6 MB, after waiting up to MaximumBatchingWindowInSeconds for them."""
         size = mapping.get("BatchSize", 100)
         deadline = time.monotonic() + (mapping.get("MaximumBatchingWindowInSeconds") or 0)
         while (left := deadline - time.monotonic()) > 0 and not _stopping.is_set():
@@ -164,7 +165,7 @@ class Reader:
                 mapping["LastProcessingResult"] = "OK"
                 return
             mapping["LastProcessingResult"] = "PROBLEM: Function call failed"
-            if failed:  # the records before it are done with
+            if failed:  # the records before it have succeeded
                 records, attempt = records[failed:], 0
                 continue
             if mapping.get("BisectBatchOnFunctionError") and len(records) > 1:
@@ -194,7 +195,7 @@ def given_up(mapping: dict, records: list[dict], attempt: int) -> str | None:
 
 
 def first_failed(body, records: list[dict], mapping: dict) -> int | None:
-    """Index of the first record that the function reports as failed: 0 as well when it reports nonsense."""
+    """Index of the first record that the function reports as failed; 0 also for an invalid report."""
     if "ReportBatchItemFailures" not in (mapping.get("FunctionResponseTypes") or []) or body in (None, "", {}):
         return None
     try:
@@ -207,7 +208,7 @@ def first_failed(body, records: list[dict], mapping: dict) -> int | None:
 
 
 def matching(records: list[dict], mapping: dict) -> list[dict]:
-    """The records that one of the mapping's filters lets through, by EventBridge's rules."""
+    """The records that match one of the mapping's filters, by EventBridge's rules."""
     filters = (mapping.get("FilterCriteria") or {}).get("Filters") or []
     if not filters or any("kinesis" in record or "body" in record for record in records[:1]):
         return _ministacks_matching(records, mapping)

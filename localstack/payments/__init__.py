@@ -1,4 +1,4 @@
-"""Answers as Stripe's test mode does, for what Souk asks of it: PaymentIntents by card, captured later, and refunds.
+"""Answers as Stripe's test mode does, for the calls of Souk: card payments that are captured later, and refunds.
 
-Nothing is charged and nothing leaves the machine. README.md tells how to try a declined payment and how tests use it.
+No money moves and no request leaves the machine. README.md describes declined payments and the calls for tests.
 """

@@ -13,7 +13,7 @@ parser.add_argument("--directory", type=Path, required=True, help="where payment
 parser.add_argument("--port", type=int, required=True)
 arguments = parser.parse_args()
 
-# Whatever is answered is on disk already.
+# Everything that was answered is already on disk.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 store = Store(arguments.directory / "payments.sqlite")
 Server(arguments.port, store, log=lambda line: print(line, flush=True)).serve_forever()

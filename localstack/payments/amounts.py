@@ -10,7 +10,7 @@ CURRENCIES = frozenset(
     """.split()
 )
 
-# Of an account that settles in the same currency; Stripe converts for the others, which have none here.
+# Minimum charges of an account that settles in the same currency. Currencies that Stripe converts have no minimum here.
 LEAST = {
     "usd": 50, "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250, "eur": 50,
     "gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200, "nok": 300, "nzd": 50,
@@ -19,5 +19,5 @@ LEAST = {
 MOST = {"idr": 10**12 - 1, "inr": 10**9 - 1, "lbp": 10**14 - 1, "cop": 10**13 - 1, "huf": 10**13 - 1, "jpy": 10**13 - 1}
 MOST_ELSEWHERE = 10**8 - 1
 
-# No minor unit, but still counted in hundredths; three decimals, of which the last is 0.
+# No minor unit, but counted in hundredths; three decimals, of which the last must be 0.
 STEPS = dict.fromkeys(("isk", "ugx"), 100) | dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10)

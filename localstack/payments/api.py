@@ -1,4 +1,4 @@
-"""What the calls do: the life of a PaymentIntent, and refunds."""
+"""The calls: the life cycle of a PaymentIntent, and refunds."""
 
 import re
 import secrets
@@ -13,7 +13,7 @@ CANCELABLE = (*CONFIRMABLE, "requires_action", "requires_capture", "processing")
 
 
 class Refused(Exception):
-    """An answer that is an error. One that parameters alone lead to is not kept for the idempotency key."""
+    """An error answer. If it follows from the parameters alone, it is not stored for the idempotency key."""
 
     def __init__(self, status: int, message: str, kept: bool = False, kind: str = "invalid_request_error", **members):
         super().__init__(message)
@@ -207,7 +207,7 @@ class Api:
         return page(self.store.refunds_of(intent) if intent else self.store.refunds(), query, "/v1/refunds")
 
     def order(self, order_id: str) -> dict:
-        """For tests: all that was done for an order."""
+        """For tests: everything that was done for an order."""
         shown = ("id", "status", "amount", "amount_capturable", "amount_received", "currency", "payment_method")
         intents = []
         for intent in self.store.intents_of(order_id):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class Card:
     brand: str = "visa"
     last4: str = "4242"
-    code: str | None = None  # of the error that a charge ends with; None: the charge succeeds
+    code: str | None = None  # of the error of the charge; None: the charge succeeds
     decline_code: str | None = None
-    authentication: bool = False  # the bank wants the customer to confirm
+    authentication: bool = False  # the bank requires the customer to confirm
     refund: str = "succeeded"  # the status of a refund
 
 
@@ -44,5 +44,5 @@ KNOWN = {
     "pm_card_threeDSecure2Required": AUTHENTICATION,
     "pm_card_pendingRefund": Card(last4="7726", refund="pending"),
 }
-# Without the brand, as Stripe named them first.
+# Names without the brand, as Stripe used them first.
 KNOWN |= {name.replace("_visa_chargeDeclined", "_chargeDeclined"): card for name, card in KNOWN.items()}

@@ -1,4 +1,4 @@
-"""Faults that a test asks for: answers that are lost, late, or errors."""
+"""Fault rules for tests: answers that are lost, late, or errors."""
 
 import itertools
 import threading
@@ -9,7 +9,7 @@ WHEN = ("before", "after")
 
 
 class Malformed(ValueError):
-    """Says what is wrong with a rule."""
+    """Describes what is wrong with a rule."""
 
 
 @dataclass(eq=False)
@@ -43,7 +43,7 @@ class Faults:
         self.numbers = itertools.count(1)
 
     def take(self, when: str, path: str, text: str) -> Rule | None:
-        """The first rule that holds for a request; counts it. `path` begins with the method."""
+        """The first rule that matches a request; counts it. `path` begins with the method."""
         with self.lock:
             for rule in self.rules:
                 spent = rule.times is not None and rule.fired >= rule.times
@@ -58,7 +58,7 @@ class Faults:
             return [rule.as_json() for rule in self.rules]
 
     def add(self, document, instead: bool = False) -> list[dict]:
-        """Puts one rule or a list of them after those that are there, or in their place; all of them or none."""
+        """Adds one rule or a list of rules, or replaces all rules by them; adds all of them or none."""
         rules = [self.parsed(members) for members in (document if isinstance(document, list) else [document])]
         if instead:
             self.remove()
@@ -67,7 +67,7 @@ class Faults:
         return [rule.as_json() for rule in rules]
 
     def remove(self, identifier: str | None = None) -> bool:
-        """Takes away one rule or all, and ends what hangs by them; tells whether there was one."""
+        """Deletes one rule or all, and ends the answers that they hang; returns whether there was one."""
         with self.lock:
             gone = [rule for rule in self.rules if identifier in (None, rule.id)]
             self.rules = [rule for rule in self.rules if rule not in gone]

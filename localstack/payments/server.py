@@ -1,4 +1,4 @@
-"""HTTP: authentication, idempotency keys, faults, and which call is which."""
+"""HTTP: authentication, idempotency keys, faults, and routing."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ from payments.faults import Faults, Rule
 from payments.store import Store
 
 LONGEST_KEY = 255
-LOOK_SECONDS = 0.05  # how often a hanging answer looks whether the client is still there
+LOOK_SECONDS = 0.05  # seconds between checks whether the client of a hanging answer is still connected
 INTENT = r"/v1/payment_intents/([A-Za-z0-9_]+)"
 
 
@@ -31,12 +31,12 @@ class Server(ThreadingHTTPServer):
         self.store, self.api, self.faults, self.log = store, Api(store), Faults(), log
 
     def handle_error(self, request, client_address):
-        # A client that went away is no news.
+        # A client that disconnected is not worth a log line.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
     def server_bind(self):
-        # The name of 127.0.0.1, which the original looks for, is not needed, and to look may take seconds.
+        # The original resolves the name of 127.0.0.1, which is not needed and can take seconds.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "souk-payments", ""
     disable_nagle_algorithm = True
-    wbufsize = -1  # one packet for an answer
+    wbufsize = -1  # sends an answer in one packet
     server: Server
 
     def handle_any(self) -> None:
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
     def stripe(self, path: str) -> None:
         key = self.key
         taken = False
-        # What a rule's `contains` is looked for in.
+        # The text that is searched for a rule's `contains`.
         text = "\n".join((self.path, key or "", self.body))
         try:
             self.authenticate()
@@ -117,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
         return f"{self.called}\n{self.body}"
 
     def result(self, path: str, key: str | None) -> tuple[int, dict, bool]:
-        """Status and body, and whether they were the answer to an earlier request with the key."""
+        """Status and body, and whether they are the stored answer to an earlier request with the key."""
         store = self.server.store
         if key is not None and (known := store.answer(key)):
             if known[0] != self.asked:
@@ -185,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def control(self, path: str) -> None:
-        """The calls for tests, which take no key."""
+        """The calls for tests, which need no key."""
         faults = self.server.faults
         match self.command, path.removeprefix("/_souk/").split("/"):
             case "GET", ["health"]:
@@ -197,7 +197,7 @@ class Handler(BaseHTTPRequestHandler):
             case "PUT" | "POST", ["faults"]:
                 try:
                     self.answer(200, faults.add(json.loads(self.body), instead=self.command == "PUT"))
-                except ValueError as fault:  # no JSON, or Malformed
+                except ValueError as fault:  # invalid JSON, or Malformed
                     self.answer(400, {"message": str(fault)})
             case "DELETE", ["faults"]:
                 faults.remove()
@@ -209,4 +209,4 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(404, {"message": f"there is no {self.command} {path}"})
 
     def log_message(self, *_arguments) -> None:
-        """One line for each call is written when it has ended."""
+        """Writes one line for each call when it has ended."""

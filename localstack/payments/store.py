@@ -1,4 +1,4 @@
-"""What is kept, in one SQLite file: intents, refunds, and the answers to idempotency keys."""
+"""The store, one SQLite file: intents, refunds, and the answers to idempotency keys."""
 
 import json
 import sqlite3
@@ -21,13 +21,13 @@ class Store:
     def __init__(self, file: Path | str):
         self.lock = threading.RLock()
         self.connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
-        # What is committed survives the process; that the machine loses power need not be thought of.
+        # Committed data survives the process; a power failure of the machine is not considered.
         self.connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + TABLES)
         self.keys_in_use: set[str] = set()
 
     @contextmanager
     def transaction(self):
-        """All of it or nothing, and one at a time."""
+        """A transaction; one at a time."""
         with self.lock:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -49,7 +49,7 @@ class Store:
         return found[0] if found else None
 
     def intents(self) -> list[dict]:
-        """The newest first."""
+        """Newest first."""
         return self.documents("SELECT document FROM intents ORDER BY number DESC")
 
     def intents_of(self, order_id: str) -> list[dict]:
@@ -76,7 +76,7 @@ class Store:
         )  # fmt: skip
 
     def take_key(self, key: str) -> bool:
-        """Whether nobody else works under it at the moment; then it has to be given back."""
+        """Claims the key unless another request holds it; a claimed key has to be released."""
         with self.lock:
             if key in self.keys_in_use:
                 return False
@@ -88,7 +88,7 @@ class Store:
             self.keys_in_use.discard(key)
 
     def answer(self, key: str) -> tuple[str, int, dict] | None:
-        """The request that the key was used with first, and its answer."""
+        """The first request with the key, and its answer."""
         oldest = time.time() - KEPT_SECONDS
         found = self.rows("SELECT request, status, body FROM answers WHERE key = ? AND at > ?", key, oldest)
         return (found[0][0], found[0][1], json.loads(found[0][2])) if found else None

@@ -1,1 +1,1 @@
-"""What `up`, `down` and `url` do. Up to the virtual environment only the standard library is used."""
+"""The commands. What runs before the virtual environment exists uses the standard library only."""

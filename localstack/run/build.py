@@ -1,4 +1,4 @@
-"""The functions: built by cargo, laid out where the template's CodeUri points."""
+"""Builds the functions with cargo, and arranges them where the template's CodeUri points."""
 
 import json
 import os
@@ -20,13 +20,13 @@ def crates() -> list[str]:
 
 
 def build() -> None:
-    """`cargo build`, which shows its own progress, and does nothing for what has not changed."""
+    """Runs `cargo build`, which shows its own progress and rebuilds only what changed."""
     names = crates()
     if not names:
         raise Failure("there is no crate under functions/")
     say(f"building {len(names)} functions")
-    # The whole workspace, though only functions have programs: a part of it can resolve to other features of a
-    # shared dependency, and then cargo compiles the AWS SDK once for this and once for the tests.
+    # Builds the whole workspace, although only functions have programs: a part of it can resolve to other features of
+    # a shared dependency, and cargo would then compile the AWS SDK once for this and once for the tests.
     words = ["cargo", "build", "--locked", "--workspace", "--bins", "--message-format", "json-render-diagnostics"]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as cargo:
         executables = {}

@@ -1,7 +1,6 @@
 """The cache of an instance: a Valkey or Redis server on 127.0.0.1, as ElastiCache for Valkey is on AWS.
 
-It holds nothing on disk and lives no longer than the emulator beside it, so that it never knows of a change that the
-table has lost.
+It has no persistence and is stopped with the emulator, so that it never contains a change that the table has lost.
 """
 
 import shutil
@@ -16,12 +15,12 @@ from run.server import Server
 
 PROGRAMS = ("valkey-server", "redis-server")
 UNPACKED = SOUK / "redis"
-PACKAGES = ["redis-server", "redis-tools"]  # the program itself is in redis-tools
+PACKAGES = ["redis-server", "redis-tools"]  # the package redis-tools contains the program
 INSTALL = "install valkey or redis (Debian: apt install redis-server; macOS: brew install valkey)"
 
 
 def program() -> str:
-    """The server: the machine's own, or else Debian's in `.souk/redis`."""
+    """The server program: the machine's, otherwise Debian's in `.souk/redis`."""
     for name in PROGRAMS:
         if found := shutil.which(name):
             return found
@@ -56,7 +55,7 @@ class Cache(Server):
     name, title, scheme = "cache", "cache server", "redis"
 
     def words(self, port: int) -> list[str]:
-        # Without a file's name the server reads no configuration but this.
+        # Without a file name, the server reads no configuration other than this.
         settings = {
             "bind": "127.0.0.1", "port": str(port), "dir": str(self.instance.directory), "save": "", "appendonly": "no",
             "maxmemory": "64mb", "maxmemory-policy": "allkeys-lru",
@@ -67,7 +66,7 @@ class Cache(Server):
         return {"env": environment(program())}
 
     def mark(self) -> str:
-        return f"-server 127.0.0.1:{self.port}"  # both servers put address and port in their title
+        return f"-server 127.0.0.1:{self.port}"  # both servers show address and port in their process title
 
     def greets(self, port: int) -> bool:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:

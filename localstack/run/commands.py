@@ -1,11 +1,11 @@
-"""The commands that only need what `up` recorded: `down`, `url`, `processes`."""
+"""The commands that only read the record that `up` wrote: `down`, `url`, `processes`."""
 
 import argparse
 import json
 import urllib.request
 
 from run.cache import Cache
-from run.instance import Instance
+from run.instance import DEFAULT_NAME, Instance
 from run.payments import Payments
 from run.project import Failure, fail, say
 
@@ -14,7 +14,7 @@ PROCESSES = "/_souk/processes"  # of the AWS API's port, see emulator/control.py
 
 def named(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--name", default="local", help="which instance (default: local)")
+    parser.add_argument("--name", default=DEFAULT_NAME, help=f"which instance (default: {DEFAULT_NAME})")
     return parser
 
 
@@ -35,8 +35,7 @@ def url() -> int:
     arguments = named("Prints the base URL of the running system.").parse_args()
     try:
         instance = Instance(arguments.name)
-        if instance.pid is None or "outputs" not in instance.record:
-            raise Failure(f"{instance.name} is not running; start it with localstack/up")
+        instance.require_running()
         print(instance.record["baseUrl"])
     except Failure as failure:
         return fail("url", failure)
@@ -63,7 +62,6 @@ def processes() -> int:
 
 def processes_of(instance: Instance) -> dict[str, list[dict]]:
     """The processes of each function, by its name on AWS."""
-    if instance.pid is None or "outputs" not in instance.record:
-        raise Failure(f"{instance.name} is not running; start it with localstack/up")
+    instance.require_running()
     with urllib.request.urlopen(instance.record["endpointUrl"] + PROCESSES, timeout=10) as response:
         return json.load(response)

@@ -1,7 +1,7 @@
-"""A program from Debian's packages, unpacked into `.souk/`: without root, and the machine stays as it is.
+"""Unpacks a program from Debian's packages into `.souk/`, without root and without a change to the machine.
 
-apt checks what it downloads against the signed index. What the machine's own index no longer offers, or a machine
-without one, is served by an index of our own, which is thrown away after.
+apt checks its downloads against the signed index. If the machine has no index, or its index no longer has the package,
+a temporary index is downloaded.
 """
 
 import os
@@ -22,10 +22,10 @@ def available() -> bool:
 
 
 def unpack(packages: list[str], folder: Path) -> None:
-    """The packages, and what they need and the machine has not, under `folder`; all of it or nothing."""
+    """Unpacks the packages, and those dependencies that the machine lacks, into `folder`; all of them or none."""
     with tempfile.TemporaryDirectory(prefix="apt-", dir=folder.parent) as name:
         temporary = Path(name)
-        temporary.chmod(0o755)  # apt reads with a user of its own where it is run by root
+        temporary.chmod(0o755)  # apt reads as a user of its own when root runs it
         download(packages, temporary)
         fresh = temporary / "unpacked"
         for archive in temporary.glob("*.deb"):
@@ -66,5 +66,5 @@ def run(words: list[str], folder: Path) -> str:
 
 
 def libraries(folder: Path) -> str:
-    """The folders of shared libraries in what was unpacked, as LD_LIBRARY_PATH has them."""
+    """The folders of the unpacked shared libraries, for LD_LIBRARY_PATH."""
     return ":".join(sorted({str(library.parent) for library in folder.glob("**/*.so.*")}))

@@ -5,7 +5,7 @@ import json
 import platform
 import time
 
-from run import package, template
+from run import environment_file, package, parameters, template
 from run.environment import locked
 from run.instance import Instance
 from run.payments import SECRET_KEY
@@ -30,13 +30,19 @@ DEFAULTS = {
 }
 
 
-def deploy(instance: Instance, parameters: dict[str, str], file=TEMPLATE) -> None:
-    # One at a time: the programs of all instances lie in one folder, which is cleared of what none of them runs.
+def refuse_faulty(given: dict[str, str]) -> None:
+    """Refuses faulty parameters before anything is started. Reads the template only if a parameter is given."""
+    if given and (faults := parameters.faults(template.parameters(TEMPLATE), given)):
+        raise Failure(*faults)
+
+
+def deploy(instance: Instance, given: dict[str, str], file=TEMPLATE) -> None:
+    # One deployment at a time: all instances share the folder of programs, from which unused programs are deleted.
     with locked(SOUK / "code.lock"):
-        deploy_alone(instance, parameters, file)
+        deploy_alone(instance, given, file)
 
 
-def deploy_alone(instance: Instance, parameters: dict[str, str], file) -> None:
+def deploy_alone(instance: Instance, given: dict[str, str], file) -> None:
     packages = package.Packages()
     digests: set[str] = set()
 
@@ -49,20 +55,23 @@ def deploy_alone(instance: Instance, parameters: dict[str, str], file) -> None:
     declared = document.get("Parameters", {})
     addresses = {"CacheUrl": "cacheUrl", "PaymentsUrl": "paymentsUrl"}
     defaults = DEFAULTS | {key: instance.record.get(name) or "" for key, name in addresses.items()}
-    values = {**{key: value for key, value in defaults.items() if key in declared}, **parameters}
+    values = {**{key: value for key, value in defaults.items() if key in declared}, **given}
+    if faults := parameters.faults(declared, values) + parameters.missing(declared, values):
+        raise Failure(*faults)
     body = json.dumps(document, sort_keys=True)
     wanted = hashlib.sha256(json.dumps([body, values], sort_keys=True).encode()).hexdigest()
 
-    cloudformation, s3 = clients(instance.record["endpointUrl"])
+    cloudformation, s3, functions = clients(instance.record["endpointUrl"])
     stack = describe(cloudformation)
     if stack is None or instance.record.get("deployed") != [wanted, stack["StackId"], str(updated(stack))]:
         say("deploying template.yaml")
-        # What runs now as well: a deployment that fails goes back to it, and the emulator forgets files when it stops.
+        # Includes the running template: a failed deployment rolls back to it, and a stopped emulator forgets files.
         needed = digests.union(instance.record.get("code", []))
-        # The template by its address: one of more than 51,200 bytes is not taken in a call.
+        # The template's address: a template of more than 51,200 bytes cannot be in the call itself.
         upload(s3, {**{digest: package.archive(digest) for digest in needed}, TEMPLATE_KEY: body.encode()})
         address = f"{instance.record['endpointUrl']}/{BUCKET}/{TEMPLATE_KEY}"
         stack = apply(cloudformation, stack, address, values)
+        instance.environment.unlink(missing_ok=True)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     instance.write(
         stackName=STACK,
@@ -71,15 +80,17 @@ def deploy_alone(instance: Instance, parameters: dict[str, str], file) -> None:
         code=sorted(digests),
         deployed=[wanted, stack["StackId"], str(updated(stack))],
     )
+    if not environment_file.is_current(instance):
+        environment_file.write(instance, functions)
     used = [json.loads(file.read_text()).get("code", []) for file in SOUK.glob("*/instance.json")]
     packages.prune({digest for each in used for digest in each})
 
 
 def clients(endpoint: str):
-    import boto3  # a quarter of a second, which only this step needs
+    import boto3  # takes a quarter of a second, and only this step needs it
 
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
-    return [session.client(name, endpoint_url=endpoint) for name in ("cloudformation", "s3")]
+    return [session.client(name, endpoint_url=endpoint) for name in ("cloudformation", "s3", "lambda")]
 
 
 def describe(cloudformation) -> dict | None:
@@ -123,7 +134,7 @@ def apply(cloudformation, stack: dict | None, address: str, values: dict[str, st
 
 
 def reason(cloudformation, stack: dict) -> str:
-    """What the first resource that failed said; the events come newest first."""
+    """The reason of the first resource that failed; the events are sorted newest first."""
     events = cloudformation.describe_stack_events(StackName=stack["StackId"])["StackEvents"]
     for event in events:  # the newest failure of a resource belongs to this operation
         if event["ResourceStatus"].endswith("_FAILED") and event["LogicalResourceId"] != STACK:

@@ -1,4 +1,4 @@
-"""The project's own virtual environment, made anew when the pinned requirements change."""
+"""The project's virtual environment, created again when the pinned requirements change."""
 
 import fcntl
 import hashlib
@@ -18,7 +18,7 @@ REQUIREMENTS = LOCALSTACK / "requirements.txt"
 
 
 def enter() -> None:
-    """Goes on in the virtual environment; does not return when this process is not yet in it."""
+    """Runs the command again in the virtual environment, unless this process is already in it."""
     refresh()
     if Path(sys.prefix) != VENV:
         os.execv(PYTHON, [str(PYTHON), *sys.argv])
@@ -47,13 +47,13 @@ def step(words: list[str], complaint: str) -> None:
 
 
 @contextmanager
-def locked(path: Path):
-    """Two runs of `up` at once wait for each other."""
+def locked(path: Path, other: str = "localstack/up"):
+    """Makes concurrent runs of `up` wait for each other; the waiting run prints that it waits for `other`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another localstack/up")
+            say(f"waiting for another {other}")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -15,8 +15,9 @@ from pathlib import Path
 from run.environment import PYTHON, REQUIREMENTS
 from run.project import LOCALSTACK, SOUK, Failure
 
+DEFAULT_NAME = "local"
 START_SECONDS = 60
-STOP_SECONDS = 30  # it saves its state
+STOP_SECONDS = 30  # seconds; it saves its state
 PASSED_ON = ("PATH", "HOME", "LANG", "SOUK_BIND")
 
 
@@ -30,7 +31,8 @@ class Instance:
         if self.directory.exists() and not self.file.exists():
             raise Failure(f"--name {name}: .souk/{name} is there for something else")
         self.log = self.directory / "emulator.log"
-        self.process: subprocess.Popen | None = None  # when this very program started it
+        self.environment = self.directory / "lambda.env"
+        self.process: subprocess.Popen | None = None  # if this program started it
 
     @property
     def record(self) -> dict:
@@ -46,8 +48,17 @@ class Instance:
         temporary.replace(self.file)
 
     @property
+    def options(self) -> str:
+        """The options that make a command use this instance."""
+        return "" if self.name == DEFAULT_NAME else f" --name {self.name}"
+
+    def require_running(self) -> None:
+        if self.pid is None or "outputs" not in self.record:
+            raise Failure(f"{self.name} is not running; start it with localstack/up{self.options}")
+
+    @property
     def pid(self) -> int | None:
-        """The process, if it runs and is ours: a number alone may have come to mean another program."""
+        """The process, if it runs and is ours: the pid may have been reused by another program."""
         pid = self.record.get("pid")
         return pid if pid and f"emulator --directory {self.directory} " in command_line(pid) else None
 
@@ -60,14 +71,14 @@ class Instance:
                 [str(PYTHON), "-m", "emulator", "--directory", str(self.directory), "--port", str(port),
                  "--endpoint-port", str(endpoint_port), "--ready-fd", str(tell)],
                 cwd=LOCALSTACK, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[tell],
-                # A group of its own: Ctrl-C is not for it, and its functions can be stopped with it.
+                # A process group of its own: Ctrl-C does not reach it, and its functions can be stopped with it.
                 start_new_session=True,
                 env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
             )  # fmt: skip
         os.close(tell)
         self.write(pid=self.process.pid, program=program_digest())
         try:
-            ready = hear_ready(hear)
+            ready = hear_ready(hear, f".souk/{self.name}/{self.log.name}")
         except BaseException:
             self.stop()
             raise
@@ -89,7 +100,7 @@ class Instance:
                 time.sleep(0.02)
         group = self.record.get("pid")
         if group and (pid is not None or not command_line(group)):
-            # Functions that outlived it: a group has the number of its first process, here the emulator.
+            # Functions that still run: the id of a process group is the pid of its first process, here the emulator.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
         if self.process is not None:
@@ -102,18 +113,18 @@ class Instance:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def hear_ready(pipe: int) -> dict:
+def hear_ready(pipe: int, log: str) -> dict:
     with os.fdopen(pipe) as messages:
         if not select.select([messages], [], [], START_SECONDS)[0]:
-            raise Failure(f"the emulator did not start within {START_SECONDS} s, see its log")
+            raise Failure(f"the emulator did not start within {START_SECONDS} s, see {log}")
         text = messages.read()
     if not text:
-        raise Failure("the emulator ended while starting, see .souk/*/emulator.log")
+        raise Failure(f"the emulator ended while starting, see {log}")
     return json.loads(text)
 
 
 def command_line(pid: int) -> str:
-    """How a process was started; empty when there is none, or only its entry waits to be collected."""
+    """The command line of a process; empty if there is no such process or it is a zombie."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except FileNotFoundError:
@@ -124,6 +135,6 @@ def command_line(pid: int) -> str:
 
 
 def program_digest() -> str:
-    """Changes when the emulator must be started anew to run what the project holds."""
+    """A digest that changes when the emulator has to be restarted to run the project's current code."""
     files = [REQUIREMENTS, *sorted((LOCALSTACK / "emulator").glob("*.py"))]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()

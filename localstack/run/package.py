@@ -1,9 +1,9 @@
 """Function packages for the emulator.
 
-A package that is uploaded holds no program but two lines of shell that start it where it lies, in
-`.souk/code/<digest>`. The emulator keeps every package in memory, twice, and in its saved state; like this it keeps
-a few hundred bytes for each function, and a deployment takes no longer than its calls. A package's name changes
-with the program, so that CloudFormation updates the functions that changed and no others.
+An uploaded package does not contain the program but two lines of shell that start it in `.souk/code/<digest>`. The
+emulator keeps every package in memory, twice, and in its saved state; this way it keeps a few hundred bytes for each
+function, and a deployment takes no longer than its calls. A package's name changes with the program, so that
+CloudFormation updates only the functions that changed.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from pathlib import Path
 from run.project import SOUK, Failure
 
 CODE = SOUK / "code"
-KNOWN = CODE / "digests.json"  # of what was read before, by path, size and time
+KNOWN = CODE / "digests.json"  # of files that were read before, by path, size and time
 
 
 class Packages:
@@ -40,7 +40,7 @@ class Packages:
         return self.known[key]
 
     def prune(self, used: set[str]) -> None:
-        """Removes the programs that no instance runs."""
+        """Deletes the programs that no instance runs."""
         for folder in CODE.iterdir():
             if folder.is_dir() and folder.name not in used:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,7 @@ from run.project import LOCALSTACK
 from run.server import Server
 
 HEALTH = "/_souk/health"
-SECRET_KEY = "sk_test_local"  # Stripe's own are longer; the server takes any that begins like this
+SECRET_KEY = "sk_test_local"  # Stripe's keys are longer; the server accepts any key with this prefix
 
 
 class Payments(Server):

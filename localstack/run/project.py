@@ -1,4 +1,4 @@
-"""Where things are, and how the commands speak."""
+"""The project's folders, and the output of the commands."""
 
 import sys
 from pathlib import Path
@@ -8,15 +8,15 @@ LOCALSTACK = ROOT / "localstack"
 SOUK = ROOT / ".souk"
 TEMPLATE = ROOT / "template.yaml"
 LONGEST_LINE = 1000
-LAMBDA = ROOT / "target" / "lambda"  # where the template's CodeUri points, as `cargo lambda build` lays it out
+LAMBDA = ROOT / "target" / "lambda"  # the template's CodeUri points here; the layout is that of `cargo lambda build`
 
 
 class Failure(Exception):
-    """Ends a command with one line on standard error."""
+    """Ends a command with one line on standard error for each of its arguments."""
 
 
 def say(text: str) -> None:
-    """Progress, on standard output: standard error is for what went wrong."""
+    """Prints progress on standard output; standard error is for failures."""
     print(f"localstack: {text}", flush=True)
 
 
@@ -25,6 +25,6 @@ def warn(command: str, text: str) -> None:
 
 
 def fail(command: str, failure: Failure) -> int:
-    line = " ".join(str(failure).split())
-    print(f"localstack/{command}: {line[:LONGEST_LINE]}", file=sys.stderr, flush=True)
+    for fault in failure.args:
+        print(f"localstack/{command}: {' '.join(fault.split())[:LONGEST_LINE]}", file=sys.stderr, flush=True)
     return 1

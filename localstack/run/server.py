@@ -1,6 +1,6 @@
-"""A server beside the emulator: a process of its own on a port of 127.0.0.1, which the instance's record knows.
+"""A server that runs beside the emulator, on a port of 127.0.0.1 that is in the instance's record.
 
-What is particular to one is in a class of its own: its command line, and how it is asked whether it is ready.
+Each server is a subclass with its command line and its check for readiness.
 """
 
 import os
@@ -14,41 +14,41 @@ from run.instance import Instance, command_line
 from run.project import Failure
 
 START_SECONDS, STOP_SECONDS = 10, 5
-TRIES = 5  # a port that was free a moment ago may be taken
+TRIES = 5  # a port that was free a moment ago may be taken now
 
 
 class Server:
-    name = ""  # the members of the record that are its own begin with it, and its log is named after it
-    title = ""  # in messages
+    name = ""  # prefix of its members in the record, and the name of its log
+    title = ""  # for messages
     scheme = "http"
 
     def __init__(self, instance: Instance):
         self.instance = instance
-        self.process: subprocess.Popen | None = None  # when this very program started it
+        self.process: subprocess.Popen | None = None  # if this program started it
 
     def words(self, port: int) -> list[str]:
         """The command line that starts it."""
         raise NotImplementedError
 
     def mark(self) -> str:
-        """What the command line of its process holds, and that of no other instance."""
+        """A part of its command line that no other instance has."""
         raise NotImplementedError
 
     def greets(self, port: int) -> bool:
-        """Whether the process that was started answers there, and not another that has the port."""
+        """Whether the started process answers on the port, and not another process."""
         raise NotImplementedError
 
     def settings(self) -> dict:
-        """What its process needs besides: its environment and directory."""
+        """Further arguments of its process: environment and directory."""
         return {}
 
     def about(self) -> dict:
-        """What the record holds of it besides address and pid. A process with another is started anew."""
+        """Its members in the record other than address and pid. If they change, the process is restarted."""
         return {}
 
     @property
     def port(self) -> int:
-        """The port of this run or of the last one; 0 when there was none."""
+        """The port of this run or of the last one; 0 if there is none."""
         return int((self.instance.record.get(f"{self.name}Url") or ":0").rpartition(":")[2])
 
     @property
@@ -58,13 +58,13 @@ class Server:
         return pid if pid and self.mark() in command_line(pid) else None
 
     def start(self) -> bool:
-        """Starts the server unless it runs as wanted; tells whether it did."""
+        """Starts the server unless it runs as wanted; returns whether it was started."""
         about = self.about()
         if self.pid is not None:
             if about.items() <= self.instance.record.items():
                 return False
             self.stop()
-        # The same port as before, so that the functions need not be told of another.
+        # The same port as before, so that the functions keep their settings.
         for port in [self.port or free_port(), *(free_port() for _ in range(TRIES))]:
             self.launch(port)
             try:
@@ -76,7 +76,7 @@ class Server:
                 url = f"{self.scheme}://127.0.0.1:{port}"
                 self.instance.write(**{f"{self.name}Pid": self.process.pid, f"{self.name}Url": url}, **about)
                 return True
-        raise Failure(f"the {self.title} does not start, see .souk/*/{self.name}.log")
+        raise Failure(f"the {self.title} does not start, see .souk/{self.instance.name}/{self.name}.log")
 
     def launch(self, port: int) -> None:
         with (self.instance.directory / f"{self.name}.log").open("a") as log:
@@ -86,7 +86,7 @@ class Server:
             )  # fmt: skip
 
     def answers(self, port: int) -> bool:
-        """Waits until this very server answers: false when it has ended, for want of its port."""
+        """Waits until this server answers; false if it has exited because its port was taken."""
         deadline = time.monotonic() + START_SECONDS
         while self.process.poll() is None:
             with suppress(OSError, ValueError):
@@ -94,7 +94,8 @@ class Server:
                     return True
             if time.monotonic() > deadline:
                 raise Failure(
-                    f"the {self.title} did not answer within {START_SECONDS} s, see .souk/*/{self.name}.log"
+                    f"the {self.title} did not answer within {START_SECONDS} s, "
+                    f"see .souk/{self.instance.name}/{self.name}.log"
                 )
             time.sleep(0.01)
         return False

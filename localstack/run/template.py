@@ -1,4 +1,4 @@
-"""template.yaml as JSON that CloudFormation takes: tags in their long form, local files replaced by what they hold."""
+"""template.yaml as JSON for CloudFormation: tags in their long form, local files replaced by their content."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import yaml
 
 
 class Loader(yaml.CSafeLoader):
-    """Reads `!Sub` and its like, and leaves dates alone: `2012-10-17` is a string in CloudFormation."""
+    """Reads tags such as `!Sub`, and does not parse dates: `2012-10-17` is a string in CloudFormation."""
 
 
 Loader.yaml_implicit_resolvers = {
@@ -30,6 +30,11 @@ def tagged(loader: Loader, name: str, node: yaml.Node):
 
 
 Loader.add_multi_constructor("!", tagged)
+
+
+def parameters(file: Path) -> dict[str, dict]:
+    """The declarations of the template's parameters, by name."""
+    return yaml.load(file.read_text(), Loader).get("Parameters", {})
 
 
 def read(file: Path, code_uri: Callable[[Path], str]) -> dict:

@@ -1,6 +1,6 @@
 """`localstack/up`: environment, emulator, payment provider, cache, build, deployment, demo data.
 
-Each step does nothing when nothing changed.
+A step does nothing if nothing changed.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from run.payments import Payments
 from run.project import LOCALSTACK, Failure, fail, say, warn
 
 DEFAULT_PORT, DEFAULT_ENDPOINT_PORT = 8080, 4566
+LAST_PORT = 65534  # the AWS API takes the next one
 DEMO = LOCALSTACK / "demo"
 
 
@@ -28,7 +29,8 @@ def main() -> int:
         if arguments.build:
             build.require_tools()
         environment.enter()
-        with environment.locked(environment.SOUK / f"{arguments.name}.lock"):
+        lock = environment.SOUK / f"{instance.name}.lock"
+        with environment.locked(lock, f"localstack/up{instance.options}"):
             run(instance, arguments)
     except Failure as failure:
         return fail("up", failure)
@@ -55,16 +57,24 @@ def parse() -> argparse.Namespace:
         help="run a cache server, or run without one (default: run one if it can be had)",
     )  # fmt: skip
     arguments = parser.parse_args()
+    if arguments.port is not None and not 0 <= arguments.port <= LAST_PORT:
+        parser.error(f"--port {arguments.port}: not from 0 to {LAST_PORT}")
+    arguments.parameters = {}
     for parameter in arguments.parameter:
-        if "=" not in parameter:
+        name, equals, value = parameter.partition("=")
+        if not equals:
             parser.error(f"--parameter {parameter}: not of the form KEY=VALUE")
+        if name in arguments.parameters:
+            parser.error(f"--parameter {name} is given twice")
+        arguments.parameters[name] = value
     return arguments
 
 
 def run(instance: Instance, arguments: argparse.Namespace) -> None:
-    from run.deploy import deploy  # needs the virtual environment
+    from run.deploy import deploy, refuse_faulty  # need the virtual environment
 
     begun = time.monotonic()
+    refuse_faulty(arguments.parameters)
     cache, payments = Cache(instance), Payments(instance)
     started = start(instance, cache, payments, arguments)
     try:
@@ -72,7 +82,7 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
         provide(cache, arguments.cache)
         if arguments.build:
             build.build()
-        deploy(instance, dict(parameter.split("=", 1) for parameter in arguments.parameter))
+        deploy(instance, arguments.parameters)
         if arguments.demo and not instance.record.get("demo"):
             load_demo(instance)
     except BaseException:
@@ -89,7 +99,7 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
 
 
 def start(instance: Instance, cache: Cache, payments: Payments, arguments: argparse.Namespace) -> bool:
-    """Starts the emulator unless it runs as wanted; tells whether it did."""
+    """Starts the emulator unless it runs as wanted; returns whether it was started."""
     ports = wanted_ports(arguments.port, instance)
     if arguments.fresh:
         cache.stop()
@@ -101,13 +111,13 @@ def start(instance: Instance, cache: Cache, payments: Payments, arguments: argpa
             return False
         say("starting the emulator anew: its program or its port changed")
         instance.stop()
-    cache.stop()  # what it holds may be newer than the data that the emulator starts with
+    cache.stop()  # its content may be newer than the data that the emulator starts with
     instance.start(*ports)
     return True
 
 
 def provide(cache: Cache, wanted: bool | None) -> None:
-    """The system works without a cache, if slower: to have none is an error only where one is asked for."""
+    """The system also works without a cache; a missing cache server is an error only with `--cache`."""
     if wanted is False:
         cache.forget()
         return

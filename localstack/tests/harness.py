@@ -1,4 +1,4 @@
-"""An emulator for the tests: on free ports, in a folder of its own, with the template and function beside this file."""
+"""An emulator for the tests: on free ports, in its own folder, with the template and the function beside this file."""
 
 import atexit
 import http.client
@@ -80,28 +80,28 @@ class System:
             connection.close()
 
     def event(self, method: str, path: str, **options) -> dict:
-        """What the function saw of a request that it answered."""
+        """The event that the function got for a request."""
         status, _headers, body = self.request(method, path, **options)
         if status != 200:
             raise AssertionError(f"{method} {path}: {status} {body[:500]!r}")
         return json.loads(body)["event"]
 
     def control(self, method: str, path: str, document=None):
-        """The answer of the port for tests: `control("PUT", "faults", [rules])`."""
+        """A call for tests on the AWS API's port: `control("PUT", "faults", [rules])`."""
         body = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(f"{self.instance.record['endpointUrl']}/_souk/{path}", body, method=method)
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
 
     def notes(self, member: str) -> list[dict]:
-        """What the test function noted, in order."""
+        """The invocations that the test function recorded, in order."""
         if not self.notes_file.exists():
             return []
         return [note for line in self.notes_file.read_text().splitlines() if member in (note := json.loads(line))]
 
 
 def lay_out_function(folder: Path) -> None:
-    """The test function, run by this very interpreter: a search for another would slow every start."""
+    """The test function, run by this interpreter: searching for another one would slow down each start."""
     folder.mkdir(parents=True)
     _shebang, _newline, program = (HERE / "function" / "bootstrap").read_text().partition("\n")
     (folder / "bootstrap").write_text(f"#!{os.path.realpath(sys.executable)}\n{program}")
@@ -112,7 +112,7 @@ _shared: System | None = None
 
 
 class Case(unittest.TestCase):
-    """Tests that share one emulator and leave it as it was."""
+    """Tests that share one emulator and leave its state unchanged."""
 
     @property
     def system(self) -> System:
@@ -122,7 +122,7 @@ class Case(unittest.TestCase):
         return _shared
 
     def eventually(self, find, complaint: str):
-        """The first true value of `find()`."""
+        """Waits for the first true value of `find()`."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not (found := find()):
             if time.monotonic() > deadline:

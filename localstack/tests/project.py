@@ -1,4 +1,4 @@
-"""A project of its own for the tests of the commands, whose cargo is a script."""
+"""A small project for the tests of the commands; its cargo is a script."""
 
 import json
 import os
@@ -10,12 +10,14 @@ import unittest
 import urllib.request
 from pathlib import Path
 
+from run import cache
 from tests.harness import HERE, lay_out_function
 
 PROJECT = HERE.parents[1]
 CARGO = """#!/bin/sh
 # Stands in for cargo: "builds" the one program, or does what the file beside the manifest says.
 test ! -e fail || { echo "error: it does not compile" >&2; exit 101; }
+while test -e wait; do touch waiting; sleep 0.05; done
 test ! -e hang || { touch hanging; sleep 60; }
 echo '{"reason":"compiler-artifact","target":{"name":"answer"},"executable":"'"$PWD"'/built/bootstrap"}'
 echo '{"reason":"compiler-artifact","target":{"name":"other"},"executable":"'"$PWD"'/built-other/bootstrap"}'
@@ -36,6 +38,8 @@ TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Parameters:
   Broken: {Type: String, Default: ""}
+  Flavour: {Type: String, Default: sweet, AllowedValues: [sweet, sour]}
+  Minutes: {Type: Number, Default: 5, MinValue: 2, MaxValue: 60}
   CacheUrl: {Type: String, Default: ""}
   PaymentsUrl: {Type: String, Default: ""}
   StripeSecretKey: {Type: String, Default: "", NoEcho: true}
@@ -61,6 +65,10 @@ Outputs:
 
 class Project(unittest.TestCase):
     """Tests of the commands, each with a copy of this folder and a small template."""
+
+    @classmethod
+    def setUpClass(cls):
+        cache.program()  # into the project's own .souk, which the copies share
 
     def setUp(self):
         self.root = Path(os.path.realpath(tempfile.mkdtemp(prefix="souk-test-")))
@@ -98,13 +106,17 @@ class Project(unittest.TestCase):
         return result
 
     def refused(self, *options: str, path: str | None = None) -> str:
-        """The one line that `up` ends with when it cannot do its work."""
+        """The one line that `up` prints when it fails."""
+        lines = self.faults(*options, path=path)
+        self.assertEqual(len(lines), 1, lines)
+        return lines[0]
+
+    def faults(self, *options: str, path: str | None = None) -> list[str]:
+        """The lines that `up` prints when it fails."""
         result = self.command("up", *(options or ("--port", "0")), path=path)
         self.assertEqual(result.returncode, 1, result.stdout)
-        own = [line for line in result.stderr.splitlines() if line.startswith("localstack/up: ")]
-        self.assertEqual(len(own), 1, result.stderr)
         self.assertNotIn("Traceback", result.stderr)
-        return own[0]
+        return [line for line in result.stderr.splitlines() if line.startswith("localstack/up: ")]
 
     def record(self, name: str = "local") -> dict:
         return json.loads((self.root / ".souk" / name / "instance.json").read_text())

@@ -1,4 +1,4 @@
-"""emulator/access.py: a role that may use the partitions `USER#…` of a table and see one machine's executions, nothing else."""
+"""emulator/access.py: a role for the partitions `USER#…` of a table and for the executions of one machine."""
 
 import json
 import uuid
@@ -22,16 +22,21 @@ class Roles(Case):
         table = self.system.client("dynamodb").describe_table(TableName=self.table)["Table"]["TableArn"]
         allowed = {
             "Effect": "Allow",
-            "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"],
+            "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"],
             "Resource": table,
-            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*"]}},
+            "Condition": {
+                "Null": {"dynamodb:LeadingKeys": "false"},
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*"]},
+            },
         }
         seen = {
             "Effect": "Allow",
             "Action": "states:DescribeExecution",
             "Resource": execution_of(self.system.outputs["Saga"], "*"),
         }
-        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": [allowed, seen]}))
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": [allowed]}))
+        base = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps({"Statement": [seen]}))["Policy"]["Arn"]
+        iam.attach_role_policy(RoleName=name, PolicyArn=base)
         keys = self.system.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="test")["Credentials"]
         session = boto3.Session(
             keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name="us-east-1"
@@ -68,6 +73,9 @@ class Roles(Case):
         self.refused(self.put, "PRODUCT#1")
         self.refused(self.put, "USER#1", "PRODUCT#1")
         self.refused(self.query, "PRODUCT#1")
+
+    def test_no_partition(self):
+        self.refused(lambda: self.dynamodb.scan(TableName=self.table))
 
     def test_another_action(self):
         key = {"pk": {"S": "USER#1"}}

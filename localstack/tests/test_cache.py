@@ -11,7 +11,7 @@ from tests.project import Project
 
 
 def ask(url: str, *words: str) -> str:
-    """What the server answers to one short command."""
+    """The server's answer to one short command."""
     host, port = url.removeprefix("redis://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
         connection.sendall(" ".join(words).encode() + b"\r\n")
@@ -19,10 +19,6 @@ def ask(url: str, *words: str) -> str:
 
 
 class Server(Project):
-    @classmethod
-    def setUpClass(cls):
-        cache.program()  # into the project's own .souk, which the copies share
-
     def environment(self) -> dict:
         return self.get("/a")["process"]["environment"]
 
@@ -67,7 +63,7 @@ class Server(Project):
     def test_it_forgets_what_it_held_when_the_data_may_be_older(self):
         self.up()
         ask(self.record()["cacheUrl"], "SET", "kept", "yes")
-        os.kill(self.record()["pid"], signal.SIGKILL)  # what was written since the last stop is lost
+        os.kill(self.record()["pid"], signal.SIGKILL)  # changes since the last stop are lost
         self.up()
         self.assertEqual(ask(self.record()["cacheUrl"], "GET", "kept"), "$-1\r\n")
 

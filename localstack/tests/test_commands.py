@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 from tests.project import Project
 
@@ -68,6 +69,42 @@ class Commands(Project):
             self.assertIn(f"port {port}", self.refused("--port", str(port)))
         self.assert_nothing_runs()
 
+    def test_a_port_that_cannot_be(self):
+        result = self.command("up", "--port", "65535")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--port 65535: not from 0 to 65534", result.stderr)
+
+    def test_what_does_not_run_is_told_by_its_name(self):
+        for command in (["url"], ["processes", "answer"]):
+            for name, start in (("local", "localstack/up"), ("nope", "localstack/up --name nope")):
+                result = self.command(*command, "--name", name)
+                self.assertEqual(result.returncode, 1)
+                wanted = f"localstack/{command[0]}: {name} is not running; start it with {start}\n"
+                self.assertEqual(result.stderr, wanted)
+
+    def test_a_second_up_of_the_same_instance_waits_for_the_first(self):
+        (self.root / "wait").touch()
+        first = self.start_up("--port", "0")
+        self.await_file("waiting", first)
+        second = self.start_up("--port", "0")
+        lines = iter(second.stdout)
+        self.assertEqual(next(lines), "localstack: waiting for another localstack/up\n")
+        (self.root / "wait").unlink()
+        self.assertEqual(first.wait(timeout=60), 0)
+        rest = "".join(lines)
+        self.assertEqual(second.wait(timeout=60), 0)
+        self.assertNotIn("deploying", rest)
+        self.assertIn(self.record()["baseUrl"], rest)
+
+    def test_an_older_python(self):
+        for command in ("up", "down", "url", "processes"):
+            old = "import runpy, sys; sys.version_info = (3, 9, 18); runpy.run_path(sys.argv[1], run_name='__main__')"
+            words = [sys.executable, "-c", old, str(self.root / "localstack" / command)]
+            result = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(result.returncode, 1)
+            wanted = f"localstack/{command}: needs Python 3.11 or later as python3, found 3.9\n"
+            self.assertEqual(result.stderr, wanted)
+
     def test_missing_tools(self):
         tools = self.root / "tools"
         tools.mkdir()
@@ -96,20 +133,73 @@ class Commands(Project):
 
     def test_interruption(self):
         (self.root / "hang").touch()
-        process = subprocess.Popen(
-            [sys.executable, str(self.root / "localstack" / "up"), "--port", "0"],
-            env={**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"},
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
-        while not (self.root / "hanging").exists():
-            self.assertIsNone(process.poll())
-            time.sleep(0.05)
+        process = self.start_up("--port", "0")
+        self.await_file("hanging", process)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         self.assertIn("localstack/up: interrupted", process.communicate(timeout=60)[1])
         self.assertEqual(process.returncode, 130)
         self.assert_nothing_runs()
 
-    def test_a_parameter_without_a_value(self):
-        result = self.command("up", "--parameter", "Broken")
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("KEY=VALUE", result.stderr)
+    def test_a_parameter_without_a_value_or_with_two(self):
+        for words, complaint in (
+            (["--parameter", "Broken"], "--parameter Broken: not of the form KEY=VALUE"),
+            (["--parameter", "Minutes=2", "--parameter", "Minutes=3"], "--parameter Minutes is given twice"),
+        ):
+            result = self.command("up", *words)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(complaint, result.stderr)
+
+    def test_parameters_that_the_template_does_not_take(self):
+        wrong = [word for each in ("Foo=1", "Flavour=bitter", "Minutes=1") for word in ("--parameter", each)]
+        lines = self.faults("--port", "0", *wrong)
+        self.assertEqual(
+            lines,
+            ["localstack/up: Parameters: [Foo] do not exist in the template",
+             "localstack/up: Parameter 'Flavour' must be one of sweet, sour",
+             "localstack/up: Parameter 'Minutes' must be a number not less than 2"],
+        )  # fmt: skip
+        self.assertFalse((self.root / ".souk" / "local").exists())
+        self.up("--parameter", "Flavour=sour", "--parameter", "Minutes=2")
+        self.assertEqual(self.record()["parameters"]["Flavour"], "sour")
+
+    def test_the_environment_of_functions_that_run_elsewhere(self):
+        def settings() -> dict[str, str]:
+            text = (self.root / ".souk" / "local" / "lambda.env").read_text()
+            return dict(line.split("=", 1) for line in text.splitlines())
+
+        self.up()
+        record = self.record()
+        functions = {"CACHE_URL": record["cacheUrl"], "PAYMENTS_URL": record["paymentsUrl"]}
+        functions["SECRET_KEY"] = record["parameters"]["StripeSecretKey"]
+        credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+        expected = functions | credentials | {"AWS_ENDPOINT_URL": record["endpointUrl"]}
+        self.assertEqual(settings(), expected)
+        self.up("--no-cache")
+        self.assertEqual(settings(), expected | {"CACHE_URL": ""})
+        self.command("down")
+        self.up("--port", str(free_ports()))
+        self.assertEqual(settings()["AWS_ENDPOINT_URL"], self.record()["endpointUrl"])
+
+    def start_up(self, *options: str) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [sys.executable, str(self.root / "localstack" / "up"), *options],
+            env={**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        return process
+
+    def await_file(self, name: str, process: subprocess.Popen) -> None:
+        while not (self.root / name).exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.05)
+
+
+def free_ports() -> int:
+    """A port that is free, as is the next one."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as first, suppress(OSError):
+            port = first.getsockname()[1]
+            with socket.create_server(("127.0.0.1", port + 1)):
+                return port

@@ -1,4 +1,4 @@
-"""emulator/streams.py with large batches and no window, as Souk's consumers have them; emulator/queues.py."""
+"""emulator/streams.py with large batches and no window, as Souk's consumers use them; emulator/queues.py."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class Consumers(Case):
         return [json.loads(message["Body"]) for message in received.get("Messages", [])]
 
     def record_of(self, failure: dict) -> dict:
-        """What a message in the queue points at, as someone who repairs it would look."""
+        """The records that a message in the queue describes, read as an operator would."""
         client, batch = self.system.client("dynamodbstreams"), failure["DDBStreamBatchInfo"]
         iterator = client.get_shard_iterator(
             StreamArn=batch["streamArn"], ShardId=batch["shardId"], ShardIteratorType="AT_SEQUENCE_NUMBER",
@@ -101,7 +101,7 @@ class Consumers(Case):
             key = self.put("bulk-quick")
             written = time.time()
             delays.append(self.await_record(key)[0]["at"] - written)
-        # The median is a few milliseconds; one lost wake-up would be half a second.
+        # The median is a few milliseconds; a lost wake-up would take half a second.
         self.assertLess(statistics.median(delays), 0.1, delays)
 
     def test_any_of_several_filters_lets_a_record_through(self):
@@ -122,7 +122,7 @@ class Consumers(Case):
         self.assertGreater(self.maximum(*age), 0)
 
     def maximum(self, namespace: str, name: str, dimension: str, value: str) -> float:
-        """By both of the calls that read metrics; -1 when there is nothing."""
+        """Read by both calls for metrics; -1 if there is no metric."""
         client, now = self.system.client("cloudwatch"), time.time()
         metric = {"Namespace": namespace, "MetricName": name, "Dimensions": [{"Name": dimension, "Value": value}]}
         times = {"StartTime": now - METRIC_SECONDS, "EndTime": now + 60}

@@ -6,7 +6,7 @@ import unittest
 
 from tests.harness import HERE
 
-# Apart from the other tests: it counts on threads that change places as often as they can.
+# In a process of its own: it sets a short switch interval of threads.
 RACE = """
 import sys, threading
 from ministack.services import dynamodb

@@ -9,11 +9,11 @@ from contextlib import suppress
 
 from tests.harness import Case
 
-QUICK = 3  # seconds: what takes longer has waited for a delay or a time limit of the machines here
+QUICK = 3  # seconds; a longer execution has waited for a delay or a timeout of the machines here
 
 
 class Faults(Case):
-    """Rules are bound to one run by its id, as tests that run side by side would do it."""
+    """Each rule is limited to one run by its id, as concurrent tests do it."""
 
     def setUp(self):
         self.run_id = f"run-{uuid.uuid4().hex[:8]}"
@@ -59,7 +59,7 @@ class Faults(Case):
         return [kind for kind in kinds if kind in wanted] if wanted else kinds
 
     def worked(self) -> list[str]:
-        """What the functions did in this run, in order."""
+        """The invocations of this run, in order."""
         return [note["step"]["do"] for note in self.system.notes("step") if note["step"].get("run") == self.run_id]
 
     def failure(self, execution: dict) -> list[str]:

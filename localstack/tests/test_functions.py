@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import unittest
 
+from emulator import filters
 from tests.harness import HERE, Case
 
 
@@ -36,7 +39,7 @@ class Environments(Case):
         os.kill(killed, signal.SIGKILL)
         statuses = [self.system.request("GET", "/things/1")[0] for _ in range(5)]
         self.assertEqual(statuses[1:], [200] * 4)
-        self.assertIn(statuses[0], (200, 500))  # the first call may find it dying
+        self.assertIn(statuses[0], (200, 500))  # the first call may meet it while it exits
         self.assertNotEqual(self.process()["pid"], killed)
 
     def test_a_crowd_of_calls_does_not_start_a_process_for_each(self):
@@ -94,6 +97,30 @@ class Logs(Case):
             "metrics do not add up",
         )
 
+    def test_functions_that_share_a_log_group(self):
+        crash = {"requestContext": {}, "rawPath": "/die"}
+        first, second = self.system.outputs["SharingFunction"], self.system.outputs["AlsoSharingFunction"]
+        failed = self.count("Test", "FailedInvocations", {})
+        for name, event in (
+            (first, {}), (first, {"do": "unavailable"}), (first, crash), (second, {}), (second, {"sleep": 3}),
+        ):  # fmt: skip
+            self.system.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        self.assertEqual(sorted(self.statuses(first)), ["error", "error", "success"])
+        self.assertEqual(sorted(self.statuses(second)), ["success", "timeout"])
+        self.assertEqual(self.count("Test", "FailedInvocations", {}) - failed, 3)
+
+    def statuses(self, function: str) -> list[str]:
+        """The final statuses of a function's invocations, from its streams in the shared log group."""
+        logs, group = self.system.client("logs"), self.system.outputs["SharedLog"]
+        streams = [each["logStreamName"] for each in logs.describe_log_streams(logGroupName=group)["logStreams"]]
+        own = [name for name in streams if re.fullmatch(rf"\d{{4}}/\d\d/\d\d/{function}\[\$LATEST\][0-9a-f]{{32}}", name)]
+        lines = [
+            json.loads(event["message"])
+            for name in own
+            for event in logs.get_log_events(logGroupName=group, logStreamName=name, startFromHead=True)["events"]
+        ]
+        return [line["record"]["status"] for line in lines if line.get("type") == "platform.report"]
+
     def invocations(self, name: str) -> float:
         return self.count("AWS/Lambda", "Invocations", {"FunctionName": name})
 
@@ -147,3 +174,22 @@ class Processes(Case):
         self.assertEqual((status, json.loads(body)), (500, {"message": "Internal Server Error"}))
         self.assertLess(answered - killed, 2)
         self.assertEqual(self.system.request("GET", "/things/1")[0], 200)
+
+
+class MetricFilters(unittest.TestCase):
+    def test_patterns(self):
+        line = {"type": "report", "record": {"status": "error"}}
+        for pattern, expected in (
+            ('{ $.type = "report" }', True),
+            ('{ $.record.status != "error" }', False),
+            ('{ ($.type = "report") && ($.record.status != "success") }', True),
+            ('{ ($.type = "report") && ($.record.status = "success") }', False),
+            ('{ $.none.status != "error" }', True),
+        ):
+            with self.subTest(pattern):
+                self.assertEqual(filters.matches(pattern, line), expected)
+
+    def test_patterns_of_other_kinds_are_refused(self):
+        for pattern in ("", "ERROR", "{ $.latency > 5 }", '{ $.type = "a" || $.type = "b" }', '{ $.type = "a*" }'):
+            with self.subTest(pattern):
+                self.assertIsNone(filters.comparisons(pattern))

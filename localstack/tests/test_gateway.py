@@ -70,7 +70,7 @@ class Authorization(Case):
         seen = json.loads(event["requestContext"]["authorizer"]["lambda"]["event"])
         self.assertEqual(seen["type"], "REQUEST")
         self.assertNotIn(None, seen.values())
-        # A cached result is of the call that it answered; only what is in every call can be compared.
+        # A cached result belongs to the call that it answered; only members that all calls share can be compared.
         self.assertEqual(seen["identitySource"], ["Bearer good"])
         self.assertIn("sourceIp", seen["requestContext"]["http"])
 
@@ -118,7 +118,7 @@ class Requests(Case):
                 try:
                     status, _headers, body = self.system.request("PUT", "/things/1", b"x" * size, headers)
                 except (BrokenPipeError, ConnectionResetError):
-                    status = 413  # the gateway stops reading what is too large, and the connection with it
+                    status = 413  # the gateway stops reading a body that is too large, and closes the connection
                 self.assertEqual(status, expected)
         status, _headers, body = self.system.request("GET", "/large?bytes=5900000")
         self.assertEqual((status, len(body)), (200, 5_900_000))
@@ -179,7 +179,7 @@ class Speed(Case):
 
         begun = time.perf_counter()
         together([lambda: call("/things/1?sleep=0.5")] * 8)
-        self.assertLess(time.perf_counter() - begun, 3)  # 4 s, were it one after the other
+        self.assertLess(time.perf_counter() - begun, 3)  # one after the other would take 4 s
         self.assertEqual(len({pid for _status, pid in answers}), 8)
         answers.clear()
         together([lambda: call("/things/1")] * 200)

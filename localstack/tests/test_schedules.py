@@ -1,10 +1,10 @@
-"""A schedule wakes its function. Nothing is mended here; this holds ministack to it."""
+"""A schedule invokes its function. There is no correction for it; the test checks ministack itself."""
 
 import time
 
 from tests.harness import Case
 
-LATEST_SECONDS = 80  # once a minute from the deployment on, and ministack looks every ten seconds
+LATEST_SECONDS = 80  # once a minute after the deployment, and ministack checks every ten seconds
 
 
 class Schedules(Case):

@@ -47,7 +47,7 @@ class Machines(Case):
         self.assertEqual(output, {"caught": "Unavailable"})
         tries = [note for note in self.system.notes("step") if note["step"].get("tag") == "retried"]
         self.assertEqual(len(tries), 3)
-        self.assertLess(time.monotonic() - begun, 5)  # 101 s, were MaxDelaySeconds not kept
+        self.assertLess(time.monotonic() - begun, 5)  # without MaxDelaySeconds it would take 101 s
 
     def test_a_name_starts_one_execution(self):
         client = self.system.client("stepfunctions")

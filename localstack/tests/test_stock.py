@@ -1,6 +1,6 @@
-"""ministack as it comes: each fault that a mend takes away is still there.
+"""ministack without corrections: each fault that a correction removes still exists.
 
-A test that fails here after an update of ministack says that a mend has become needless, and can go.
+If a test fails here after an update of ministack, the correction is no longer needed and can be deleted.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.harness import System
 
 
 class Stock(System):
-    """The emulator without our mends. It has one port; nothing is kept."""
+    """The emulator without our corrections. It has one port and no persistence."""
 
     def start(self) -> None:
         from emulator.__main__ import listen

@@ -33,7 +33,7 @@ class Streams(Case):
         self.eventually(lambda: self.times(last), "the last record did not arrive")
         seen = [note for note in self.system.notes("record") if note["record"] in keys]
         self.assertEqual([note["record"] for note in seen], keys)
-        self.assertGreater(seen[-1]["batch"], 1)  # the window of a second brought several together
+        self.assertGreater(seen[-1]["batch"], 1)  # the window of one second collected several records
         self.assertEqual(self.times(other), 0)
 
     def test_a_poison_record_is_given_up_and_does_not_stop_the_others(self):
@@ -47,7 +47,7 @@ class Streams(Case):
                 self.assertGreaterEqual(self.times(poison), 3)  # MaximumRetryAttempts is 2
                 self.assertGreaterEqual(self.times(before), 1)
                 if fail == "report":
-                    self.assertEqual(self.times(before), 1)  # only what is reported comes again
+                    self.assertEqual(self.times(before), 1)  # only reported records are retried
 
     def test_a_partial_failure_is_retried_from_the_record_reported(self):
         first, second, third = self.put("take-1"), self.put("take-2", "once"), self.put("take-3")
@@ -70,7 +70,7 @@ class Restart(Case):
 
         put("take-before")
         self.eventually(lambda: arrived("take-before"), "no record before the restart")
-        put("take-during")  # the window of a second is open when the emulator stops
+        put("take-during")  # the window of one second is open when the emulator stops
         system.instance.stop()
         self.assertFalse(arrived("take-during"))
         system.start()

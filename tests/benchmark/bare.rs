@@ -1,6 +1,7 @@
-//! The floor for the work: requests that a function sent, sent again by the same client and nothing else.
+//! The lower bound for a function's work: the same client sends the requests of the function again, and does nothing
+//! else.
 //!
-//! They run in a process of their own, with one thread as in a function, so that their CPU time is theirs alone.
+//! This happens in a separate process with one thread, as in a function, so that its CPU time can be measured.
 
 use crate::{dynamodb::Sent, process::Pid, replay};
 use futures::StreamExt;
@@ -11,10 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The word by which this program knows that it is such a process.
+/// The argument that makes this program such a process.
 pub const WORD: &str = "bare-requests";
 
-/// The process.
+/// The process that sends the requests.
 pub struct Bare {
     child: Child,
     input: ChildStdin,
@@ -23,7 +24,7 @@ pub struct Bare {
 }
 
 impl Bare {
-    /// Starts it: it sends to this table, or this cache, so many requests at once.
+    /// Starts it, with the URLs of table and cache, and the number of concurrent requests.
     pub fn start(url: &str, cache: Option<&str>, at_once: usize) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program is a file"));
         command.arg(WORD).arg(url).args(cache).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -33,7 +34,7 @@ impl Bare {
         Self { child, input, output, at_once }
     }
 
-    /// Sends requests: how long that took, and how much CPU time.
+    /// Sends requests. Returns wall-clock time and CPU time.
     pub fn send(&mut self, requests: &[Sent]) -> (Duration, Duration) {
         let words = serde_json::to_string(&(self.at_once, requests)).expect("requests are JSON");
         self.say(&words);
@@ -58,7 +59,8 @@ impl Drop for Bare {
     }
 }
 
-/// What the process does: takes requests, says `ready`, waits for a word, sends them, says how long that took.
+/// The loop of the process: reads requests, prints `ready`, waits for a line, sends the requests, and prints the time
+/// in nanoseconds.
 pub fn run(url: &str, cache: Option<&str>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let client = replay::Client::new(url, cache);
@@ -79,7 +81,7 @@ pub fn run(url: &str, cache: Option<&str>) {
             futures::stream::iter(sending).buffer_unordered(at_once).for_each(async |()| ()).await;
         });
         let took = began.elapsed();
-        // The pool takes a connection back only when the runtime comes to it.
+        // A connection returns to the pool in a task, which the runtime has to run first.
         runtime.block_on(async {
             for _ in 0..4 {
                 tokio::task::yield_now().await;

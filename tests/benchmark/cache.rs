@@ -1,4 +1,4 @@
-//! The cache's server, where the machine has one.
+//! The cache server, if the machine has one.
 
 use std::{
     io::{Read, Write},
@@ -8,18 +8,19 @@ use std::{
     time::Duration,
 };
 
-/// Names the server's program, and where its libraries are if not in their usual place; tests/bench finds both.
+/// Variables with the path of the server's program, and with the folder of its libraries if they are not installed.
+/// tests/bench sets both.
 const PROGRAM: &str = "SOUK_CACHE_SERVER";
 const LIBRARIES: &str = "SOUK_CACHE_LIBRARIES";
 
-/// A server on a port of 127.0.0.1, which keeps nothing on disk.
+/// A server on a port of 127.0.0.1, without persistence.
 pub struct Server {
     child: Child,
     port: u16,
 }
 
 impl Server {
-    /// Starts it, if the environment names one.
+    /// Starts the server if the environment names its program.
     pub fn start() -> Option<Self> {
         let program = std::env::var(PROGRAM).ok().filter(|program| !program.is_empty())?;
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -41,12 +42,12 @@ impl Server {
         panic!("the cache does not listen")
     }
 
-    /// Where it is.
+    /// The server's URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Forgets everything.
+    /// Deletes all entries.
     pub fn empty(&self) {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("the cache listens");
         stream.write_all(b"FLUSHALL\r\n").expect("the cache reads");

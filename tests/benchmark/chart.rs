@@ -1,4 +1,4 @@
-//! The chart of growth.
+//! The chart of latency by table size.
 
 use plotters::prelude::*;
 use serde_json::Value;
@@ -15,7 +15,7 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(120, 94, 240),
 ];
 
-/// Draws each operation's median latency against the size of the table, both logarithmic.
+/// Draws each operation's median latency against the size of the table, on logarithmic axes.
 pub fn draw(growth: &[Value], file: &Path) -> Result<(), Box<dyn Error>> {
     let points = |row: &Value| -> Vec<(f64, f64)> {
         let sizes = row["sizes"].as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! A function that starts: from the start of its process to its first poll and to its first answer.
+//! Cold starts: the times from the start of a process to its first poll, and to its first answer.
 
 use crate::{
     bare::Bare,
@@ -21,8 +21,8 @@ struct Start {
 }
 
 impl Start {
-    /// To the first poll, as on AWS: with TLS, which is set up and has nothing to connect to. Without a table's name
-    /// nothing is done after the poll that would be counted with it.
+    /// Measures the time to the first poll with TLS set up, as on AWS, although there is no server to connect to.
+    /// Without a table's name, the function does no work after the poll, which the CPU time would include.
     fn poll(&mut self, programs: &Programs, name: &str) {
         let function = Function::start(programs.of(name), &[]);
         self.poll_wall.add(function.polled());
@@ -36,7 +36,7 @@ impl Start {
     }
 }
 
-/// Measures each function that is wanted so many times, in turns.
+/// Measures each selected function `rounds` times, in turns.
 pub fn measure(wanted: &[Operation], rounds: u32, programs: &Programs) -> Vec<Value> {
     let mut operations: Vec<Operation> = Vec::new();
     for operation in OPERATIONS {
@@ -49,7 +49,7 @@ pub fn measure(wanted: &[Operation], rounds: u32, programs: &Programs) -> Vec<Va
     let start = |operation: &Operation| DynamoDb::start(operation.world.items(ITEMS));
     let tables: Vec<_> = operations.iter().map(|operation| (start(operation), start(operation))).collect();
     let mut starts: BTreeMap<&str, Start> = BTreeMap::new();
-    // Each function's bare requests, sent for the first time in their process.
+    // The requests of each function's event, sent by a new process: wall-clock time and CPU time.
     let mut bare: BTreeMap<&str, (Figures, Figures)> = BTreeMap::new();
     for round in 0..rounds {
         for name in ["empty", "empty-stream"] {

@@ -1,8 +1,8 @@
-//! The tables that are measured, and the events that go to them.
+//! The content of the tables, and the events that the functions are sent.
 
 use domain::{
     concert::{Concert, Performer, VenueSummary},
-    geo::Place,
+    geo::Coordinates,
     id::{BandId, ConcertId, Id, ProductId, UserId, VenueId},
     product::ReviewPosition,
     review::Review,
@@ -15,10 +15,10 @@ use tests::{
     samples::{caller, later, now, product_id, product_in, review, user_id},
 };
 
-/// How many items are made at once.
+/// The number of items in a chunk.
 const CHUNK: usize = 2_000;
 
-/// How many products in a table have reviews, evenly among the others.
+/// The number of products with reviews in a table, evenly distributed.
 pub const REVIEWED: u32 = 100;
 
 const SELLERS: u32 = 1_000;
@@ -26,10 +26,10 @@ const CATEGORIES: u32 = 100;
 const CONCERTS_OF_A_BAND: u32 = 50;
 const MONTH: u64 = 30 * 24 * 3600;
 
-/// How many concerts are in town, in the month that is searched.
+/// The number of concerts in the town, in the month that is searched.
 const IN_TOWN: u32 = 300;
 
-/// What is in a table.
+/// The content of a table.
 #[derive(Clone, Copy, PartialEq)]
 pub enum World {
     /// Products, some with ten reviews.
@@ -39,7 +39,7 @@ pub enum World {
 }
 
 impl World {
-    /// The items of so many products or concerts, a chunk at a time.
+    /// The items of `count` products or concerts, in chunks.
     pub fn items(self, count: u32) -> Box<dyn Iterator<Item = Vec<Item>> + Send> {
         let items: Box<dyn Iterator<Item = Item> + Send> = match self {
             Self::Products => Box::new((0..count).flat_map(move |number| {
@@ -69,28 +69,29 @@ fn band_id(number: u32) -> BandId {
     new_id(number / CONCERTS_OF_A_BAND)
 }
 
-/// The first are in town within 22 km, the others in the south, at the same time.
+/// A concert: the first `IN_TOWN` are in a town within 22 km, the others in the southern hemisphere in the same month.
 fn concert(number: u32) -> Concert {
     let spread = |step: u32, steps: u32| f64::from(number.wrapping_mul(step) % steps) / f64::from(steps);
     let place = if number < IN_TOWN {
-        Place { latitude: 48.0 + 0.4 * spread(7, 300), longitude: 16.2 + 0.4 * spread(11, 299) }
+        Coordinates { latitude: 48.0 + 0.4 * spread(7, 300), longitude: 16.2 + 0.4 * spread(11, 299) }
     } else {
         let latitude = -60.0 * spread(7919, 99_991);
-        Place { latitude, longitude: 360.0 * spread(104_729, 1_299_709) - 180.0 }
+        Coordinates { latitude, longitude: 360.0 * spread(104_729, 1_299_709) - 180.0 }
     };
-    let (name, address) = (format!("Hall {number}"), "1 Road".to_owned());
+    let (name, address) =
+        (format!("Hall {number}").parse().expect("a name"), "1 Road".parse().expect("an address"));
     Concert {
         concert_id: new_id::<ConcertId>(number),
         owner_id: user_id(7),
-        name: format!("Night {number}"),
-        bands: vec![Performer { band_id: band_id(number), name: "The Band".to_owned() }],
+        name: format!("Night {number}").parse().expect("a name"),
+        bands: vec![Performer { band_id: band_id(number), name: "The Band".parse().expect("a name") }],
         venue: VenueSummary { venue_id: new_id::<VenueId>(number), name, address, place },
         starts_at: later(MONTH + u64::from(number.wrapping_mul(7919)) % MONTH),
         created_at: now(),
     }
 }
 
-/// A request as the gateway hands it on.
+/// A request event of the gateway.
 fn request(method: &str, route: &str, parameters: &Value, path: &str, user: Option<u32>) -> Value {
     let mut event: Value =
         serde_json::from_str(&project::read("events/http-get.json")).expect("a sample event");
@@ -123,9 +124,9 @@ pub fn product_get(number: u32, count: u32) -> Value {
     request("GET", "/products/{productId}", &json!({"productId": id}), &format!("/products/{id}"), None)
 }
 
-/// `PATCH /products/{productId}`, each time another one until all had their turn.
+/// `PATCH /products/{productId}`: a different product each time, until all products were changed.
 pub fn product_update(number: u32, count: u32) -> Value {
-    // Far apart, so that neighbours in time are no neighbours in the table.
+    // Consecutive events change products that are far apart in the table.
     let (product, version) = (number.wrapping_mul(7919) % count, 1 + number / count);
     let id = product_id(product);
     let path = format!("/products/{id}");
@@ -136,7 +137,7 @@ pub fn product_update(number: u32, count: u32) -> Value {
     event
 }
 
-/// `POST /products/{productId}/reviews`, each by another author.
+/// `POST /products/{productId}/reviews`, each by a different author.
 pub fn review_create(number: u32, count: u32) -> Value {
     let id = product_id(number.wrapping_mul(7919) % count);
     let path = format!("/products/{id}/reviews");
@@ -150,7 +151,7 @@ pub fn review_create(number: u32, count: u32) -> Value {
     event
 }
 
-/// `POST /orders` of three products, each by another customer.
+/// `POST /orders` of three products, each by a different customer.
 pub fn order_place(number: u32, count: u32) -> Value {
     let mut event = request("POST", "/orders", &json!({}), "/orders", Some(1_000_000 + number));
     event["headers"]["idempotency-key"] = format!("order-{number}").into();
@@ -178,15 +179,15 @@ fn search(query: &str) -> Value {
     event
 }
 
-/// How many records are in a batch.
+/// The number of records in a batch.
 pub const BATCH: u32 = 100;
 
-/// A hundred new reviews of one product.
+/// A stream batch: 100 new reviews of one product.
 pub fn reviews_of_one(number: u32, count: u32) -> Value {
     batch(number, |_| number.wrapping_mul(7919) % count)
 }
 
-/// A new review each of a hundred products.
+/// A stream batch: a new review of each of 100 products.
 pub fn reviews_of_many(number: u32, count: u32) -> Value {
     batch(number, |record| (number.wrapping_mul(BATCH) + record).wrapping_mul(7919) % count)
 }

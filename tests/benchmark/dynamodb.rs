@@ -1,4 +1,4 @@
-//! DynamoDB on loopback: the engine of the table tests behind HTTP.
+//! A local DynamoDB server: the engine of the table tests behind HTTP.
 
 use crate::http1::{Connection, Server};
 use serde_json::{Value, json};
@@ -8,13 +8,13 @@ use std::sync::{
 };
 use tests::{Answer, Database, template::Template};
 
-/// The engine takes no short names.
+/// The table's name. The engine refuses short names.
 pub const TABLE: &str = "souk-of-a-benchmark";
 
-/// A request as the client sent it.
+/// A request: operation and body.
 pub type Sent = (String, Value);
 
-/// A table that functions reach over HTTP.
+/// A table that functions access over HTTP.
 pub struct DynamoDb {
     server: Server,
     state: Arc<State>,
@@ -27,7 +27,7 @@ struct State {
 }
 
 impl DynamoDb {
-    /// A table as the template declares it.
+    /// Starts a server with the template's table and these items.
     pub fn start(items: impl IntoIterator<Item = Vec<dynoxide::Item>>) -> Self {
         let database = Database::with_table(Template::ours().table(TABLE));
         for items in items {
@@ -39,23 +39,23 @@ impl DynamoDb {
         Self { server, state }
     }
 
-    /// Where it is.
+    /// The server's URL.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.server.port)
     }
 
-    /// What was sent since this was last asked.
+    /// The requests since the last call.
     pub fn take_sent(&self) -> Vec<Sent> {
         std::mem::take(&mut self.state.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How many connections were opened.
+    /// The number of connections that clients have opened.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
     }
 }
 
-/// What Step Functions answers, which stand behind the same address.
+/// The answer to StartExecution: functions use this server as Step Functions too.
 fn started() -> Answer {
     let execution = "arn:aws:states:ap-southeast-1:0:execution:order-place:order";
     Answer { status: 200, body: json!({"executionArn": execution, "startDate": 1_763_659_827}) }
@@ -67,7 +67,7 @@ fn serve(state: &State, mut connection: Connection) -> std::io::Result<()> {
         let Some((service, operation)) =
             request.header("x-amz-target").and_then(|target| target.split_once('.'))
         else {
-            // How a connection is primed.
+            // `Table::prime` sends `GET /` to open a connection.
             connection.answer(200, "", b"healthy")?;
             continue;
         };

@@ -1,24 +1,24 @@
-//! Many measurements of one thing.
+//! Repeated measurements of one quantity, and their percentiles.
 
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Durations, in the order in which they were measured.
+/// Durations, in the order of measurement.
 #[derive(Default, Clone)]
 pub struct Figures(Vec<Duration>);
 
 impl Figures {
-    /// One more.
+    /// Adds a measurement.
     pub fn add(&mut self, duration: Duration) {
         self.0.push(duration);
     }
 
-    /// Whether nothing was measured.
+    /// Whether there is no measurement.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The one below or at which this part of all lies, in microseconds.
+    /// A percentile, in microseconds; `part` is from 0 to 1.
     pub fn at(&self, part: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -32,19 +32,19 @@ impl Figures {
         sorted[index].as_secs_f64() * 1e6
     }
 
-    /// The one in the middle, in microseconds.
+    /// The median, in microseconds.
     pub fn median(&self) -> f64 {
         self.at(0.5)
     }
 
-    /// What the report shows of them, in microseconds.
+    /// The percentiles that the report shows, in microseconds.
     pub fn spread(&self) -> Value {
         let part = |part| rounded(self.at(part), 10.0);
         json!({"p50": part(0.5), "p90": part(0.9), "p99": part(0.99), "max": part(1.0)})
     }
 }
 
-/// Without digits that mean nothing.
+/// Rounds a number to a multiple of `1 / parts`.
 pub fn rounded(number: f64, parts: f64) -> f64 {
     (number * parts).round() / parts
 }

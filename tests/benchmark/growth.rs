@@ -1,4 +1,4 @@
-//! The same operation on tables of different sizes.
+//! Latency of the same operation on tables of different sizes.
 
 use crate::{
     data::World,
@@ -11,7 +11,7 @@ use crate::{
 use serde_json::{Value, json};
 use std::{sync::mpsc::sync_channel, thread, time::Instant};
 
-/// Measures the operations so many times at each size, the sizes in turns.
+/// Measures each operation `rounds` times at each size, the sizes in turns.
 pub fn measure(wanted: &[Operation], sizes: &[u32], rounds: u32, programs: &Programs) -> Vec<Value> {
     let mut rows = Vec::new();
     for world in [World::Products, World::Concerts] {
@@ -27,7 +27,7 @@ pub fn measure(wanted: &[Operation], sizes: &[u32], rounds: u32, programs: &Prog
     rows
 }
 
-/// Makes items while the engine takes those made before.
+/// Loads a table. Items are made in a second thread while the engine imports earlier ones.
 fn load(world: World, size: u32) -> DynamoDb {
     let began = Instant::now();
     let table = thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as a Runtime API and a DynamoDB on loopback need.
+//! The part of HTTP/1.1 that the benchmark's Runtime API and DynamoDB need.
 
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Result, Write},
@@ -12,16 +12,16 @@ use std::{
 
 /// A request.
 pub struct Request {
-    /// As in `GET /path`, without the version.
+    /// Method and path, such as `GET /path`, without the version.
     pub line: String,
-    /// With names in lower case.
+    /// Names, in lower case, and values.
     headers: Vec<(String, String)>,
-    /// Whole.
+    /// The complete body, decoded if it was chunked.
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// The value of a header; its name in lower case.
+    /// The value of a header. `name` is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
@@ -36,7 +36,7 @@ impl Connection {
         Ok(Self(BufReader::with_capacity(64 * 1024, stream)))
     }
 
-    /// The next request; nothing when the client has gone.
+    /// The next request; `None` if the client has closed the connection.
     pub fn read(&mut self) -> Result<Option<Request>> {
         let line = self.line()?;
         let Some((line, _)) = line.rsplit_once(' ') else { return Ok(None) };
@@ -75,7 +75,7 @@ impl Connection {
         self.0.read_exact(&mut into[before..])
     }
 
-    /// Answers the last request, in one write.
+    /// Sends the answer to the last request, in one write.
     pub fn answer(&mut self, status: u16, headers: &str, body: &[u8]) -> Result<()> {
         let mut answer = format!("HTTP/1.1 {status} .\r\n{headers}content-length: {}\r\n\r\n", body.len());
         answer.reserve(body.len());
@@ -87,13 +87,13 @@ impl Connection {
 
 /// A listener on a free port of 127.0.0.1, with a thread for each connection.
 pub struct Server {
-    /// The port.
+    /// The port that it listens on.
     pub port: u16,
     stopped: Arc<AtomicBool>,
 }
 
 impl Server {
-    /// Listens until this is dropped; connections end when their clients close them.
+    /// Listens until this is dropped; connections stay open until their clients close them.
     pub fn start(serve: impl Fn(Connection) -> Result<()> + Clone + Send + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("a port").port();
@@ -105,7 +105,7 @@ impl Server {
                     break;
                 }
                 let serve = serve.clone();
-                // A connection that breaks concerns its client alone.
+                // An error of a connection is ignored here: its client reports it.
                 thread::spawn(move || stream.and_then(Connection::new).and_then(serve));
             }
         });
@@ -116,7 +116,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
-        // Wakes the listener.
+        // Makes the listener return from `accept`, so that it notices the stop.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }

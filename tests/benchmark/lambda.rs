@@ -1,4 +1,4 @@
-//! A function's process and the Runtime API that feeds it.
+//! A function's process, and the Runtime API that sends it events.
 
 use crate::{
     http1::{Connection, Server},
@@ -17,7 +17,7 @@ use std::{
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What happens at the Runtime API, and when.
+/// What the Runtime API observes, and when.
 enum Happened {
     Polled(Instant),
     HandedOut(Instant),
@@ -25,7 +25,7 @@ enum Happened {
     Failed(Vec<u8>),
 }
 
-/// A function that was started, and has or has not polled yet.
+/// A started function. It may not have polled yet.
 pub struct Function {
     child: Child,
     started: Instant,
@@ -35,7 +35,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts a program as Lambda would, with nothing else in its environment.
+    /// Starts a program as Lambda does, with an environment of Lambda's variables and these only.
     pub fn start(program: &Path, environment: &[(&str, &str)]) -> Self {
         let (events, to_hand_out) = channel();
         let (tell, happened) = channel();
@@ -68,7 +68,7 @@ impl Function {
         Pid(self.child.id())
     }
 
-    /// How long after its start it polled.
+    /// The time from its start to its first poll.
     pub fn polled(&self) -> Duration {
         match self.next() {
             Happened::Polled(at) => at - self.started,
@@ -76,15 +76,15 @@ impl Function {
         }
     }
 
-    /// How long after its start, and after it polled, its first event was answered.
+    /// The time from its start to the answer to its first event, which is sent after the first poll.
     pub fn first_answer(&self, event: &Value) -> Duration {
         self.polled();
         let (at, _) = self.answer(event);
         at - self.started
     }
 
-    /// Has an event answered: how long that took from the moment it was handed out, and what was answered. Returns
-    /// when the function has polled again.
+    /// Sends an event. Returns the time from sending to the answer, and the answer, once the function has polled
+    /// again.
     pub fn invoke(&self, event: &Value) -> (Duration, Value) {
         let ((at, handed_out), answer) = {
             let _ = self.events.send(event.to_string().into_bytes());
@@ -142,7 +142,8 @@ fn runtime_api(
                  arn:aws:lambda:ap-southeast-1:0:function:souk-function\r\nlambda-runtime-trace-id: \
                  Root=1-691f5d63-3f1a2b4c5d6e7f8091a2b3c4;Sampled=0\r\n"
             );
-            // Told before it is true, so that the answer cannot come first; the difference is the channel's.
+            // Reported before the event is sent, so that the answer cannot be reported first. The measured time
+            // therefore includes this report.
             let _ = tell.send(Happened::HandedOut(Instant::now()));
             connection.answer(200, &headers, &event)?;
         } else {

@@ -1,9 +1,9 @@
-//! Where the figures come from.
+//! The environment of a measurement.
 
 use serde_json::{Value, json};
 use std::{fs, process::Command, thread};
 
-/// The machine, the compiler and the state of the project.
+/// The machine and its load, the compiler, the date and the commit.
 pub fn describe() -> Value {
     let of = |file: &str, name: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();

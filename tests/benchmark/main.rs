@@ -1,6 +1,6 @@
-//! The benchmark: functions as they ship, beside what they cannot do without.
+//! The benchmark: compares the release programs of functions with lower bounds.
 //!
-//! `tests/bench` builds and runs it; docs/benchmark.md explains it and holds what it found.
+//! `tests/bench` builds and runs it; docs/benchmark.md explains it and contains its results.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a benchmark that cannot go on ends")]
 
@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use std::{env, fs};
 use tests::project;
 
-/// What the benchmark wrote stands between these in its document.
+/// Markers in docs/benchmark.md: the benchmark writes its results between them.
 const BEGIN: &str = "<!-- written by tests/bench --docs -->\n";
 const END: &str = "<!-- end -->\n";
 
@@ -80,7 +80,7 @@ fn measure(options: &Options) -> Value {
     json!({"machine": machine, "cold": cold, "warm": warm, "growth": growth, "notes": notes})
 }
 
-/// Writes table and chart into the documentation.
+/// Writes tables and chart into the documentation.
 fn document(report: &Value) {
     let docs = project::root().join("docs");
     let path = docs.join("benchmark.md");

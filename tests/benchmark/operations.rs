@@ -1,36 +1,36 @@
-//! What is measured.
+//! The operations that are measured.
 
 use crate::data::{self, World};
 use serde_json::Value;
 
-/// What the cache holds when a request comes.
+/// The state of the cache at each request.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Cache {
-    /// There is none.
+    /// The function has no cache.
     Absent,
-    /// It has what is asked for.
+    /// The cache has the requested entry.
     Hit,
-    /// It has nothing.
+    /// The cache is empty.
     Miss,
 }
 
-/// An operation of a function, with its floors.
+/// An operation of a function, with its lower bounds.
 #[derive(Clone, Copy)]
 pub struct Operation {
-    /// As it is reported.
+    /// The name in the report.
     pub name: &'static str,
-    /// The folder under `functions/`.
+    /// The function's folder under `functions/`.
     pub function: &'static str,
-    /// What is in the table.
+    /// The content of the table.
     pub world: World,
-    /// The function that does nothing but is invoked in the same way.
+    /// The function with the same trigger that does nothing.
     pub empty: &'static str,
     pub cache: Cache,
-    /// How many requests it sends at the same time at most.
+    /// The largest number of requests that it sends concurrently.
     pub at_once: usize,
-    /// What one event brings about: `requests`, or `reviews` with how many of them.
+    /// What throughput counts: `requests` or `reviews`, and their number in one event.
     pub unit: (&'static str, u32),
-    /// The event of this number for a table of this size.
+    /// The event with this number, for a table of this size.
     pub event: fn(u32, u32) -> Value,
 }
 
@@ -49,14 +49,14 @@ const BY_STREAM: Operation = Operation {
     name: "rating-average, of one product",
     function: "rating-average",
     empty: "empty-stream",
-    // As many as shared/runtime works on.
+    // The concurrency of shared/runtime.
     at_once: 16,
     unit: ("reviews", data::BATCH),
     event: data::reviews_of_one,
     ..BY_HTTP
 };
 
-/// All of them, those of one function side by side.
+/// All operations, grouped by function.
 pub const OPERATIONS: [Operation; 10] = [
     BY_HTTP,
     Operation { name: "product-get, hit", cache: Cache::Hit, ..BY_HTTP },
@@ -84,7 +84,7 @@ pub const OPERATIONS: [Operation; 10] = [
 ];
 
 impl Operation {
-    /// Ends the benchmark unless the answer is the one that is to be measured.
+    /// Panics unless the answer is a success with the expected result.
     pub fn check(&self, answer: &Value) {
         let right = match answer["statusCode"].as_u64() {
             Some(status) => (200..300).contains(&status),

@@ -1,10 +1,10 @@
-//! What the command line asks for.
+//! Command-line options.
 
 use crate::operations::{OPERATIONS, Operation};
 use std::path::PathBuf;
 use tests::project;
 
-/// What there is to ask for.
+/// The usage text.
 pub const HELP: &str = "\
 tests/bench [--json] [--docs] [--only NAME]… [--cold N] [--rounds N] [--growth SIZES] [--growth-rounds N] [--programs DIR]
   --json           the figures as JSON, alone on standard output
@@ -16,7 +16,7 @@ tests/bench [--json] [--docs] [--only NAME]… [--cold N] [--rounds N] [--growth
   --growth-rounds N  events of each operation at each size (400)
   --programs DIR   functions that are built already, such as target/lambda";
 
-/// What is to be measured, and how it is to be shown.
+/// The parsed options. The usage text describes them.
 pub struct Options {
     pub json: bool,
     pub docs: bool,
@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads the words of the command line.
+    /// Parses the arguments of the command line.
     pub fn read(words: &[String]) -> Result<Self, String> {
         let mut options = Self {
             json: false,

@@ -1,14 +1,14 @@
-//! What the kernel knows of a process.
+//! CPU time and memory of a process, as the kernel reports them.
 
 use std::{fs, thread, time::Duration};
 
-/// A moment of a process: what it has used so far.
+/// A process, by its id.
 #[derive(Clone, Copy)]
 pub struct Pid(pub u32);
 
 impl Pid {
-    /// The CPU time of all its threads, once all of them wait for something. Far steadier than time on the wall, and what
-    /// Lambda's processor share pays for.
+    /// The CPU time of all its threads, once all of them sleep. It varies much less than wall-clock time, and it is
+    /// what Lambda limits to a function's CPU share.
     pub fn cpu_at_rest(self) -> Duration {
         let mut before = None;
         for _ in 0..10_000 {
@@ -22,7 +22,7 @@ impl Pid {
         panic!("the process never rests")
     }
 
-    /// Whether all threads sleep, and what they have run together.
+    /// Whether all threads sleep, and the sum of their CPU times in nanoseconds.
     fn threads(self) -> (bool, u64) {
         let (mut asleep, mut total) = (true, 0);
         let tasks = fs::read_dir(format!("/proc/{}/task", self.0)).expect("the process runs");
@@ -37,7 +37,7 @@ impl Pid {
         (asleep, total)
     }
 
-    /// What of it is in memory, in bytes.
+    /// Its resident memory, in bytes.
     pub fn resident(self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0)).expect("the process runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");

@@ -8,12 +8,12 @@ use std::{
     process::Command,
 };
 
-/// Where each is.
+/// The paths of the programs, by name.
 pub struct Programs(BTreeMap<String, PathBuf>);
 
 impl Programs {
-    /// The functions in one folder, as cargo puts them there or as cargo-lambda does (`<name>/bootstrap`); the empty
-    /// ones beside the benchmark itself, or there too.
+    /// Finds the functions in a folder with the layout of cargo (`<name>`) or cargo-lambda (`<name>/bootstrap`), and
+    /// the empty ones there or among the built examples.
     pub fn find(folder: &Path, wanted: &[Operation]) -> Self {
         let own = std::env::current_exe().expect("this program is a file");
         let examples = own.parent().and_then(Path::parent).expect("cargo's folder").join("examples");
@@ -32,7 +32,7 @@ impl Programs {
         &self.0[name]
     }
 
-    /// How large a program is, and how large in the zip archive that is uploaded.
+    /// The sizes in bytes of a program and of the zip archive that is uploaded; 0 if the size is unknown.
     pub fn sizes(&self, name: &str) -> (u64, u64) {
         let program = self.of(name);
         let bytes = fs::metadata(program).map_or(0, |metadata| metadata.len());

@@ -1,4 +1,4 @@
-//! Requests as they were on the wire, made by the SDK again.
+//! Recorded requests, rebuilt with the SDK so that it can send them again.
 
 use aws_sdk_dynamodb::{
     primitives::Blob,
@@ -18,7 +18,7 @@ use std::{collections::HashMap, sync::OnceLock, time::Duration};
 type Members = Map<String, Value>;
 type Item = HashMap<String, AttributeValue>;
 
-/// A request, ready to be sent.
+/// A request that is ready to be sent.
 pub enum Request {
     GetItem(Members),
     PutItem(Members, Item),
@@ -26,13 +26,13 @@ pub enum Request {
     Query(Members, Item),
     BatchGetItem(Members),
     TransactWriteItems(Vec<TransactWriteItem>),
-    /// Of Step Functions.
+    /// A request to Step Functions.
     StartExecution(Members),
-    /// Of the cache: the page under a key.
+    /// A request to the cache: the page under this key.
     CachedPage(String),
 }
 
-/// The clients that functions have, made when they are first used.
+/// The clients of a function, each created at its first use.
 pub struct Client {
     url: String,
     config: OnceLock<SdkConfig>,
@@ -43,7 +43,7 @@ pub struct Client {
 }
 
 impl Request {
-    /// A request of this name. What can be done ahead, is: only sending it is measured.
+    /// Parses a recorded request. Parsing is not part of the measured time; sending is.
     pub fn read(name: &str, body: Value) -> Self {
         let Value::Object(mut members) = body else { panic!("a request has members") };
         let mut values = || item(members.remove("ExpressionAttributeValues"));
@@ -74,14 +74,14 @@ impl Request {
 }
 
 impl Client {
-    /// To this table, and to this cache.
+    /// Clients for the table server at this URL and this cache.
     pub fn new(url: &str, cache: Option<&str>) -> Self {
         let (config, dynamodb, machines, connection) = Default::default();
         let (url, cache) = (url.to_owned(), cache.map(str::to_owned));
         Self { url, config, dynamodb, machines, cache, connection }
     }
 
-    /// As in shared/runtime/src/aws.rs.
+    /// The configuration of the AWS clients, as in shared/app/src/aws.rs.
     fn config(&self) -> &SdkConfig {
         self.config.get_or_init(|| {
             let connector: OnceLock<SharedHttpConnector> = OnceLock::new();
@@ -106,7 +106,7 @@ impl Client {
         self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(self.config()))
     }
 
-    /// Sends a request and takes the answer apart as the SDK does.
+    /// Sends a request and parses the answer, as a function does through the SDK.
     pub async fn send(&self, request: Request) {
         let total = ReturnConsumedCapacity::Total;
         let failed = match request {

@@ -1,12 +1,12 @@
-//! Figures as tables that people read; also what docs/benchmark.md shows.
+//! The results as Markdown tables, for the terminal and docs/benchmark.md.
 
 use serde_json::Value;
 use std::fmt::Write;
 
-/// Above this, the documentation says why.
+/// Larger ratios are in bold, and docs/benchmark.md explains them.
 const MARK: f64 = 1.3;
 
-/// All of it, as Markdown.
+/// The whole report, as Markdown.
 pub fn markdown(report: &Value) -> String {
     let mut text = String::new();
     let machine = &report["machine"];

@@ -1,4 +1,4 @@
-//! A function that runs already: one event after the other, each beside its floors.
+//! Warm functions: one event after the other, each with its lower bounds.
 
 use crate::{
     bare::Bare,
@@ -12,10 +12,10 @@ use crate::{
 };
 use serde_json::{Value, json};
 
-/// How many products or concerts are in the table.
+/// The number of products or concerts in the table.
 pub const ITEMS: u32 = 1_000;
 
-/// Time on the wall and CPU time of one side.
+/// Wall-clock time and CPU time of one side: the function, the empty function, or the bare requests.
 #[derive(Default)]
 struct Side {
     wall: Figures,
@@ -32,7 +32,7 @@ impl Side {
     }
 }
 
-/// Measures an operation so many times. Nothing when it needs a cache and there is none.
+/// Measures an operation `rounds` times. `None` if it needs a cache and there is none.
 pub fn measure(
     operation: &Operation,
     rounds: u32,
@@ -44,7 +44,7 @@ pub fn measure(
         Cache::Hit | Cache::Miss => Some(cache?),
     };
     let items = || operation.world.items(ITEMS);
-    // Two tables alike: what the function does to the one, its bare requests do to the other.
+    // Two equal tables: the function uses the first, and its requests are sent again to the second.
     let (table, twin) = (DynamoDb::start(items()), DynamoDb::start(items()));
     let (url, cache_url) = (table.url(), cache.map(CacheServer::url));
     let mut environment = vec![("AWS_ENDPOINT_URL", url.as_str()), ("TABLE_NAME", TABLE)];
@@ -99,7 +99,7 @@ pub fn measure(
     }))
 }
 
-/// What the operation asked for; of a hit, what it asked the cache.
+/// The requests that the operation sent to the table, or to the cache if it was a hit.
 fn sent(operation: &Operation, number: u32, table: &DynamoDb) -> Vec<Sent> {
     let sent = table.take_sent();
     if sent.is_empty() && operation.cache == Cache::Hit {

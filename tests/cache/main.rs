@@ -1,7 +1,7 @@
-//! The cache tier: the scripts of shared/runtime on a real Valkey or Redis server.
+//! The cache tier: the scripts of shared/cache on a real Valkey or Redis server.
 //!
-//! Whatever comes late, twice or in another order, no page takes the place of a newer one, and none is served that is
-//! older than the version that the cache was told of.
+//! Late, repeated and reordered writes never replace a page by an older one. A page older than the newest known version
+//! of its product is never served.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -11,12 +11,12 @@ mod server;
 use redis::{Connection, Script};
 use server::Server;
 
-/// As in shared/runtime/src/cache.rs.
+/// The same values as in shared/cache and shared/app/src/cache.rs.
 const GONE: u64 = 1 << 53;
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
 const FILLED_SECONDS: i64 = 60;
 
-/// The page of one product at a time, kept by the scripts.
+/// The cached page of one product, accessed through the scripts.
 struct Cache {
     scripts: [Script; 3],
     connection: Connection,
@@ -28,9 +28,9 @@ impl Cache {
     fn new() -> Self {
         let mut server = Server::start();
         let scripts = [
-            include_str!("../../shared/runtime/src/cache/put.lua"),
-            include_str!("../../shared/runtime/src/cache/tell.lua"),
-            include_str!("../../shared/runtime/src/cache/fill.lua"),
+            include_str!("../../shared/cache/src/scripts/put.lua"),
+            include_str!("../../shared/cache/src/scripts/invalidate.lua"),
+            include_str!("../../shared/cache/src/scripts/fill.lua"),
         ];
         let key = format!("test:{}:{:p}", std::process::id(), &raw const server);
         let connection = server.connect();
@@ -42,25 +42,26 @@ impl Cache {
         self
     }
 
-    /// Forgets the product.
+    /// Deletes the product's key.
     fn clear(&mut self) {
         redis::cmd("DEL").arg(&self.key).query::<()>(&mut self.connection).unwrap();
     }
 
-    /// Puts a page, or that there is none, at a place in the stream. Whether the page is kept now.
+    /// Stores a page as of a position in the stream; an empty page means that the product has none. Returns whether the
+    /// page was stored.
     fn put(&mut self, place: u64, version: u64, page: &str) -> bool {
         let mut put = self.scripts[0].key(&self.key);
         put.arg(version).arg(format!("{place:040}")).arg(page).arg(KEPT_SECONDS);
         put.invoke::<bool>(&mut self.connection).unwrap()
     }
 
-    /// Tells of a version. Whether that is news.
+    /// Records a version. Returns whether it is newer than the known one.
     fn tell(&mut self, version: u64) -> bool {
         let mut tell = self.scripts[1].key(&self.key);
         tell.arg(version).arg(KEPT_SECONDS).invoke::<bool>(&mut self.connection).unwrap()
     }
 
-    /// Offers a page that a reader made. Whether it is kept now.
+    /// Stores a page rendered on a cache miss. Returns whether it was stored.
     fn fill(&mut self, version: u64, page: &str) -> bool {
         let mut fill = self.scripts[2].key(&self.key);
         fill.arg(version).arg(page).arg(FILLED_SECONDS).invoke::<bool>(&mut self.connection).unwrap()
@@ -70,7 +71,7 @@ impl Cache {
         redis::cmd("HGET").arg(&self.key).arg(name).query(&mut self.connection).unwrap()
     }
 
-    /// What readers see.
+    /// The page that readers get.
     fn page(&mut self) -> Option<String> {
         self.field("page")
     }
@@ -84,7 +85,7 @@ impl Cache {
         assert_eq!(self.page().as_deref(), Some(page));
     }
 
-    /// Passes while a test takes a moment, as the time to live does.
+    /// Allows 5 seconds, because the time to live decreases while the test runs.
     #[track_caller]
     fn assert_kept_for(&mut self, seconds: i64) {
         let left = self.seconds_left();

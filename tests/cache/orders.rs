@@ -1,17 +1,17 @@
-//! Every order in which the same few things can happen to a page.
+//! Runs a few events on a page in every possible order.
 
 use crate::{Cache, GONE};
 
-/// What happens to the page of a product. A page's text is what makes it.
+/// An event on the page of a product. The text of a page is its version and its position in the stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Event {
-    /// The stream's page of this version, at this place.
+    /// The stream's consumer stores a page of this version, as of this position.
     Put { place: u64, version: u64 },
-    /// At this place, the stream tells that the product is gone.
+    /// The stream's consumer records, as of this position, that the product is withdrawn.
     Gone { place: u64 },
-    /// Somebody wrote this version.
+    /// A writer records this version.
     Tell { version: u64 },
-    /// A reader made a page of this version.
+    /// A reader stores a page of this version.
     Fill { version: u64 },
 }
 
@@ -25,12 +25,12 @@ impl Event {
         }
     }
 
-    /// The version that the cache was told of.
+    /// The lowest version that readers may get after this event.
     fn told(self) -> u64 {
         match self {
             Self::Put { version, .. } | Self::Tell { version } => version,
             Self::Gone { .. } => GONE,
-            // A reader makes a page of what it read, which may be old.
+            // A reader may have read an old version, so its page excludes no version.
             Self::Fill { .. } => 0,
         }
     }
@@ -43,7 +43,7 @@ impl Event {
     }
 }
 
-/// Version and place of a page; a reader's page has no place.
+/// The version and position of a page; the position of a reader's page is 0.
 fn parse(page: &str) -> (u64, u64) {
     let (version, place) = page.split_once(' ').unwrap();
     (version.parse().unwrap(), place.parse().unwrap())
@@ -63,8 +63,9 @@ fn orders(events: &[Event]) -> Vec<Vec<Event>> {
     all
 }
 
-/// Lets the events happen in every order and gives back the pages that they can end with. At every moment, a page that
-/// readers see is of no older version than the cache was told of, and of no earlier place than one they saw before.
+/// Runs the events in every order and returns the possible final pages. Checks after each event that the version of the
+/// page is not older than the newest recorded version, and that its position is the last one recorded, or 0 for a
+/// reader's page.
 fn endings(events: &[Event]) -> Vec<Option<String>> {
     let mut cache = Cache::new();
     let mut endings = Vec::new();
@@ -72,7 +73,7 @@ fn endings(events: &[Event]) -> Vec<Option<String>> {
         cache.clear();
         let (mut told, mut reached, mut shown) = (0, 0, None);
         for event in &order {
-            // A place that was passed tells nothing.
+            // An event at or before the stored position has no effect.
             let late = event.place() > 0 && event.place() <= reached;
             let kept = event.happen(&mut cache);
             if !late {
@@ -98,7 +99,7 @@ fn endings(events: &[Event]) -> Vec<Option<String>> {
     endings
 }
 
-/// The page that an event made, as an ending.
+/// The text of the page of this version and position.
 fn page(version: u64, place: u64) -> String {
     format!("{version} {place}")
 }
@@ -116,7 +117,7 @@ fn a_product_that_was_changed_and_reviewed_ends_with_its_last_page() {
     assert_eq!(endings(&events), [Some(page(2, 3))]);
 }
 
-/// Lambda sends a batch again, and the one before it may still be at work.
+/// Lambda may deliver a batch again while an earlier invocation is still processing it.
 #[test]
 fn what_comes_twice_ends_with_the_last_page() {
     let events = [
@@ -141,7 +142,7 @@ fn a_product_that_was_withdrawn_ends_without_a_page() {
         Event::Fill { version: 1 },
     ];
     assert_eq!(endings(&events), [None]);
-    // Neither of the two that tell of it is needed.
+    // Either of the two events that report the withdrawal suffices.
     for without in [2, 3] {
         let mut events = events.to_vec();
         events.remove(without);
@@ -149,7 +150,7 @@ fn a_product_that_was_withdrawn_ends_without_a_page() {
     }
 }
 
-/// A version that the stream has not told of yet: readers make its page, and nobody sees the one before.
+/// The stream has not delivered the newest version yet: readers store its page, and no reader gets an older one.
 #[test]
 fn a_version_that_was_only_told_ends_with_its_own_page_or_none() {
     let events = [

@@ -1,4 +1,4 @@
-//! A Valkey or Redis server of one test's own.
+//! A Valkey or Redis server for a single test.
 
 use redis::{Client, Connection};
 use std::{
@@ -13,22 +13,22 @@ use tests::project;
 
 const PROGRAMS: [&str; 2] = ["valkey-server", "redis-server"];
 
-/// Where `localstack/up` puts Debian's server on a machine that has none.
+/// The directory where `localstack/up` unpacks Debian's server if none is installed.
 const UNPACKED: &str = ".souk/redis";
 
-/// How long a server may take to answer.
+/// The maximum time until a server answers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 static SERVERS: AtomicU32 = AtomicU32::new(0);
 
-/// Runs as long as it is held; `CACHE_TEST_URL` names one that runs already.
+/// A server that is stopped on drop. If `CACHE_TEST_URL` is set, the running server at that URL is used instead.
 pub struct Server {
     url: String,
     own: Option<(Child, PathBuf)>,
 }
 
 impl Server {
-    /// Starts a server, or fails: a cache that cannot be tested is not tested.
+    /// Starts a server. Panics if there is none, so that the tests are never skipped silently.
     pub fn start() -> Self {
         if let Ok(url) = env::var("CACHE_TEST_URL") {
             return Self { url, own: None };
@@ -41,7 +41,7 @@ impl Server {
         fs::create_dir_all(&directory).unwrap();
         let socket = directory.join("socket");
         let mut command = Command::new(&program);
-        // Without a file's name the server reads no configuration but this: nothing on disk, and no port.
+        // Without a configuration file only these options apply: no persistence and no TCP port.
         command.args(["--port", "0", "--save", "", "--appendonly", "no", "--dir"]).arg(&directory);
         command.arg("--unixsocket").arg(&socket).stdin(Stdio::null()).stdout(Stdio::null());
         if program.starts_with(project::root()) {
@@ -51,7 +51,7 @@ impl Server {
         Self { url: format!("redis+unix://{}", socket.display()), own: Some((process, directory)) }
     }
 
-    /// A connection to it, once it answers.
+    /// Connects to the server, waiting until it answers.
     pub fn connect(&mut self) -> Connection {
         let client = Client::open(self.url.as_str()).unwrap();
         let began = Instant::now();
@@ -85,7 +85,7 @@ fn program() -> Option<PathBuf> {
     installed.chain([unpacked]).find(|program| program.is_file())
 }
 
-/// The directories of shared libraries below a directory.
+/// The directories below this one that contain shared libraries, joined by colons.
 fn libraries(directory: &Path) -> String {
     let entries: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     let is_library = |path: &PathBuf| path.to_string_lossy().contains(".so.");

@@ -1,38 +1,21 @@
-//! A function's role allows what the function sends to the table, and nothing else.
+//! A function's role allows the requests that the function sends to the table, and no others.
 //!
-//! What a function sends follows from the access patterns that it calls and from what docs/units.md says of them,
-//! which the table tier has measured.
+//! The requests of a function follow from the access patterns in its manifest and their rows in docs/units.md, which
+//! the table tier measures.
 
-use crate::{assert_none, differences};
+use crate::{assert_none, differences, needs::manifests};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use tests::{
-    project,
     template::{Function, Template},
     units::{self, Row},
 };
 
-/// The access patterns that methods of `App` use by themselves.
-const CALLS: [(&str, &str); 5] = [
-    ("app.admit(", "spend"),
-    ("app.access_token(", "publish_signing_key"),
-    ("app.capture_payment(", "settle_paid"),
-    ("app.verify(", "signing_keys"),
-    ("app.void_payment(", "close_payment"),
-];
-
-/// What Lambda needs to read the table's stream for a function, with the function's own role.
+/// The permissions that Lambda needs to read the table's stream with the function's role.
 const READ_STREAM: [&str; 4] =
     ["DescribeStream stream *", "GetRecords stream *", "GetShardIterator stream *", "ListStreams stream *"];
 
-/// The access patterns that a function's code uses.
-fn used_by(text: &str) -> BTreeSet<String> {
-    let direct = text.split("app.table.").skip(1).filter_map(|rest| rest.split('(').next());
-    let called = CALLS.iter().filter(|(call, _)| text.contains(call)).map(|(_, operation)| *operation);
-    direct.chain(called).map(str::to_owned).collect()
-}
-
-/// What IAM has to allow for the requests of a row: action, table or index, leading key.
+/// The permissions that the requests of a row need: action, table or index, leading key.
 fn needed_for(requests: &str) -> BTreeSet<String> {
     requests.split(", then ").flat_map(|request| needed_for_one(without_count(request))).collect()
 }
@@ -42,7 +25,7 @@ fn needed_for_one(request: &str) -> Vec<String> {
     let grouped = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
     let parts = grouped.into_iter().flat_map(|parts| parts.split(", ")).map(without_count);
     match operation {
-        // A transaction needs what its writes would need alone.
+        // A transaction needs the permissions of each of its writes.
         "TransactWriteItems" => parts
             .map(|part| {
                 let (write, leading) = part.split_once(' ').unwrap_or((part, ""));
@@ -66,24 +49,38 @@ fn without_count(text: &str) -> &str {
     }
 }
 
-/// What the roles of a function allow on the table.
+/// The permissions of a function's role on the table, its stream and its indexes.
 fn allowed_to(function: &Function, template: &Template) -> BTreeSet<String> {
     let role =
         function.properties["Role"]["Fn::GetAtt"].as_str().unwrap_or_default().trim_end_matches(".Arn");
-    let policies = template.at(&format!("/Resources/{role}/Properties/Policies")).as_array();
-    let statements =
-        policies.into_iter().flatten().flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
+    let role = template.at(&format!("/Resources/{role}/Properties"));
+    let own = list(&role["Policies"]).map(|policy| &policy["PolicyDocument"]);
+    let managed = references(&role["ManagedPolicyArns"]);
+    let managed = managed.map(|name| template.at(&format!("/Resources/{name}/Properties/PolicyDocument")));
+    let statements = own.chain(managed).flat_map(|document| list(&document["Statement"]));
     statements.flat_map(allowed_by).collect()
+}
+
+/// The template's managed policies that a role refers to, in either branch of an `Fn::If` too.
+fn references(policies: &Value) -> impl Iterator<Item = &str> {
+    list(policies).flat_map(branches).filter_map(|policy| policy["Ref"].as_str())
+}
+
+fn branches(policy: &Value) -> Vec<&Value> {
+    policy["Fn::If"].as_array().map_or_else(|| vec![policy], |branches| branches.iter().collect())
 }
 
 fn allowed_by(statement: &Value) -> Vec<String> {
     let mut allowed = Vec::new();
-    let leading = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    let condition = &statement["Condition"];
+    let leading = &condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    // ForAllValues is also true for a request without leading keys; the Null condition refuses such a request.
+    let held = condition["Null"]["dynamodb:LeadingKeys"] == "false";
     for action in list(&statement["Action"]).filter_map(Value::as_str) {
         let Some(operation) = action.strip_prefix("dynamodb:") else { continue };
         for resource in list(&statement["Resource"]).map(target) {
-            // Without a condition, every key is allowed.
-            let keys: Vec<&str> = list(leading).filter_map(Value::as_str).collect();
+            // Without both conditions, every key is allowed.
+            let keys: Vec<&str> = list(leading).filter_map(Value::as_str).filter(|_| held).collect();
             for key in if keys.is_empty() { vec!["*"] } else { keys } {
                 let key = key.strip_suffix('*').filter(|key| !key.is_empty()).unwrap_or(key);
                 allowed.push(format!("{operation} {resource} {key}"));
@@ -104,32 +101,31 @@ fn target(resource: &Value) -> String {
     index.map_or_else(|| resource.to_string(), str::to_owned)
 }
 
-/// One value, or a list of them, as CloudFormation has it.
+/// The values of a property that may be one value or a list.
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     let one = (!value.is_array() && !value.is_null()).then_some(value);
     value.as_array().into_iter().flatten().chain(one)
 }
 
-/// What Lambda does in a function's name, before it calls the function.
+/// The permissions that Lambda uses with the function's role, before it invokes the function.
 fn needed_to_wake(function: &Function) -> BTreeSet<String> {
     let mut events = function.properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values);
     let reads = events.any(|event| event["Type"] == "DynamoDB");
     READ_STREAM.iter().filter(|_| reads).map(|action| (*action).to_owned()).collect()
 }
 
-fn needed_by(text: &str, rows: &[Row]) -> BTreeSet<String> {
-    let used = used_by(text);
-    let rows = rows.iter().filter(|row| used.contains(&row.operation));
+fn needed_by(operations: &BTreeSet<String>, rows: &[Row]) -> BTreeSet<String> {
+    let rows = rows.iter().filter(|row| operations.contains(&row.operation));
     rows.flat_map(|row| needed_for(&row.measured.requests)).collect()
 }
 
 #[test]
 fn each_function_may_do_what_it_does_and_nothing_else() {
-    let template = Template::ours();
+    let (template, manifests) = (Template::ours(), manifests());
     let mut findings = Vec::new();
     for function in template.functions() {
-        let Some(text) = project::function(&function.name) else { continue };
-        let mut needed = needed_by(&text, units::documented());
+        let Some((_, manifest)) = manifests.iter().find(|(name, _)| *name == function.name) else { continue };
+        let mut needed = needed_by(&manifest.all_operations(), units::documented());
         needed.extend(needed_to_wake(&function));
         let allowed = allowed_to(&function, &template);
         let code = format!("what {} does", function.name);
@@ -164,31 +160,40 @@ fn too_much_and_too_little_is_found() {
   ARole:
     Type: AWS::IAM::Role
     Properties:
+      ManagedPolicyArns: [!Ref Base, !If [InVpc, !Ref Network, !Ref AWS::NoValue]]
       Policies:
         - PolicyDocument:
             Statement:
               - Action: [dynamodb:GetItem, dynamodb:PutItem]
                 Resource: !GetAtt Table.Arn
-                Condition: {'ForAllValues:StringLike': {'dynamodb:LeadingKeys': ['USER#*', SIGNING]}}
+                Condition: {'Null': {'dynamodb:LeadingKeys': 'false'}, 'ForAllValues:StringLike': {'dynamodb:LeadingKeys': ['USER#*', SIGNING]}}
+              - Action: dynamodb:DeleteItem
+                Resource: !GetAtt Table.Arn
+                Condition: {'ForAllValues:StringLike': {'dynamodb:LeadingKeys': ['USER#*']}}
               - {Action: dynamodb:Query, Resource: !Sub '${Table.Arn}/index/gsi1'}
               - {Action: dynamodb:GetRecords, Resource: !GetAtt Table.StreamArn}
               - {Action: logs:PutLogEvents, Resource: '*'}
+  Base: {Properties: {PolicyDocument: {Statement: [{Action: dynamodb:Scan, Resource: !GetAtt Table.Arn}]}}}
+  Network: {Properties: {PolicyDocument: {Statement: {Action: dynamodb:UpdateItem, Resource: !GetAtt Table.Arn}}}}
 ",
     );
     let allowed = allowed_to(&template.functions()[0], &template);
     let expected = [
+        "DeleteItem table *",
         "GetItem table SIGNING",
         "GetItem table USER#",
         "GetRecords stream *",
         "PutItem table SIGNING",
         "PutItem table USER#",
         "Query gsi1 *",
+        "Scan table *",
+        "UpdateItem table *",
     ];
     assert_eq!(allowed, expected.map(str::to_owned).into());
     assert_eq!(needed_to_wake(&template.functions()[0]), READ_STREAM.map(str::to_owned).into());
     let rows =
         units::parse("| `user` | | 1 | 0 | GetItem USER# |\n| `spend` | | 0 | 1 | UpdateItem LIMIT# |\n");
-    let needed = needed_by("app.admit(x); app.table.user(id).await", &rows);
+    let needed = needed_by(&["spend", "user"].map(str::to_owned).into(), &rows);
     assert_eq!(needed, ["GetItem table USER#", "UpdateItem table LIMIT#"].map(str::to_owned).into());
-    assert_eq!(differences(("needed", &needed), ("allowed", &allowed)).len(), 6);
+    assert_eq!(differences(("needed", &needed), ("allowed", &allowed)).len(), 9);
 }

@@ -1,4 +1,4 @@
-//! What wakes a function: line 1 of its code says so, and `events/` has a sample of each kind that reads as such.
+//! The trigger of a function is named by line 1 of its code, and `events/` has a valid sample event of each kind.
 
 use crate::{assert_none, differences};
 use domain::{
@@ -9,13 +9,13 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use table::{Changed, Record};
+use table::{Changed, StreamRecord};
 use tests::{
     project::{self, Source},
     template::Template,
 };
 
-/// What wakes each function, as the template has it: a function that nothing wakes is invoked by hand.
+/// The trigger of each function in the template. A function without a trigger is invoked by hand.
 fn of_template(template: &Template) -> BTreeSet<String> {
     let called = |kind: &str| template.resources(kind).map(|(_, it)| it.to_string()).collect::<String>();
     let (machines, apis) = (called("AWS::Serverless::StateMachine"), called("AWS::Serverless::HttpApi"));
@@ -41,7 +41,7 @@ fn of_template(template: &Template) -> BTreeSet<String> {
     kinds
 }
 
-/// What wakes each function, as line 1 of its code has it.
+/// The trigger of each function that line 1 of its code names.
 fn of_code(sources: &[Source]) -> BTreeSet<String> {
     const LINES: [(&str, &str); 6] = [
         ("//! `", "a route"),
@@ -62,20 +62,20 @@ fn of_code(sources: &[Source]) -> BTreeSet<String> {
         .collect()
 }
 
-/// What is wrong with a sample.
+/// The errors of a sample event.
 type Faults = Vec<String>;
 
-/// A JSON text as the type that a function reads it as.
+/// Parses a JSON text into the type that a function reads.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, Faults> {
     serde_json::from_str(text).map_err(|error| vec![error.to_string()])
 }
 
-/// Those of these claims that do not hold.
+/// One fault for each claim that is false.
 fn broken(claims: &[(&str, bool)]) -> Faults {
     claims.iter().filter(|(_, holds)| !holds).map(|(claim, _)| format!("{claim} is wrong")).collect()
 }
 
-/// A route of the template: whether it is public; nothing when there is no such route.
+/// Whether a route of the template is public; `None` if the template has no such route.
 fn is_public(template: &Template, key: &str) -> Option<bool> {
     let functions = template.functions();
     let events = functions.iter().filter_map(|function| function.properties["Events"].as_object());
@@ -90,7 +90,7 @@ fn is_public(template: &Template, key: &str) -> Option<bool> {
     Some(route["Auth"]["Authorizer"] == "NONE")
 }
 
-/// The path of a route with these parameters.
+/// The path of a request: the route with its parameters filled in.
 fn path_of(route: &str, parameters: &Value) -> String {
     let filled = |part: &str| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
         Some(name) => parameters[name].as_str().unwrap_or_default().to_owned(),
@@ -99,7 +99,8 @@ fn path_of(route: &str, parameters: &Value) -> String {
     route.split('/').map(filled).collect::<Vec<_>>().join("/")
 }
 
-/// A request as the gateway sends it: of a route that is there, whole, and with a caller where one is needed.
+/// Checks a request event of the gateway: its route exists, its members agree, and it has a caller if the route needs a
+/// token.
 fn http(text: &str, template: &Template) -> Result<(), Faults> {
     let event: ApiGatewayV2httpRequest = read(text)?;
     let written: Value = read(text)?;
@@ -135,7 +136,7 @@ fn http(text: &str, template: &Template) -> Result<(), Faults> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// What the authorizer says of who calls.
+/// Whether this is the authorizer's context of a caller.
 fn is_caller(context: &Value) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -150,7 +151,7 @@ fn is_caller(context: &Value) -> bool {
     Context::deserialize(context).is_ok()
 }
 
-/// What the gateway asks the authorizer before a route that needs a token.
+/// Checks the gateway's request to the authorizer for a route that needs a token.
 fn authorizer(text: &str, template: &Template) -> Result<(), Faults> {
     let event: Value = read(text)?;
     let key = event["routeKey"].as_str().unwrap_or_default();
@@ -168,12 +169,12 @@ fn authorizer(text: &str, template: &Template) -> Result<(), Faults> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// A batch of the table's stream: changes that consumers ask for, each with the images of its kind.
+/// Checks a batch of the table's stream: changes of known items, in order, each with the images of its kind.
 fn stream(text: &str) -> Result<(), Faults> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase", deny_unknown_fields)]
     struct Event {
-        records: Vec<Record>,
+        records: Vec<StreamRecord>,
     }
     let event: Event = read(text)?;
     let written: Value = read(text)?;
@@ -207,7 +208,7 @@ fn stream(text: &str) -> Result<(), Faults> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// What starts the machine product-delete, and what its first step is given.
+/// Checks the input of the machine product-delete, which is also the input of its first step.
 fn step(text: &str) -> Result<(), Faults> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -223,7 +224,7 @@ fn step(text: &str) -> Result<(), Faults> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// What is wrong with a file of `events/`.
+/// The errors of a file of `events/`.
 fn malformed(sample: &Source, template: &Template) -> Faults {
     let name = sample.path.rsplit('/').next().unwrap_or_default();
     let checked = match name {
@@ -252,7 +253,7 @@ fn the_samples_are_what_functions_are_sent() {
     assert_none(&samples.iter().flat_map(|sample| malformed(sample, &template)).collect::<Vec<_>>());
 }
 
-/// Each change of a good sample makes a bad one.
+/// Each of these changes makes a valid sample invalid.
 #[test]
 fn a_malformed_sample_is_found() {
     let template = Template::ours();

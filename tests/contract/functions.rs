@@ -1,4 +1,4 @@
-//! Every directory of `functions/` is a function of the template, and conversely.
+//! Every directory of `functions/` is a function of the template, and every function of the template is a directory.
 
 use crate::assert_none;
 use std::collections::HashSet;
@@ -7,7 +7,7 @@ use tests::{
     template::{Function, Template},
 };
 
-/// Both lists name the same functions in the same order.
+/// Checks that both lists name the same functions in the same order.
 fn unlike(directories: &[String], functions: &[Function]) -> Vec<String> {
     let mut findings = Vec::new();
     let names: Vec<&String> = functions.iter().map(|function| &function.name).collect();
@@ -37,7 +37,7 @@ fn unlike(directories: &[String], functions: &[Function]) -> Vec<String> {
     findings
 }
 
-/// `product-create` is `ProductCreateFunction`.
+/// The logical id of a function: `product-create` becomes `ProductCreateFunction`.
 fn logical_id(name: &str) -> String {
     let mut id = String::new();
     for word in name.split('-') {

@@ -1,12 +1,18 @@
-//! The contract tier: what is said in several places is the same in all of them.
+//! The contract tier: facts that several files state, such as routes, agree in all of them.
 //!
-//! Each check is a function from texts to findings, so that a test can show that it finds something.
+//! Each check is a function from texts to findings, so that a test can show that it detects faults.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod access;
+mod dependencies;
 mod events;
 mod functions;
 mod imports;
 mod manifests;
+mod modules;
+mod needs;
+mod openapi;
 mod routes;
 mod settings;
 mod tidy;
@@ -14,13 +20,13 @@ mod units;
 
 use std::{collections::BTreeSet, fmt::Display};
 
-/// Fails with all findings when there are any.
+/// Fails and lists all findings if there are any.
 #[track_caller]
 fn assert_none(findings: &[String]) {
     assert!(findings.is_empty(), "\n{}", findings.join("\n"));
 }
 
-/// What is on one side and not on the other.
+/// The items that only one of the two sets has.
 fn differences<T: Ord + Display>(
     (left_name, left): (&str, &BTreeSet<T>),
     (right_name, right): (&str, &BTreeSet<T>),

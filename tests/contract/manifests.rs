@@ -1,11 +1,11 @@
-//! Versions, lints and all else that a manifest can inherit are declared once, in the workspace.
+//! Versions, lints and everything else that a manifest can inherit are declared once, in the workspace.
 
 use crate::assert_none;
 use tests::project::{self, Source};
 
 const INHERITED: [&str; 5] = ["version", "edition", "rust-version", "license", "publish"];
 
-/// What a manifest declares for itself.
+/// The entries that a manifest declares itself instead of inheriting them.
 fn declared_here(manifest: &Source) -> Vec<String> {
     let mut findings = Vec::new();
     let mut finding = |what: &str| findings.push(format!("{}: {what}", manifest.path));

@@ -1,17 +1,18 @@
-//! Template, OpenAPI document, line 1 of each function and README name the same routes.
+//! The template, the OpenAPI document, line 1 of each function and the README name the same routes.
 
 use crate::{assert_none, differences};
 use serde_json::Value;
 use std::{collections::BTreeSet, fmt};
 use tests::{
+    generated,
     project::{self, Source},
     template::Template,
 };
 
-/// A route, and the function that takes it.
+/// A route, and the function that serves it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Route {
-    /// As in `GET /products`, or `$default`.
+    /// The route key: `GET /products`, or `$default`.
     key: String,
     function: String,
     public: bool,
@@ -24,7 +25,7 @@ impl fmt::Display for Route {
     }
 }
 
-/// What no route takes: documented in words, not as a route.
+/// The route for requests that match no other route. It is described in prose, not listed as a route.
 const DEFAULT: &str = "$default";
 
 fn of_template(template: &Template) -> BTreeSet<Route> {
@@ -62,19 +63,19 @@ fn of_document(document: &Value) -> BTreeSet<Route> {
     routes
 }
 
-/// The rows `` | `METHOD /path` | function | public | ``.
-fn of_readme(text: &str) -> BTreeSet<Route> {
-    let row = |line: &str| {
-        let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
-        let &[route, function, access] = cells.as_slice() else { return None };
-        let route = route.strip_prefix('`')?.strip_suffix('`')?;
-        route.split_once(" /")?;
-        Some(Route { key: route.to_owned(), function: function.to_owned(), public: access == "public" })
-    };
-    text.lines().filter_map(row).collect()
+/// The table of routes in README.md, sorted by function.
+fn table(routes: &BTreeSet<Route>) -> String {
+    let mut routes: Vec<&Route> = routes.iter().filter(|route| route.key != DEFAULT).collect();
+    routes.sort_by_key(|route| (&route.function, &route.key));
+    let mut rows = vec!["| method and path | function | |\n|---|---|---|\n".to_owned()];
+    rows.extend(routes.iter().map(|Route { key, function, public }| {
+        let access = if *public { "public " } else { "" };
+        format!("| `{key}` | {function} | {access}|\n")
+    }));
+    rows.concat()
 }
 
-/// Line 1 of a function that takes a route: `` //! `METHOD /path`: … ``. A query behind the path is for the reader.
+/// The route in line 1 of a function: `` //! `METHOD /path`: … ``. A query string after the path is ignored.
 fn of_line_1(source: &Source) -> Option<(String, String)> {
     let function = source.path.split('/').nth(1)?;
     let line = source.text.lines().next()?.strip_prefix("//! `")?;
@@ -92,7 +93,8 @@ fn without_access(routes: &BTreeSet<Route>) -> BTreeSet<String> {
     routes.iter().map(|route| format!("{} ({})", route.key, route.function)).collect()
 }
 
-/// Line 1 of a function that is a step of a state machine, or of two, and the machines that the template gives the function to.
+/// Differences between the state machines that line 1 of a function names, and those that the template passes the
+/// function to.
 fn unlike_steps(template: &Template, sources: &[Source]) -> Vec<String> {
     let functions = template.functions();
     let mut of_machines = BTreeSet::new();
@@ -124,18 +126,18 @@ fn mains() -> Vec<Source> {
 
 #[test]
 fn the_document_has_the_routes_of_the_template() {
-    let document = serde_json::from_str(&project::read("shared/web/src/openapi.json")).unwrap();
+    let document = serde_json::from_str(web::openapi::DOCUMENT).unwrap();
     let mut deployed = of_template(&Template::ours());
     deployed.retain(|route| route.key != DEFAULT);
-    assert_none(&differences(("template.yaml", &deployed), ("openapi.json", &of_document(&document))));
+    assert_none(&differences(
+        ("template.yaml", &deployed),
+        ("the OpenAPI document", &of_document(&document)),
+    ));
 }
 
 #[test]
 fn the_readme_has_the_routes_of_the_template() {
-    let mut deployed = of_template(&Template::ours());
-    deployed.retain(|route| route.key != DEFAULT);
-    let listed = of_readme(&project::read("README.md"));
-    assert_none(&differences(("template.yaml", &deployed), ("README.md", &listed)));
+    generated::assert_section("README.md", "routes", &table(&of_template(&Template::ours())));
 }
 
 #[test]
@@ -152,7 +154,7 @@ fn line_1_of_each_step_names_its_machine() {
     assert_none(&unlike_steps(&Template::ours(), &mains()));
 }
 
-/// A route without a word about access must need a token.
+/// A route without `Auth` in the template must need a token.
 #[test]
 fn the_default_authorizer_is_on() {
     let template = Template::ours();
@@ -195,9 +197,8 @@ fn what_is_unlike_is_found() {
     let found = differences(("t", &deployed), ("d", &documented));
     assert_eq!(found, ["$default (a): in t, not in d", "PUT /a (a, public): in d, not in t"]);
 
-    let readme = "| `GET /a/{id}` | a | |\n| `POST /a` | a | |\n| `functions/` | code |\n| x | y | z |\n";
-    let found = differences(("t", &deployed), ("r", &of_readme(readme)));
-    assert_eq!(found.len(), 3, "one is public here alone, one is no row: {found:?}");
+    let rows = "| `GET /a/{id}` | a | public |\n| `POST /a` | a | |\n";
+    assert!(table(&deployed).ends_with(&format!("|---|---|---|\n{rows}")), "{}", table(&deployed));
 
     let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
     let code = [

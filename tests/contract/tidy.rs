@@ -1,4 +1,4 @@
-//! What must not be in the repository.
+//! Things that must not be in the repository.
 
 use crate::assert_none;
 use std::collections::BTreeSet;
@@ -7,17 +7,17 @@ use tests::project::{self, Source};
 const LONGEST_FILE: usize = 500;
 const LONGEST_MAIN: usize = 100;
 
-/// Work left lying. In two pieces each, so that this file does not find itself.
+/// Markers of unfinished work. Each is written in two pieces, so that the check does not find this file.
 const LEFT_LYING: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 
-/// What Rust code has no use for.
+/// Unwanted in all Rust code.
 const UNWANTED: [&str; 4] =
     [concat!("to", "do!("), concat!("unimpl", "emented!("), concat!("db", "g!("), concat!("#[ign", "ore")];
 
-/// What only tests may do, for whom it is to fail.
+/// Allowed in tests only, where a panic reports a failure.
 const IN_TESTS_ALONE: [&str; 2] = [concat!(".unw", "rap()"), concat!("#![all", "ow(")];
 
-/// Where the keys are written.
+/// The only file that may contain literals of keys.
 const KEYS: &str = "shared/table/src/keys.rs";
 
 fn is_code(source: &Source) -> bool {
@@ -28,7 +28,7 @@ fn is_shipped(source: &Source) -> bool {
     source.is("rs") && ["functions/", "shared/"].iter().any(|directory| source.path.starts_with(directory))
 }
 
-/// The lines before the unit tests, numbered.
+/// The lines before the unit tests, with their line numbers.
 fn without_tests(source: &Source) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(source.text.lines()).take_while(|(_, line)| *line != "#[cfg(test)]")
 }
@@ -61,7 +61,7 @@ fn too_long(source: &Source) -> Option<String> {
         .then(|| format!("{}: {lines} lines, at most {longest}", source.path))
 }
 
-/// A function is a manifest and one file.
+/// A function consists of a manifest and one source file.
 fn out_of_place(source: &Source) -> Option<String> {
     let rest = source.path.strip_prefix("functions/")?;
     let (_, rest) = rest.split_once('/')?;
@@ -69,7 +69,14 @@ fn out_of_place(source: &Source) -> Option<String> {
         .then(|| format!("{}: a function is Cargo.toml and src/main.rs", source.path))
 }
 
-/// How keys begin, as their map has it: every literal of capitals before a `#`.
+/// `tests/run` does not run tests of functions, which would link each of them a second time: a decision that needs a
+/// test belongs to `domain`.
+fn unit_test(source: &Source) -> Option<String> {
+    (source.path.starts_with("functions/") && source.text.contains("#[test]"))
+        .then(|| format!("{}: a unit test in a function", source.path))
+}
+
+/// The prefixes of keys: every literal in the file of keys that begins with capitals and a `#`.
 fn key_prefixes(keys: &Source) -> BTreeSet<String> {
     let mut prefixes = BTreeSet::new();
     for (_, line) in without_tests(keys).filter(|(_, line)| !line.trim_start().starts_with("//")) {
@@ -114,12 +121,28 @@ fn a_function_is_one_file() {
 }
 
 #[test]
+fn functions_have_no_unit_tests() {
+    assert_none(&project::sources("functions").iter().filter_map(unit_test).collect::<Vec<_>>());
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    assert!(unit_test(&source("functions/a/src/main.rs", "#[test]\nfn x() {}")).is_some());
+    assert!(unit_test(&source("shared/a/src/lib.rs", "#[test]\nfn x() {}")).is_none());
+}
+
+#[test]
 fn keys_are_written_in_one_place() {
     let sources = project::sources("");
     let keys = sources.iter().find(|source| source.path == KEYS).unwrap();
     let prefixes = key_prefixes(keys);
     assert!(prefixes.contains("\"PRODUCT#") && prefixes.len() >= 9, "{prefixes:?}");
     assert_none(&sources.iter().flat_map(|source| stray_keys(source, &prefixes)).collect::<Vec<_>>());
+}
+
+/// npm takes the packages from the registry that is configured on the machine; the digest verifies them.
+#[test]
+fn locked_packages_name_a_digest_and_no_registry() {
+    let lock = project::read("tests/clients/typescript/package-lock.json");
+    let packages = lock.matches("\n    \"node_modules/").count();
+    assert_eq!((lock.matches("\"integrity\"").count(), lock.matches("\"resolved\"").count()), (packages, 0));
 }
 
 #[test]

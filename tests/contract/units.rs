@@ -1,4 +1,4 @@
-//! docs/units.md has every access pattern of the table, and a test measures every row.
+//! docs/units.md lists every access pattern of the table, and a test measures every row.
 
 use crate::{assert_none, differences};
 use std::collections::BTreeSet;
@@ -7,10 +7,10 @@ use tests::{
     units::{self, Row},
 };
 
-/// Sends what no charge is made for.
+/// A method whose request consumes no capacity units.
 const FREE: &str = "prime";
 
-/// The async methods of `Table` that others can call.
+/// The public async methods of `Table`.
 fn methods(sources: &[Source]) -> BTreeSet<String> {
     let method = |line: &str| {
         let (name, _) = line.strip_prefix("    pub async fn ")?.split_once(['(', '<'])?;
@@ -19,11 +19,11 @@ fn methods(sources: &[Source]) -> BTreeSet<String> {
     sources.iter().flat_map(|source| source.text.lines().filter_map(method)).collect()
 }
 
-/// The rows that tests measure: every call that begins with `measure("operation", "case"`.
+/// The rows that tests measure: each call that begins with `measure("operation", "case"`.
 fn measured(sources: &[Source]) -> BTreeSet<String> {
     let mut cases = BTreeSet::new();
     for source in sources {
-        // Cases that a test goes through are listed just before, as in `for case in ["a", "b"] {`.
+        // A loop over cases lists them before the call: `for case in ["a", "b"] {`.
         let mut listed: Vec<&str> = Vec::new();
         for piece in source.text.split_inclusive(';') {
             if let Some((_, list)) = piece.split_once("for case in [") {

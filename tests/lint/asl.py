@@ -1,4 +1,4 @@
-"""Checks the state machines: two validators of the language, and the house rules that they cannot know."""
+"""Checks the state machines: two validators of the language, and the project's own rules."""
 
 import itertools
 import json
@@ -20,7 +20,7 @@ PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9]+)\}")
 
 
 def filled(text):
-    """The definition as CloudFormation would deploy it, with stand-ins for what the template gives."""
+    """The definition as CloudFormation would deploy it, with placeholders for the template's substitutions."""
 
     def stand_in(match):
         name = match.group(1)
@@ -30,7 +30,7 @@ def filled(text):
 
 
 def states_of(machine):
-    """Every state with its name, those inside Map and Parallel included."""
+    """Every state with its name, including those inside Map and Parallel."""
     for name, state in machine.get("States", {}).items():
         yield name, state
         for inner in [state.get("ItemProcessor", {}), *state.get("Branches", [])]:
@@ -46,12 +46,12 @@ def strings_of(value):
 
 
 def language_faults(machine):
-    """What cfn-lint's rule E3601 and statelint find, and every expression that is no JSONata."""
+    """The findings of cfn-lint's rule E3601 and of statelint, and every expression that is not JSONata."""
     properties = {"RoleArn": "arn:aws:iam::111111111111:role/machine", "Definition": machine}
     resource = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
     for match in lint(json.dumps({"Resources": {"Machine": resource}})):
         yield f"{match.rule.id} {match.message}"
-    # FLOAT: it wants 2.0 where the language takes 2
+    # FLOAT: it requires 2.0 where the language accepts 2
     yield from Linter.validate(machine, Config({ProblemType.FLOAT}, evaluate_jsonata=True))
     for text in strings_of(machine):
         for expression in EXPRESSION.findall(text):
@@ -61,8 +61,21 @@ def language_faults(machine):
                 yield f"{expression.strip()!r} is no JSONata: {fault}"
 
 
+# The transient errors of a task: that of our own functions, and those of Lambda that AWS advises to retry on every task
+# (https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html).
+RETRIED = [
+    "Unavailable",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+]
+
+
 def house_faults(machine):
-    """Only `Unavailable` is retried, with back-off and full jitter, and nothing runs without an end in time."""
+    """All transient errors and no others are retried, with back-off and full jitter; every task and machine has a timeout."""
     if machine.get("QueryLanguage") != "JSONata":
         yield "QueryLanguage must be JSONata"
     if not isinstance(machine.get("TimeoutSeconds"), int):
@@ -72,10 +85,10 @@ def house_faults(machine):
             if not state.get("TimeoutSeconds"):
                 yield f"{name} must have TimeoutSeconds"
             if not state.get("Retry"):
-                yield f"{name} must retry Unavailable"
+                yield f"{name} must retry transient errors"
         for retry in state.get("Retry", []):
-            if retry.get("ErrorEquals") != ["Unavailable"]:
-                yield f"{name} may retry Unavailable only"
+            if retry.get("ErrorEquals") != RETRIED:
+                yield f"{name} must retry all transient errors, and no others"
             if retry.get("BackoffRate", 2) <= 1 or retry.get("JitterStrategy") != "FULL":
                 yield f"{name} must retry with back-off and JitterStrategy FULL"
             if not retry.get("MaxAttempts") or not retry.get("MaxDelaySeconds"):
@@ -86,7 +99,7 @@ def house_faults(machine):
 
 
 def template_faults(text, path, template):
-    """The template gives a machine exactly the substitutions that it names."""
+    """The template defines exactly the substitutions that a machine uses."""
     machines = [
         resource["Properties"]
         for resource in template["Resources"].values()

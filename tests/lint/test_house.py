@@ -1,4 +1,4 @@
-"""Every house rule must fail on a template that breaks it, and every check of a state machine on a bad machine."""
+"""Every house rule fails on a template that violates it, and every check of state machines on an invalid machine."""
 
 import json
 import pathlib
@@ -16,7 +16,7 @@ GOOD = (HERE / "good.yaml").read_text()
 
 
 def broken(template):
-    """The ids of the rules that a template breaks."""
+    """The ids of the rules that a template violates."""
     with tempfile.TemporaryDirectory() as folder:
         file = str(pathlib.Path(folder) / "template.yaml")
         pathlib.Path(file).write_text(template)
@@ -24,39 +24,52 @@ def broken(template):
         return [rule_id for rule_id, rule in RULES.items() for _ in rule.match(cfn)]
 
 
-# rule, what it breaks, the text that is replaced, what replaces it
+# rule, the violation, the text that is replaced, its replacement
 BAD = [
     ("E9901", "a function out of order", "target/lambda/item-get/", "target/lambda/a/"),
     ("E9901", "a name that is not the crate's", "  ItemGetFunction:", "  GetItemFunction:"),
     ("E9901", "code that cargo lambda does not build", "target/lambda/item-get/", "build/item-get/"),
     ("E9901", "a part that is not beside its function",
       "  ItemGetRole:", "  Stranger: {Type: 'AWS::SNS::Topic'}\n  ItemGetRole:"),
+    ("E9901", "a reader of the stream without its parts", "  ItemSumFailedAlarm:", "  SumFailedAlarm:"),
     ("E9902", "another function's role", "Role: !GetAtt ItemGetRole.Arn", "Role: !GetAtt CheckRole.Arn"),
     ("E9902", "no role", "      Role: !GetAtt ItemGetRole.Arn\n", ""),
     ("E9902", "SAM's own policies",
       "      Role: !GetAtt ItemGetRole.Arn", "      Role: !GetAtt ItemGetRole.Arn\n      Policies: []"),
     ("E9902", "a machine without a role", "      Role: !GetAtt TidyMachineRole.Arn\n", ""),
-    ("E9903", "a log that is kept for ever", "RetentionInDays: 7", "LogGroupName: item"),
-    ("E9903", "another function's log", "{LogGroup: !Ref ItemGetLogGroup}", "{LogGroup: !Ref CheckLogGroup}"),
-    ("E9903", "no log group", "      LoggingConfig: {LogGroup: !Ref ItemGetLogGroup}\n", ""),
+    ("E9903", "a log that is kept for ever", "RetentionInDays: 7", "LogGroupName: functions"),
+    ("E9903", "a log group of a function's own",
+      "      Role: !GetAtt ItemGetRole.Arn", "      LoggingConfig: {LogGroup: items}\n      Role: !GetAtt ItemGetRole.Arn"),
+    ("E9903", "no log group for functions", "{LogGroup: !Ref FunctionLogGroup, LogFormat: JSON}", "{LogFormat: JSON}"),
+    ("E9903", "lines that the filter cannot read", "LogFormat: JSON", "LogFormat: Text"),
+    ("E9903", "a log that nobody may write", "Action: logs:PutLogEvents", "Action: logs:CreateLogStream"),
+    ("E9903", "another log that all may write", "Resource: !GetAtt FunctionLogGroup.Arn", "Resource: !GetAtt MachineLogGroup.Arn"),
     ("E9903", "a machine that does not log", "Level: ERROR", "Level: 'OFF'"),
+    ("E9903", "a machine that logs elsewhere",
+      "LogGroupArn: !GetAtt MachineLogGroup.Arn", "LogGroupArn: !GetAtt FunctionLogGroup.Arn"),
     ("E9904", "tracing off for all", "Tracing: Active", "Tracing: PassThrough"),
     ("E9904", "tracing off for one",
       "      Role: !GetAtt ItemGetRole.Arn", "      Tracing: Disabled\n      Role: !GetAtt ItemGetRole.Arn"),
     ("E9904", "a machine without tracing", "Tracing: {Enabled: true}", "Tracing: {Enabled: false}"),
-    ("E9905", "an alarm on another function", "Value: !Ref ItemGetFunction", "Value: !Ref CheckFunction"),
-    ("E9905", "an alarm on another metric", "MetricName: Errors  # item", "MetricName: Duration"),
-    ("E9905", "an alarm that tells nobody", "      AlarmActions: [!Ref Topic]  # item\n", ""),
+    ("E9905", "a filter of another log", "LogGroupName: !Ref FunctionLogGroup", "LogGroupName: !Ref MachineLogGroup"),
+    ("E9905", "a filter that misses time-outs", '($.record.status != "success")', '($.record.status = "error")'),
+    ("E9905", "a filter that does not count", 'MetricValue: "1"', "MetricValue: $.record.metrics.durationMs"),
+    ("E9905", "an alarm on another metric", "      MetricName: FailedInvocations\n", "      MetricName: Errors\n"),
+    ("E9905", "an alarm of another namespace", "      Namespace: Good", "      Namespace: Other"),
+    ("E9905", "an alarm that tells nobody", "      AlarmActions: [!Ref Topic]  # functions\n", ""),
     ("E9905", "a machine that may fail unseen", "MetricName: ExecutionsFailed", "MetricName: ExecutionsStarted"),
     ("E9905", "a machine that may time out unseen", "MetricName: ExecutionsTimedOut", "MetricName: ExecutionsStarted"),
+    ("E9905", "a machine that may be stopped unseen", "MetricName: ExecutionsAborted", "MetricName: ExecutionsStarted"),
+    ("E9905", "a metric that no expression names", "tidyFailed + tidyTimedOut + tidyAborted", "tidyFailed + tidyTimedOut"),
+    ("E9905", "metric math that tells nobody", "      AlarmActions: [!Ref Topic]  # executions\n", ""),
     ("E9906", "a wildcard without a reason",
       "        Tracing: X-Ray has no resource to name.", "        Other: another statement's reason"),
     ("E9906", "a wildcard with an empty reason",
       "        Tracing: X-Ray has no resource to name.", "        Tracing: ' '"),
     ("E9906", "a wildcard without a Sid", "- Sid: Tracing\n            Effect", "- Effect"),
     ("E9906", "a wildcard in part of a name",
-      "Resource: !GetAtt ItemGetLogGroup.Arn", "Resource: !Sub '${Table.Arn}/index/*'"),
-    ("E9906", "a wildcard action", "Action: logs:PutLogEvents  # item", "Action: logs:*"),
+      "Resource: !GetAtt Table.Arn  # item", "Resource: !Sub '${Table.Arn}/index/*'"),
+    ("E9906", "a wildcard action", "Action: logs:PutLogEvents", "Action: logs:*"),
     ("E9907", "no default authorizer", "        DefaultAuthorizer: Bearer\n", ""),
     ("E9907", "an authorizer that does not exist", "DefaultAuthorizer: Bearer", "DefaultAuthorizer: Nobody"),
     ("E9907", "a public route that does not say just that", "Auth: {Authorizer: NONE}", "Auth: {Authorizer: Other}"),
@@ -71,8 +84,20 @@ BAD = [
     ("E9908", "another TTL", "AttributeName: ttl", "AttributeName: expires"),
     ("E9908", "provisioned capacity", "PAY_PER_REQUEST", "PROVISIONED"),
     ("E9909", "a function that is built alone",
-      "  ItemGetFunction:\n", "  ItemGetFunction:\n    Metadata: {BuildMethod: rust-cargolambda}\n"),
-    ("E9910", "no leading keys", "ForAllValues:StringLike", "ForAllValues:StringNotLike"),
+      "  ItemGetFunction:\n    Type: AWS::Serverless::Function\n    Metadata: {SkipBuild: true}\n",
+      "  ItemGetFunction:\n    Type: AWS::Serverless::Function\n    Metadata: {SkipBuild: true, BuildMethod: rust-cargolambda}\n"),
+    ("E9909", "a function that sam would build",
+      "  ItemGetFunction:\n    Type: AWS::Serverless::Function\n    Metadata: {SkipBuild: true}\n",
+      "  ItemGetFunction:\n    Type: AWS::Serverless::Function\n"),
+    ("E9910", "no leading keys",
+      'StringLike": {"dynamodb:LeadingKeys": ["ITEM#*"]}', 'StringNotLike": {"dynamodb:LeadingKeys": ["ITEM#*"]}'),
+    ("E9910", "a request without a key",
+      '{"Null": {"dynamodb:LeadingKeys": "false"}, "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [SUM]}}',
+      '{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [SUM]}}'),
+    ("E9910", "nothing but a request without a key",
+      '"false"}, "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [SUM]}',
+      '"true"}, "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [SUM]}'),
+    ("E9910", "two statements for an action", "Action: dynamodb:GetItem", "Action: [dynamodb:GetItem, dynamodb:Query]"),
     ("E9910", "any leading key", "ITEM#*", "*"),
     ("E9910", "a scan", "Action: dynamodb:Query", "Action: dynamodb:Scan"),
     ("E9910", "PartiQL", "Action: dynamodb:Query", "Action: dynamodb:PartiQLSelect"),
@@ -103,7 +128,10 @@ BAD = [
     ("E9914", "two caches", "      CodeUri: target/lambda/item-get/\n",
       "      CodeUri: target/lambda/item-get/\n      Environment: {Variables: {CACHE_URL: other}}\n"),
     ("E9914", "a network that Lambda may not enter",
-      "!Ref TracingPolicy, !If [HasNetwork, !Ref NetworkPolicy, !Ref AWS::NoValue]", "!Ref TracingPolicy"),
+      "!Ref FunctionBasePolicy, !If [HasNetwork, !Ref NetworkPolicy, !Ref AWS::NoValue]", "!Ref FunctionBasePolicy"),
+    ("E9915", "a function that cannot log", "      ManagedPolicyArns: [!Ref FunctionBasePolicy]  # check\n", ""),
+    ("E9915", "a policy of another kind", "[!Ref FunctionBasePolicy]  # item", "[!Ref NetworkPolicy]"),
+    ("E9915", "a role that repeats it", "Action: dynamodb:GetItem", "Action: [dynamodb:GetItem, xray:PutTraceSegments]"),
 ]
 
 
@@ -132,7 +160,7 @@ class HouseRules(unittest.TestCase):
 
 def task(**changes):
     retry = {
-        "ErrorEquals": ["Unavailable"],
+        "ErrorEquals": asl.RETRIED,
         "IntervalSeconds": 1,
         "BackoffRate": 2,
         "MaxDelaySeconds": 20,
@@ -172,11 +200,12 @@ class StateMachines(unittest.TestCase):
         self.assert_fault(endless, "the machine must have TimeoutSeconds")
         self.assert_fault(machine(Step=task(TimeoutSeconds=None)), "Step must have TimeoutSeconds")
 
-    def test_only_unavailable_is_retried_with_back_off_and_full_jitter(self):
+    def test_transient_errors_alone_are_retried_with_back_off_and_full_jitter(self):
         good = task()["Retry"][0]
         for change, words in [
-            ({"ErrorEquals": ["States.ALL"]}, "may retry Unavailable only"),
-            ({"ErrorEquals": ["Unavailable", "States.Timeout"]}, "may retry Unavailable only"),
+            ({"ErrorEquals": ["States.ALL"]}, "must retry all transient errors, and no others"),
+            ({"ErrorEquals": ["Unavailable"]}, "must retry all transient errors, and no others"),
+            ({"ErrorEquals": [*asl.RETRIED, "States.Timeout"]}, "must retry all transient errors, and no others"),
             ({"BackoffRate": 1}, "must retry with back-off"),
             ({"JitterStrategy": "NONE"}, "JitterStrategy FULL"),
             ({"MaxAttempts": 0}, "must bound its retries"),
@@ -184,7 +213,7 @@ class StateMachines(unittest.TestCase):
         ]:
             with self.subTest(change=change):
                 self.assert_fault(machine(Step=task(Retry=[{**good, **change}])), words)
-        self.assert_fault(machine(Step=task(Retry=[])), "Step must retry Unavailable")
+        self.assert_fault(machine(Step=task(Retry=[])), "Step must retry transient errors")
 
     def test_states_inside_a_map_are_checked(self):
         inner = machine(Inner=task(TimeoutSeconds=None))

@@ -1,112 +1,120 @@
-"""The rule of undoing on order-place and order-cancel, broken in one place each."""
+"""The undo rule on order-place and order-cancel with one fault each."""
 
-import pathlib
 import unittest
 
-import asl
-from undo import undo_faults
-
-MACHINES = pathlib.Path(__file__).resolve().parents[2] / "statemachines"
+from broken import BrokenMachine, catch
 
 
-def faults(change=lambda states: None, of="order-place"):
-    machine = asl.filled((MACHINES / f"{of}.asl.json").read_text())
-    change(machine["States"])
-    return list(undo_faults(machine))
+class Orders(BrokenMachine):
+    def assert_broken(self, fault, change, machine="order-place"):
+        self.assert_fault(machine, fault, change)
 
-
-def catch(error, target):
-    return {"ErrorEquals": [error], "Next": target}
-
-
-class Orders(unittest.TestCase):
-    def assert_fault(self, words, change, **of):
-        found = faults(change, **of)
-        self.assertTrue(any(words in fault for fault in found), f"{words!r} is not in {found}")
-
-    def test_order_place_undoes_what_it_does(self):
-        self.assertEqual(faults(), [])
-
-    def test_order_cancel_does_nothing_that_could_fail(self):
-        self.assertEqual(faults(of="order-cancel"), [])
-        self.assert_fault("VoidPayment is an undo", lambda states: states["VoidPayment"].pop("Catch"), of="order-cancel")
-
-    def test_only_what_took_nothing_is_rejected_without_an_undo(self):
-        self.assert_fault(
-            "when ReserveStock fails, RejectOrder does not lead to StockRelease",
-            lambda states: states["ReserveStock"]["Catch"][0].update(ErrorEquals=["Rejected", "Conflict"]),
-        )
-        self.assert_fault(
-            "when ReserveStock fails, RejectOrder does not lead to StockRelease",
-            lambda states: states["ReserveStock"]["Catch"][1].update(Next="RejectOrder"),
-        )
-        self.assert_fault(
-            "when AuthorizePayment fails, ReleaseStock does not lead to PaymentVoid",
-            lambda states: states["AuthorizePayment"]["Catch"].insert(0, catch("Rejected", "ReleaseStock")),
-        )
-        self.assert_fault(
-            "when ReserveStock fails, RejectOrder does not lead to PaymentVoid",
-            lambda states: (
-                states["AuthorizePayment"].update(Next="ReserveStock"),
-                states["ReserveStock"].update(Next="ConfirmOrder"),
-            ),
-        )
+    def test_order_place_undoes_what_it_takes(self):
+        self.assertEqual(self.faults("order-place"), [])
 
     def test_every_step_catches_everything(self):
         for name in ("ReserveStock", "AuthorizePayment", "ConfirmOrder"):
             with self.subTest(name=name):
-                self.assert_fault(f"{name} must catch States.ALL", lambda states: states[name]["Catch"].pop())
+                self.assert_broken(f"{name} must catch States.ALL", lambda states: states[name]["Catch"].pop())
 
-    def test_the_confirmation_is_undone_by_the_payment(self):
-        self.assert_fault(
-            "when ConfirmOrder fails, ReleaseStock does not lead to PaymentVoid, which undoes ConfirmOrder",
-            lambda states: states["ConfirmOrder"]["Catch"][0].update(Next="ReleaseStock"),
+    def test_a_refusal_is_undone_too(self):
+        for name in ("ReserveStock", "AuthorizePayment", "ConfirmOrder"):
+            with self.subTest(name=name):
+                self.assert_broken(
+                    f"when {name} fails, OrderRejected must lead to UndoOrder and to nothing else first",
+                    lambda states: states[name]["Catch"].insert(0, catch("Rejected", "OrderRejected")),
+                )
+
+    def test_an_order_that_stands_is_paid(self):
+        for target in ("ConfirmOrder", "OrderRejected", "OrderNotPlaced"):
+            self.assert_broken(
+                f"HowItEnded may not lead to {target} where $states.input.outcome = 'confirmed'",
+                lambda states: states["HowItEnded"]["Choices"][0].update(Next=target),
+            )
+        self.assert_broken(
+            "HowItEnded must tell where the pivot stands",
+            lambda states: states["HowItEnded"]["Choices"].pop(0),
         )
 
-    def test_money_goes_back_before_the_stock(self):
-        def backwards(states):
-            states["ReleaseStock"]["Next"] = "VoidPayment"
-            states["IsConfirmed"]["Default"] = "RejectOrder"
-            for name in ("AuthorizePayment", "ConfirmOrder"):
-                states[name]["Catch"] = [catch("States.ALL", "ReleaseStock")]
-
-        self.assert_fault("VoidPayment must come before ReleaseStock", backwards)
-
-    def test_an_order_that_stands_is_not_undone(self):
-        self.assert_fault(
-            "ReleaseStock is where VoidPayment finds that the pivot stands: ReleaseStock may not follow",
-            lambda states: states["IsConfirmed"]["Choices"][0].update(Next="ReleaseStock")
-            or states["IsConfirmed"].update(Default="RejectOrder"),
-        )
-        self.assert_fault(
-            "nothing may go forward after it, as ConfirmOrder does",
-            lambda states: states["IsConfirmed"]["Choices"][0].update(Next="ConfirmOrder"),
+    def test_an_order_that_was_undone_is_not_paid(self):
+        self.assert_broken(
+            "HowItEnded may not lead to CapturePayment where $states.input.outcome = 'undone'",
+            lambda states: states["HowItEnded"]["Choices"][1].update(Next="CapturePayment"),
         )
 
-    def test_the_money_is_not_given_up_and_not_taken_too_early(self):
-        given_up = "CapturePayment is never undone: it must catch States.ALL and come back to itself"
-        self.assert_fault(given_up, lambda states: states["CapturePayment"].pop("Catch"))
+    def test_an_order_ends_well_only_where_the_undo_reports_a_refusal(self):
+        self.assert_broken(
+            "HowItEnded: its Default must be a Fail",
+            lambda states: states["HowItEnded"].update(Default="OrderRejected"),
+        )
+        self.assert_broken(
+            "HowItEnded may not lead to OrderRejected where $states.input.outcome = 'failed'",
+            lambda states: states["HowItEnded"]["Choices"][1].update(Condition="{% $states.input.outcome = 'failed' %}"),
+        )
+        self.assert_broken(
+            "UndoOrder must be followed by a Choice on what it reports",
+            lambda states: states["UndoOrder"].update(Next="OrderRejected"),
+        )
+
+    def test_the_money_is_not_given_up(self):
         for change in (
-            lambda states: states["CapturePayment"]["Catch"][0].update(Next="VoidPayment"),
-            lambda states: states["CapturePayment"].update(Next="VoidPayment"),
+            lambda states: states["CapturePayment"].pop("Catch"),
+            lambda states: states["CapturePayment"]["Catch"][0].update(Next="UndoOrder"),
+            lambda states: states["RestBeforeCapturePayment"].update(Next="OrderNotPlaced"),
         ):
-            self.assert_fault("CapturePayment is never undone: VoidPayment may not follow", change)
+            self.assert_broken("CapturePayment must catch States.ALL and come back to itself through a Wait", change)
+
+    def test_what_stands_is_not_undone(self):
+        for change in (
+            lambda states: states["CapturePayment"]["Catch"][0].update(Next="UndoOrder"),
+            lambda states: states["CapturePayment"].update(Next="UndoOrder"),
+        ):
+            self.assert_broken("UndoOrder may not follow CapturePayment: the pivot stands", change)
+
+    def test_the_money_is_not_taken_too_early(self):
         for change in (
             lambda states: states["AuthorizePayment"].update(Next="CapturePayment"),
-            lambda states: states["ReleaseStock"].update(Next="CapturePayment"),
+            lambda states: states["AuthorizePayment"]["Catch"].insert(0, catch("Conflict", "CapturePayment")),
+            lambda states: states["UndoOrder"].update(Next="CapturePayment"),
         ):
-            self.assert_fault("CapturePayment may come before the pivot", change)
+            self.assert_broken("CapturePayment may come before the pivot: it must not", change)
 
-    def test_an_order_is_rejected_in_peace_only_where_the_verdict_says_so(self):
-        for change in (
-            lambda states: states["RejectOrder"].update(Next="OrderRejected"),
-            lambda states: states["ReleaseStock"].update(Next="OrderRejected"),
-            lambda states: states["WasItRefused"].update(Default="OrderRejected"),
-        ):
-            self.assert_fault("OrderRejected ends the undo that VoidPayment is part of: it must be a Fail", change)
-        self.assert_fault(
-            "ReleaseStock ends the undo that VoidPayment is part of: it must be a Fail",
-            lambda states: states["ReleaseStock"].update(End=True) or states["ReleaseStock"].pop("Next"),
+    def test_a_confirmation_that_failed_is_not_taken_for_one(self):
+        self.assert_broken(
+            "when ConfirmOrder fails, CapturePayment must lead to UndoOrder and to nothing else first",
+            lambda states: states["ConfirmOrder"]["Catch"].insert(0, catch("Unavailable", "CapturePayment")),
+        )
+
+    def test_nothing_is_taken_after_the_confirmation(self):
+        self.assert_broken(
+            "ReserveStock may not follow the pivot ConfirmOrder: it would not be undone",
+            lambda states: states["ConfirmOrder"].update(Next="ReserveStock"),
+        )
+
+
+class Cancellations(BrokenMachine):
+    def assert_broken(self, fault, change):
+        self.assert_fault("order-cancel", fault, change)
+
+    def test_order_cancel_may_end_well(self):
+        self.assertEqual(self.faults("order-cancel"), [])
+
+    def test_its_undo_is_not_given_up(self):
+        self.assert_broken(
+            "UndoOrder must catch States.ALL and come back to itself through a Wait",
+            lambda states: states["UndoOrder"].pop("Catch"),
+        )
+
+    def test_it_only_undoes(self):
+        def capture(states):
+            states["UndoOrder"].update(Next="Capture")
+            states["Capture"] = {"Type": "Task", "Resource": "PaymentCaptureFunctionArn", "End": True}
+
+        self.assert_broken("Capture may not follow UndoOrder", capture)
+        self.assert_broken("Capture may come before the pivot: it must not", capture)
+        self.assert_broken(
+            "a machine that takes something must have one pivot, and one undo of the pivot's resource",
+            lambda states: states["UndoOrder"].update(Resource="StockReserveFunctionArn"),
         )
 
 

@@ -1,4 +1,5 @@
-"""What schemathesis cannot read from the OpenAPI document: who to be, which headers and cursors are real, and a few checks of our own."""
+"""What schemathesis cannot read from the OpenAPI document: users, existing ids, valid headers and cursors, and checks of our
+own."""
 
 import datetime
 import functools
@@ -24,8 +25,8 @@ class Caller:
         case.headers["Authorization"] = f"Bearer {token}"
 
 
-# Entity tags. The coverage phase fills headers with letters and digits alone unless the header has a format of its own,
-# and so would never send a valid If-Match. Versions of a young product are in the list, so that some do match.
+# Entity tags. The coverage phase fills headers with letters and digits unless the header has a format of its own, so it
+# would never send a valid If-Match. The list has the first versions of a product, so that some tags match.
 tag = st.builds(
     '{}"{}"'.format,
     st.sampled_from(["", "", "", "W/"]),
@@ -33,10 +34,13 @@ tag = st.builds(
 )
 schemathesis.openapi.format("entity-tags", st.just("*") | st.lists(tag, min_size=1, max_size=3).map(", ".join))
 
-# Times that concerts start at. The generator's own date-times are of all years, and hardly any is of one that is allowed.
+# Start times of concerts. The generator's own date-times are of all years, and very few are of a year that is allowed.
 offsets = st.sampled_from(["Z", "z", "+08:00", "-03:30"])
 moments = st.datetimes(datetime.datetime(1971, 1, 1), datetime.datetime(2999, 1, 1))
 schemathesis.openapi.format("times", st.builds("{}{}".format, moments.map(datetime.datetime.isoformat), offsets))
+
+# Time zones that there are: the pattern in the document fits others too. The longest is among them.
+ZONES = ["Asia/Singapore", "UTC", "Etc/GMT+12", "America/Argentina/ComodRivadavia", "America/Port-au-Prince", "W-SU"]
 
 
 @schemathesis.hook
@@ -45,16 +49,14 @@ def before_load_schema(context, raw_schema):
     for name in ("IfMatch", "IfNoneMatch"):
         components["parameters"][name]["schema"]["format"] = "entity-tags"
     components["schemas"]["Time"]["format"] = "times"
-    # The coverage phase sends every name there is, wherever one can be, and creates a concert for most of them.
-    zones = components["schemas"]["TimeZone"]
-    zones["enum"] = ["Asia/Singapore", *zones["enum"][::60]]
-    # The document asks clients to bear with new members in answers, so it leaves them open. Here an undocumented member
-    # is a finding: it may be an internal one that leaks.
+    components["schemas"]["TimeZone"]["enum"] = ZONES
+    # The document allows further members in answers, because clients have to tolerate new ones. Here an undocumented
+    # member is a finding: it may be an internal one.
     for schema in components["schemas"].values():
         if schema.get("type") == "object" and "properties" in schema:
             schema.setdefault("additionalProperties", False)
-    # Links that only some answers can be followed by: the last page has no next, an empty one no first item. Every answer
-    # without them would be reported. Pages are followed by the menders of lists instead.
+    # Links that only some answers have: the last page has no next page, an empty page has no first item. schemathesis
+    # would report every answer without them. The hooks of lists follow pages instead.
     for path, names in {
         "/products": ("NextPageOfCategory", "NextPageOfSeller", "ReadListedProduct"),
         "/products/{productId}": ("OlderReviews",),
@@ -67,10 +69,10 @@ def before_load_schema(context, raw_schema):
             del links[name]
 
 
-# What only a conversation can tell, and no schema of a single request. Each case is mended just before it is sent, but
-# never in the part that it breaks on purpose: a good case is then good, and a bad one is bad only in the way it says.
-# What is done follows from the case alone, not from what went before: hypothesis ends the stateful phase, without a word,
-# when the same draws lead elsewhere.
+# Values that depend on earlier requests, which no schema of a single request describes. Each case is completed just before
+# it is sent, except in the part that it violates on purpose: a valid case is then valid, and an invalid one is invalid
+# only in the way that it names. The change depends on the case alone and not on earlier cases: hypothesis ends the
+# stateful phase silently when the same draws have another result.
 CREATE = ("product-create", "band-create", "venue-create", "concert-create", "order-place")
 etags = {}
 deleted = set()
@@ -84,7 +86,7 @@ def write_review(product, author, rating=4):
 
 @functools.cache
 def reviewed_product():
-    """The id of a product with two reviews for each of some numbers of stars, and cursors of its list by the stars asked for."""
+    """The id of a product with two reviews for some numbers of stars, and cursors of its list by stars."""
     product = new_product()
     for rating in (5, 4, 3, 5, 4, 3):
         write_review(product, User(), rating)
@@ -97,7 +99,7 @@ def reviewed_product():
 
 
 def new_concert(owner, starts_at="2090-01-01T20:00:00Z"):
-    """The id of a concert of a band and at a venue that are there already."""
+    """The id of a concert with an existing band and venue."""
     (band, *_), venue = scene()
     body = {"name": "Night", "startsAt": starts_at, "bands": [{"bandId": band}], "venue": {"venueId": venue}}
     headers = {"Idempotency-Key": secrets.token_urlsafe(), "Prefer": "wait=10"}
@@ -109,7 +111,7 @@ PLACE = {"latitude": 1.2884, "longitude": 103.8519, "radius": 5}
 
 @functools.cache
 def scene():
-    """The ids of as many bands as a concert may have, and of a venue."""
+    """The ids of as many bands as a concert may have, and the id of a venue."""
     token = somebody_else().token
     place = {name: PLACE[name] for name in ("latitude", "longitude")}
     venue = {"name": "Hall", "address": "11 Empress Place", **place, "timeZone": "Asia/Singapore"}
@@ -124,7 +126,7 @@ def concerts_to_come():
     following = {}
     for sort in (None, "startsAt", "-startsAt"):
         query = {"bandIds": scene()[0][0], "limit": 1} | ({"sort": sort} if sort else {})
-        until = time.monotonic() + 10  # an index follows the table
+        until = time.monotonic() + 10  # an index is eventually consistent
         while "nextCursor" not in (page := requests.get(f"{BASE}/concerts", query, timeout=15).json()):
             if time.monotonic() > until:
                 raise RuntimeError(f"GET /concerts shows too few concerts: {page}")
@@ -148,7 +150,7 @@ def before_call(context, case, kwargs):
     elif operation in ("review-update", "review-delete"):
         mend_review_change(case, broken)
     elif operation in ("product-update", "product-delete") and "If-Match" in case.headers and "If-Match" not in broken:
-        # Most name the current version, as far as it is known; left alone, nearly every case would end in 412.
+        # Most cases get the current version, if it is known; otherwise nearly every case would end in 412.
         current = etags.get(case.path_parameters.get("productId"))
         if current and mostly(case.headers["If-Match"]):
             case.headers["If-Match"] = current
@@ -161,7 +163,7 @@ def before_call(context, case, kwargs):
     elif operation in ("order-get", "order-cancel"):
         orders.mend_id(case, operation, broken)
     elif operation in CREATE and "Idempotency-Key" in case.headers and "Idempotency-Key" not in broken:
-        # Most have a key of their own; left alone, nearly every case would end in 422, for the generator likes few keys.
+        # Most cases get a key of their own; otherwise nearly every case would end in 422, because the generator repeats keys.
         if stateful or mostly(case.body):
             case.headers["Idempotency-Key"] = secrets.token_urlsafe()
         if operation == "concert-create" and not case.meta.generation.mode.is_negative:
@@ -169,14 +171,14 @@ def before_call(context, case, kwargs):
         if operation == "order-place" and not case.meta.generation.mode.is_negative:
             orders.mend(case)
     elif operation == "user-register" and not case.meta.generation.mode.is_negative:
-        # Likewise most have an address of their own, which would else be taken.
+        # Most cases get an address of their own, which is not registered yet.
         email = f"{secrets.token_hex(8)}.{case.body['email']}"
         if len(email) <= 254 and (stateful or mostly(case.body)):
             case.body = {**case.body, "email": email}
 
 
 def mend_list(query, broken):
-    """Exactly one of category and seller, and a cursor that the same list has given."""
+    """Exactly one of category and seller, and a cursor of the same list."""
     if broken & {"category", "seller"}:
         for name in {"category", "seller", "cursor"} - broken:
             query.pop(name, None)
@@ -199,7 +201,7 @@ def list_of(query):
 
 
 def mend_review_list(case, broken):
-    """A product with reviews, and a cursor that the same list has given."""
+    """A product with reviews, and a cursor of the same list."""
     if names_nothing(case, broken):
         case.path_parameters["productId"] = reviewed_product()[0]
     query = case.query or {}
@@ -212,7 +214,7 @@ def mend_review_list(case, broken):
 
 
 def mend_review_create(case, broken):
-    """A product that can be reviewed, in some cases by a request that was sent before."""
+    """A product that can be reviewed; some cases repeat an earlier request."""
     if names_nothing(case, broken):
         product = case.path_parameters["productId"] = new_product()
         if not case.meta.generation.mode.is_negative and not mostly(("sent before", content_of(case))):
@@ -221,7 +223,7 @@ def mend_review_create(case, broken):
 
 
 def mend_review_change(case, broken):
-    """A review that is there, mostly the caller's, and mostly its current version."""
+    """An existing review, mostly the caller's, and mostly its current version."""
     path = case.path_parameters
     if names_nothing(case, broken):
         author = caller() if mostly(content_of(case)[1:]) else somebody_else()
@@ -235,7 +237,7 @@ def mend_review_change(case, broken):
 
 
 def mend_concert(case):
-    """Bands and a venue that are there, where the case names some; and mostly the patience to see the concert."""
+    """Existing bands and an existing venue, if the case names any; mostly with `Prefer: wait`."""
     bands, venue = scene()
     body = dict(case.body)
     body["bands"] = [{"bandId": known} if "bandId" in band else band for band, known in zip(body["bands"], bands)]
@@ -247,7 +249,7 @@ def mend_concert(case):
 
 
 def mend_id(case, operation, broken):
-    """Something that is there; a concert to delete is mostly the caller's."""
+    """An existing resource; a concert to delete is mostly the caller's."""
     if names_nothing(case, broken):
         bands, venue = scene()
         if operation == "band-get":
@@ -261,7 +263,7 @@ def mend_id(case, operation, broken):
 
 
 def mend_search(query, broken):
-    """Bands or a whole place or both, mostly where there are concerts, and a cursor that the same list has given."""
+    """Bands, or a complete place, or both, mostly with concerts, and a cursor of the same list."""
     if "cursor" in query and "cursor" not in broken:
         following = concerts_to_come()[1]
         sort = query["sort"] if str(query.get("sort")) in following else None
@@ -303,7 +305,7 @@ def after_call(context, case, response):
 
 @schemathesis.check
 def problem_agrees(ctx, response, case):
-    """A problem tells the same as the status line and the headers do, and comes with the headers of its kind."""
+    """A problem agrees with the status line and the headers, and has the headers of its kind."""
     kind = response.headers.get("content-type", [""])[0].partition(";")[0]
     request_id = response.headers.get("x-request-id", [None])[0]
     if kind == "application/problem+json" and response.content:
@@ -314,13 +316,13 @@ def problem_agrees(ctx, response, case):
         for name in needed.get(response.status_code, []):
             assert response.headers.get(name), f"a {response.status_code} problem without {name}"
     else:
-        # Only the gateway itself answers without a request id, and only these statuses.
+        # Only the gateway answers without a request id, and only with these statuses.
         assert request_id or response.status_code in (401, 403, 413, 429), "no X-Request-Id"
 
 
 @schemathesis.check
 def unknown_method_is_a_problem(ctx, response, case):
-    """405 belongs to no operation, so the conformance checks have nothing to compare it with."""
+    """405 belongs to no operation, so the conformance checks cannot compare it with the document."""
     if response.status_code == 405:
         declared = sorted(name.upper() for name in case.operation.schema[case.operation.path] if name in ("get", "post", "put", "patch", "delete"))
         allowed = response.headers.get("allow", [""])[0]
@@ -331,8 +333,8 @@ def unknown_method_is_a_problem(ctx, response, case):
 
 @schemathesis.check
 def product_is_there_until_it_is_deleted(ctx, response, case):
-    """ensure_resource_availability and use_after_free look at links whose every parameter comes from the response before, and a read
-    has optional headers that never do. So this looks at every read."""
+    """ensure_resource_availability and use_after_free check only links whose parameters all come from the previous response,
+    but a read has optional headers that do not. So this check covers every read."""
     if operation_of(case) == "product-get":
         product = case.path_parameters.get("productId")
         assert not (response.status_code == 404 and product in etags and product not in deleted), f"{product} was published and is not found"
@@ -341,7 +343,7 @@ def product_is_there_until_it_is_deleted(ctx, response, case):
 
 @schemathesis.check
 def reviews_are_those_asked_for(ctx, response, case):
-    """A list holds what its address names, newest first."""
+    """A list has the items that its parameters select, newest first."""
     if operation_of(case) == "review-list" and response.status_code == 200:
         items = response.json()["items"]
         product, stars = case.path_parameters["productId"], (case.query or {}).get("stars")
@@ -353,7 +355,7 @@ def reviews_are_those_asked_for(ctx, response, case):
 
 @schemathesis.check
 def concert_is_there_until_it_is_deleted(ctx, response, case):
-    """As for products."""
+    """The same for concerts."""
     if operation_of(case) == "concert-get":
         concert = case.path_parameters.get("concertId")
         assert not (response.status_code == 404 and concert in concerts - deleted), f"{concert} was created and is not found"
@@ -362,7 +364,7 @@ def concert_is_there_until_it_is_deleted(ctx, response, case):
 
 @schemathesis.check
 def concerts_are_those_asked_for(ctx, response, case):
-    """A search finds concerts of the bands and near the place that it names, once each, in the order that it asks for."""
+    """A search finds concerts of the requested bands and near the requested place, once each, in the requested order."""
     if operation_of(case) == "concert-search" and response.status_code == 200:
         query, items = case.query or {}, response.json()["items"]
         asked = set(filter(None, str(query.get("bandIds") or "").split(",")))

@@ -1,4 +1,4 @@
-"""Orders, for hooks.py: whose they are, what can be ordered, and what an order must be like whatever was asked."""
+"""Orders, for hooks.py: existing orders, products that can be ordered, and invariants of every order."""
 
 import functools
 import secrets
@@ -7,14 +7,14 @@ import requests
 import schemathesis
 from service import BASE, caller, content_of, mostly, names_nothing, new_product, operation_of, post, somebody_else
 
-GOOD, DECLINED = "pm_card_visa", "pm_card_visa_chargeDeclined"  # the provider's tokens for tests
+GOOD, DECLINED = "pm_card_visa", "pm_card_visa_chargeDeclined"  # the provider's test tokens
 
 placed = set()  # ids of the caller's orders
 
 
 @functools.cache
 def shelf():
-    """Products for as many lines as an order may have, sold in one currency: plenty, and as cheap as can be paid by card."""
+    """Products for as many lines as an order may have, in one currency, with a large stock and the lowest price for a card."""
     return [new_product(amount=100, stock=1_000_000_000) for _ in range(50)]
 
 
@@ -24,7 +24,7 @@ def sold_out():
 
 
 def new_order(customer):
-    """The id of an order that is confirmed."""
+    """The id of a confirmed order."""
     body = {"lines": [{"productId": shelf()[0], "quantity": 1}], "paymentMethod": GOOD}
     headers = {"Idempotency-Key": secrets.token_urlsafe(), "Prefer": "wait=10"}
     order = post("/orders", body, customer.token, **headers)["orderId"]
@@ -35,13 +35,13 @@ def new_order(customer):
 
 @functools.cache
 def known():
-    """The id of an order of the caller's, and of one of somebody else's."""
+    """The ids of an order of the caller and of an order of another user."""
     return new_order(caller()), new_order(somebody_else())
 
 
 @functools.cache
 def following():
-    """A cursor of the caller's list of all orders, and of those that are confirmed."""
+    """Cursors of the caller's list of all orders and of the list of confirmed orders."""
     for _ in range(3):
         new_order(caller())
     cursors = {}
@@ -55,7 +55,7 @@ def following():
 
 
 def mend(case):
-    """Products that can be ordered, each once, mostly in stock; mostly a card that is good, and patience."""
+    """Products that can be ordered, each once, mostly in stock; mostly with a valid card and `Prefer: wait`."""
     body = dict(case.body)
     body["lines"] = [{**line, "productId": product} for line, product in zip(body["lines"], shelf())]
     if not mostly(("in stock", body["lines"])):
@@ -68,7 +68,7 @@ def mend(case):
 
 
 def mend_id(case, operation, broken):
-    """An order that is there, mostly the caller's; one to cancel has mostly not been cancelled yet."""
+    """An existing order, mostly the caller's; an order to cancel is mostly not cancelled yet."""
     if names_nothing(case, broken):
         ours, others = known()
         if not mostly(("whose", content_of(case))):
@@ -80,7 +80,7 @@ def mend_id(case, operation, broken):
 
 
 def mend_list(query, broken):
-    """A cursor that the same list has given."""
+    """A cursor of the same list."""
     if query and "cursor" in query and "cursor" not in broken:
         query.pop("cursor")
         status = str(query.get("status"))
@@ -99,7 +99,7 @@ def orders_in(response, case):
 
 @schemathesis.check
 def order_adds_up(ctx, response, case):
-    """The lines of an order come to its total, and its version follows from how it stands."""
+    """The lines of an order add up to its total, and its version follows from its status."""
     for order in orders_in(response, case):
         lines, total = order["lines"], order["total"]
         for line in lines:
@@ -115,7 +115,7 @@ def order_adds_up(ctx, response, case):
 
 @schemathesis.check
 def order_stays_with_its_customer(ctx, response, case):
-    """An order that was placed is found by its customer, by nobody else, and at once."""
+    """A placed order is found at once by its customer, and by nobody else."""
     if operation_of(case) in ("order-get", "order-cancel"):
         order = case.path_parameters.get("orderId")
         assert not (response.status_code == 404 and order in placed), f"{order} was placed and is not found"
@@ -125,7 +125,7 @@ def order_stays_with_its_customer(ctx, response, case):
 
 @schemathesis.check
 def orders_are_those_asked_for(ctx, response, case):
-    """A list has the orders that stand as asked, newest first, once each."""
+    """A list has the orders with the requested status, newest first, once each."""
     if operation_of(case) == "order-list" and response.status_code == 200:
         items, status = response.json()["items"], (case.query or {}).get("status")
         ids = [order["orderId"] for order in items]

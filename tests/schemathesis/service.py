@@ -1,4 +1,4 @@
-"""What the hooks have in common: the service, who calls it, and what a case is about."""
+"""Shared by the hooks: the service, its users, and facts about a case."""
 
 import functools
 import os
@@ -23,7 +23,7 @@ def post(path, body, token=None, **headers):
 
 
 class User:
-    """A user of this run, logged in again well before an access token (900 s) expires."""
+    """A user of this run, who logs in again well before the access token (900 s) expires."""
 
     def __init__(self):
         self.email = f"{secrets.token_hex(8)}@schemathesis.example"
@@ -40,7 +40,7 @@ class User:
 
 @functools.cache
 def caller():
-    """Who sends the cases."""
+    """The user who sends the cases."""
     return User()
 
 
@@ -60,7 +60,7 @@ def mostly(value):
 
 
 def is_of_this_run(uuid):
-    """Whether an id came out of an answer: its time is now, which no generator hits."""
+    """Whether an id is from an answer: its time is now, which no generator produces."""
     try:
         return abs(int(uuid[:8] + uuid[9:13], 16) / 1000 - time.time()) < 86_400
     except (TypeError, ValueError):
@@ -68,13 +68,13 @@ def is_of_this_run(uuid):
 
 
 def content_of(case):
-    """What tells a case from others, the same in every run: the coverage phase has the same ids in most cases."""
+    """Identifies a case, with the same value in every run: the coverage phase has the same ids in most cases."""
     drawn = {name: value for name, value in case.path_parameters.items() if not is_of_this_run(value)}
     return drawn, case.query, case.body, [case.headers.get(name) for name in ("If-Match", "Idempotency-Key")]
 
 
 def names_nothing(case, broken):
-    """Most cases with an id out of the air are given a real one; the others stay, and end in 404."""
+    """Gives most cases with a random id an existing one; the other cases end in 404."""
     ids = case.path_parameters
     if broken.intersection(ids) or all(is_of_this_run(value) for value in ids.values()):
         return False
@@ -82,7 +82,7 @@ def names_nothing(case, broken):
 
 
 def new_product(amount=1999, stock=1):
-    """The id of a product that nobody has reviewed; not the caller's."""
+    """The id of a product without reviews that is not the caller's."""
     price = {"amount": amount, "currency": "SGD"}
     body = {"name": "Teapot", "description": "", "category": "tea", "price": price, "stock": stock}
     return post("/products", body, somebody_else().token)["productId"]

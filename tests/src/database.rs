@@ -1,22 +1,22 @@
-//! A DynamoDB of one test's own, in memory.
+//! An in-memory DynamoDB for a single test.
 
 use dynoxide::{Database as Engine, DynoxideError, ImportOptions, Item};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// What DynamoDB answers: an HTTP status and JSON.
+/// A response of DynamoDB: an HTTP status and JSON.
 pub struct Answer {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// What was found, or what is wrong.
+    /// The result or the error.
     pub body: Value,
 }
 
-/// The engine, called as DynamoDB is: by the name of an operation, with JSON.
+/// The engine, called like DynamoDB: with the name of an operation and a JSON body.
 pub struct Database(Engine);
 
 impl Database {
-    /// A database with this table alone.
+    /// A database with this one table.
     pub fn with_table(definition: Value) -> Self {
         let database = Self(Engine::memory().expect("the engine opens"));
         let created = database.carry_out("CreateTable", definition);
@@ -24,12 +24,12 @@ impl Database {
         database
     }
 
-    /// Puts items into a table, far faster than requests would.
+    /// Loads items into a table without requests, which is much faster.
     pub fn import(&self, table: &str, items: Vec<Item>) {
         self.0.import_items(table, items, ImportOptions::default()).expect("the engine takes the items");
     }
 
-    /// Carries out one request.
+    /// Executes one request.
     pub fn carry_out(&self, operation: &str, body: Value) -> Answer {
         let engine = &self.0;
         match operation {

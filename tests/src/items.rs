@@ -1,4 +1,4 @@
-//! Items as the table holds them, for loading many of them past the client.
+//! Items in their stored form, for loading many of them without the client.
 
 use crate::samples;
 use domain::{concert::Concert, geo::Level, product::Product};
@@ -7,12 +7,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use table::keys;
 
-/// A value as the engine keeps it.
+/// A JSON value as an attribute value of the engine.
 fn attribute(value: &Value) -> AttributeValue {
     match value {
         Value::Null => AttributeValue::NULL(true),
         Value::Bool(flag) => AttributeValue::BOOL(*flag),
-        // A whole number has no decimals there.
+        // DynamoDB stores a whole number without decimals.
         Value::Number(number) => AttributeValue::N(number.to_string().trim_end_matches(".0").to_owned()),
         Value::String(text) => AttributeValue::S(text.clone()),
         Value::Array(values) => AttributeValue::L(values.iter().map(attribute).collect()),
@@ -24,20 +24,20 @@ fn attributes(members: &Map<String, Value>) -> Item {
     members.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
 
-/// What an item keeps of a value.
+/// The attributes of a serialized value.
 pub fn item_of(value: &impl Serialize) -> Item {
     let value = serde_json::to_value(value).expect("a sample is JSON");
     attributes(value.as_object().expect("a sample has members"))
 }
 
-/// Gives an item a key, under these names.
+/// Sets an item's key attributes, under these names.
 pub fn with_key(item: &mut Item, names: [&str; 2], keys::Key { pk, sk }: keys::Key) {
     for (name, value) in names.into_iter().zip([pk, sk]) {
         item.insert(name.to_owned(), AttributeValue::S(value));
     }
 }
 
-/// The items of a concert that can be seen; a test holds them to what is really written.
+/// The items of a published concert. A test compares them with the items that the table writes.
 pub fn of_concert(concert: &Concert) -> Vec<Item> {
     let id = concert.concert_id;
     let content = item_of(concert);
@@ -58,7 +58,7 @@ pub fn of_concert(concert: &Concert) -> Vec<Item> {
     Level::ALL.into_iter().map(place).chain(line_up).collect()
 }
 
-/// The items of a product with the first so many sample reviews, none of them counted.
+/// The items of a product and of this number of sample reviews, which its rating does not include.
 pub fn of_product(product: &Product, reviews: u32) -> Vec<Item> {
     let id = product.product_id;
     let mut item = item_of(product);

@@ -1,7 +1,7 @@
-//! What the tests stand on: the project's own files, and a table of one test's own.
+//! The test harness: access to the project's files, and a separate table for each test.
 //!
-//! [`World`] is the real `table::Table` with the real AWS client; only the network is replaced, by a [`Wire`] that
-//! leads to an engine in this process and that can be made to fail as networks and DynamoDB do.
+//! [`World`] is the real `table::Table` with the real AWS client. Only the network is replaced: a [`Wire`] connects the
+//! client to an in-process engine and can inject the faults of a network and of DynamoDB.
 
 #![expect(
     clippy::expect_used,
@@ -11,6 +11,8 @@
 )]
 
 mod database;
+pub mod generated;
+mod histories;
 pub mod items;
 pub mod project;
 pub mod samples;
@@ -20,5 +22,6 @@ mod wire;
 mod world;
 
 pub use database::{Answer, Database};
+pub use histories::histories;
 pub use wire::{Fault, Sent, Wire};
-pub use world::{World, config};
+pub use world::{TABLE_NAME, World, config};

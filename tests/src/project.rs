@@ -1,4 +1,4 @@
-//! The project's own files.
+//! Access to the project's files.
 
 use std::{
     fs,
@@ -11,12 +11,12 @@ static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
     root.to_owned()
 });
 
-/// The directory that holds the workspace.
+/// The root directory of the workspace.
 pub fn root() -> &'static Path {
     &ROOT
 }
 
-/// The text of a file, by its path from the root.
+/// The text of a file; the path is relative to the root.
 pub fn read(path: impl AsRef<Path>) -> String {
     let path = root().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -25,20 +25,20 @@ pub fn read(path: impl AsRef<Path>) -> String {
 /// A text file of the project.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// From the root, with `/` between its parts.
+    /// The path relative to the root, with `/` as the separator.
     pub path: String,
-    /// What is in it.
+    /// The content.
     pub text: String,
 }
 
 impl Source {
-    /// Whether the file's name ends in this extension.
+    /// Whether the file has this extension.
     pub fn is(&self, extension: &str) -> bool {
         Path::new(&self.path).extension().is_some_and(|is| is == extension)
     }
 }
 
-/// All text files below a directory, by their paths, sorted; what is generated is left out.
+/// All text files below a directory, sorted by path, without build output and hidden directories other than `.ci`.
 pub fn sources(directory: &str) -> Vec<Source> {
     let mut found = Vec::new();
     collect(&root().join(directory), &mut found);
@@ -62,12 +62,12 @@ fn collect(directory: &Path, found: &mut Vec<Source>) {
     }
 }
 
-/// The code of a function's crate; nothing when there is no such crate.
+/// The text of a function's `src/main.rs`; `None` if there is no such crate.
 pub fn function(name: &str) -> Option<String> {
     fs::read_to_string(root().join("functions").join(name).join("src/main.rs")).ok()
 }
 
-/// The names of the directories below a directory, sorted.
+/// The names of the direct subdirectories of a directory, sorted.
 pub fn directories(directory: &str) -> Vec<String> {
     let entries = fs::read_dir(root().join(directory)).expect("a directory of the project");
     let mut names: Vec<String> = entries

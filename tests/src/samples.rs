@@ -1,10 +1,10 @@
-//! Users, products and reviews for tests: the same number makes the same one.
+//! Sample users, products and reviews; the same number always gives the same sample.
 
 use domain::{
     Input, Money, Timestamp,
     id::{Id, ProductId, SessionId, UserId},
-    idempotency::{Key, Once},
-    product::{Product, ProductDraft},
+    idempotency::{Idempotency, IdempotencyKey},
+    product::{Category, Product, ProductDraft, Stock},
     review::{Review, Stars},
     session::{RefreshSecret, RefreshToken, Session},
     user::{Caller, Email, User},
@@ -12,12 +12,12 @@ use domain::{
 use serde_json::{Value, json};
 use table::Credential;
 
-/// When tests take place: 2025-11-20T17:30:27.040Z.
+/// The current time in tests: 2025-11-20T17:30:27.040Z.
 pub fn now() -> Timestamp {
     Timestamp::from_unix_milliseconds(1_763_659_827_040)
 }
 
-/// The time so many seconds later.
+/// The current time in tests plus this number of seconds.
 pub fn later(seconds: u64) -> Timestamp {
     now().plus_seconds(seconds)
 }
@@ -33,7 +33,7 @@ pub fn user_id(number: u32) -> UserId {
     UserId::new(now(), random(number))
 }
 
-/// A product's id; a higher number is a later one.
+/// A product's id; a higher number gives a later id.
 pub fn product_id(number: u32) -> ProductId {
     ProductId::new(later(number.into()), random(number))
 }
@@ -43,12 +43,22 @@ pub fn session_id(number: u32) -> SessionId {
     SessionId::new(now(), random(number))
 }
 
+/// A stock of this quantity.
+pub fn stock(stock: i64) -> Stock {
+    Stock::new(stock).expect("a sample stock is within its bounds")
+}
+
+/// A category.
+pub fn category(text: &str) -> Category {
+    text.parse().expect("a sample category is one")
+}
+
 /// An e-mail address.
 pub fn email(text: &str) -> Email {
     Email::from_value(json!(text)).expect("a sample address is an address")
 }
 
-/// A user with the address to register it under and what it logs in with.
+/// A user, its e-mail address and its credential.
 pub fn account(number: u32, address: &str) -> (User, Email, Credential) {
     let user = User {
         user_id: user_id(number),
@@ -61,12 +71,12 @@ pub fn account(number: u32, address: &str) -> (User, Email, Credential) {
     (user, email(address), credential)
 }
 
-/// Who calls.
+/// An authenticated caller.
 pub fn caller(number: u32) -> Caller {
     Caller { user_id: user_id(number), session_id: session_id(number) }
 }
 
-/// A product in the category `food`, of the seller of this number.
+/// A product in the category `food`, sold by the user with this number.
 pub fn product(number: u32, seller: u32) -> Product {
     product_in("food", number, seller)
 }
@@ -81,7 +91,7 @@ pub fn product_in(category: &str, number: u32, seller: u32) -> Product {
     Product::publish(product_id(number), &caller(seller), draft, later(number.into()))
 }
 
-/// The next version of a product, at another price.
+/// The next version of a product, with a different price.
 pub fn next_version(product: &Product) -> Product {
     let mut next = product.clone();
     next.version += 1;
@@ -90,7 +100,7 @@ pub fn next_version(product: &Product) -> Product {
     next
 }
 
-/// A review of a product; a higher number is a later one, and by an author who sorts before.
+/// A review of a product; a higher number gives a later time and a lower author id.
 pub fn review(product: ProductId, number: u32) -> Review {
     let at = later(number.into());
     let review = serde_json::from_value(json!({
@@ -101,7 +111,7 @@ pub fn review(product: ProductId, number: u32) -> Review {
     review.expect("a sample review is a review")
 }
 
-/// The next version of a review, with one star less, or five after one.
+/// The next version of a review, with one star less; one star becomes five.
 pub fn next_review(review: &Review) -> Review {
     let mut next = review.clone();
     next.version += 1;
@@ -111,17 +121,17 @@ pub fn next_review(review: &Review) -> Review {
     next
 }
 
-/// So many stars.
+/// A rating of this number of stars.
 pub fn stars(number: i64) -> Stars {
     Stars::new(number).expect("a sample rating is one to five stars")
 }
 
-/// A request with this idempotency key; the number stands for its body.
-pub fn once(key: &str, body: u8) -> Once {
-    Once { key: Key::parse(key).expect("a sample key is a key"), fingerprint: [body; 32] }
+/// An idempotency key and the fingerprint of a body; each `body` gives a different fingerprint.
+pub fn once(key: &str, body: u8) -> Idempotency {
+    Idempotency { key: IdempotencyKey::parse(key).expect("a sample key is a key"), fingerprint: [body; 32] }
 }
 
-/// A session whose refresh token has this byte for a secret, with that token.
+/// A session and its refresh token; the secret and its hash consist of this byte.
 pub fn session(number: u32, secret: u8) -> (Session, RefreshToken) {
     let token = RefreshToken {
         user_id: user_id(number),
@@ -138,7 +148,7 @@ pub fn session(number: u32, secret: u8) -> (Session, RefreshToken) {
     (session, token)
 }
 
-/// A review as it is stored, but for its keys.
+/// The stored attributes of a review, without its keys.
 pub fn review_attributes(review: &Review) -> Value {
     let members = serde_json::to_value(review).expect("a review is JSON");
     let attribute = |value: &Value| match value {

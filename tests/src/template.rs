@@ -1,41 +1,41 @@
-//! template.yaml, as far as the tests need to read it.
+//! A reader of the parts of template.yaml that tests need.
 
 use serde_json::{Map, Value, json};
 use serde_norway::Value as Yaml;
 
-/// A function, as the template declares it.
+/// A function as declared in the template.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// The logical id.
     pub id: String,
-    /// The crate that `CodeUri` leads to; empty when it leads elsewhere.
+    /// The crate that `CodeUri` refers to; empty if it refers to something else.
     pub name: String,
-    /// What else is declared.
+    /// All declared properties.
     pub properties: Value,
 }
 
-/// A CloudFormation template; its tags are written out, as in `{"Ref": "Table"}`.
+/// A CloudFormation template. YAML tags are in their long form: `!Ref Table` is `{"Ref": "Table"}`.
 #[derive(Debug, Clone)]
 pub struct Template(Value);
 
 impl Template {
-    /// The project's own.
+    /// The project's template.
     pub fn ours() -> Self {
         Self::parse(&crate::project::read("template.yaml"))
     }
 
-    /// Reads a template.
+    /// Parses a template.
     pub fn parse(text: &str) -> Self {
         let yaml: Yaml = serde_norway::from_str(text).unwrap_or_else(|error| panic!("template: {error}"));
         Self(to_json(yaml))
     }
 
-    /// What stands at a JSON pointer; null for nothing.
+    /// The value at a JSON pointer; null if there is none.
     pub fn at(&self, pointer: &str) -> &Value {
         self.0.pointer(pointer).unwrap_or(&Value::Null)
     }
 
-    /// The resources of a type: logical id and properties, in the template's order.
+    /// The logical ids and properties of the resources of a type, in the template's order.
     pub fn resources<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
         let all = self.at("/Resources").as_object().into_iter().flatten();
         all.filter(move |(_, resource)| resource["Type"] == kind)
@@ -56,8 +56,8 @@ impl Template {
         self.resources("AWS::Serverless::Function").map(function).collect()
     }
 
-    /// What `CreateTable` needs to make the table under this name. The stream is left out: no test reads it, and the
-    /// engine looks through all its records at every write.
+    /// The `CreateTable` request for the template's table under this name. The stream is omitted: no test reads it, and
+    /// the engine scans all stream records on every write.
     pub fn table(&self, name: &str) -> Value {
         let (_, properties) =
             self.resources("AWS::DynamoDB::Table").next().expect("the template has a table");

@@ -1,25 +1,35 @@
 //! docs/units.md: what each access pattern sends and consumes.
+//!
+//! With `BLESS=1` in the environment, tests write the measured values into the rows; otherwise they compare them.
 
 use crate::{project, wire::Sent};
 use serde_json::Value;
-use std::sync::LazyLock;
+use std::{
+    env, fmt, fs,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 use table::Units;
 
-static DOCUMENTED: LazyLock<Vec<Row>> = LazyLock::new(|| parse(&project::read("docs/units.md")));
+const DOCUMENT: &str = "docs/units.md";
 
-/// What a piece of work sent and consumed.
+static DOCUMENTED: LazyLock<Vec<Row>> = LazyLock::new(|| parse(&project::read(DOCUMENT)));
+
+/// The rows that this process has written. Tests run in parallel, so the lock is held while the document is rewritten.
+static BLESSED: Mutex<Vec<Row>> = Mutex::new(Vec::new());
+
+/// The requests that an operation sent and the capacity that it consumed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
-    /// Read units.
+    /// Consumed read units.
     pub read: f64,
-    /// Write units.
+    /// Consumed write units.
     pub write: f64,
-    /// The requests, in short: see [`describe`].
+    /// The requests, summarised by [`describe`].
     pub requests: String,
 }
 
 impl Measured {
-    /// From what the table counted and the wire carried.
+    /// Combines the units that the table counted with the requests that the wire recorded.
     pub fn new(units: Units, sent: &[Sent]) -> Self {
         let mut requests: Vec<(String, usize)> = Vec::new();
         for request in sent.iter().map(describe) {
@@ -42,10 +52,25 @@ fn times(count: usize, what: String) -> String {
 pub struct Row {
     /// The method of `Table`.
     pub operation: String,
-    /// In which case.
+    /// The case that was measured.
     pub case: String,
-    /// What it sends and consumes.
+    /// The requests and consumed units.
     pub measured: Measured,
+}
+
+impl Row {
+    /// Whether both rows describe the same case of the same operation.
+    fn is_of(&self, other: &Self) -> bool {
+        self.operation == other.operation && self.case == other.case
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, case, measured: Measured { read, write, requests } } = self;
+        let case = if case.is_empty() { String::new() } else { format!("{case} ") };
+        write!(f, "| `{operation}` | {case}| {read} | {write} | {requests} |")
+    }
 }
 
 /// The rows of the table: `` | `operation` | case | read | write | requests | ``.
@@ -72,19 +97,57 @@ pub fn documented() -> &'static [Row] {
     &DOCUMENTED
 }
 
-/// Fails unless docs/units.md says of this case what was measured.
+/// Checks that the row of this case in docs/units.md has the measured values; with `BLESS=1`, writes them.
 pub fn assert_documented(operation: &str, case: &str, measured: &Measured) {
-    let row = DOCUMENTED.iter().find(|row| row.operation == operation && row.case == case);
-    let Measured { read, write, requests } = measured;
-    let measured_row = format!("| `{operation}` | {case} | {read} | {write} | {requests} |");
+    let measured = Row { operation: operation.into(), case: case.into(), measured: measured.clone() };
+    if env::var_os("BLESS").is_some_and(|value| value == "1") {
+        bless(measured);
+        return;
+    }
+    let documented = DOCUMENTED.iter().find(|row| row.is_of(&measured));
+    let shown = documented.map_or_else(|| "no such row".to_owned(), Row::to_string);
     assert!(
-        row.is_some_and(|row| row.measured == *measured),
-        "docs/units.md has\n{row:?}\nand measured was\n{measured_row}"
+        documented == Some(&measured),
+        "{DOCUMENT} has\n{shown}\nand measured was\n{measured}\nIf that is right: BLESS=1 cargo test --workspace --test table"
     );
 }
 
-/// A request in short: the operation, the index if any, and how the partition key begins, which is what IAM can
-/// restrict (`dynamodb:LeadingKeys`). As in `Query gsi1 PRODUCT#` or `TransactWriteItems (2 × Put USER#)`.
+/// Writes a row into the document. Panics if two tests measure different values for the same row.
+fn bless(row: Row) {
+    let mut blessed = BLESSED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(before) = blessed.iter().find(|before| before.is_of(&row)) {
+        assert_eq!(*before, row, "one row of {DOCUMENT} was measured twice");
+        return;
+    }
+    let document = project::root().join(DOCUMENT);
+    let before = project::read(DOCUMENT);
+    let after = with_row(&before, &row);
+    if after != before {
+        // The rename is atomic, so a concurrent reader never gets a partly written document.
+        let temporary = document.with_extension("md.new");
+        fs::write(&temporary, after)
+            .and_then(|()| fs::rename(&temporary, &document))
+            .expect("the row is written");
+    }
+    blessed.push(row);
+}
+
+/// The text with this row: it replaces the row of the same case, or is added after the other rows of its operation.
+fn with_row(text: &str, row: &Row) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let rows = || (0..).zip(text.lines()).filter_map(|(at, line)| Some((at, parse_row(line)?)));
+    if let Some((at, _)) = rows().find(|(_, other)| other.is_of(row)) {
+        lines[at] = row.to_string();
+    } else {
+        let last = rows().filter(|(_, other)| other.operation <= row.operation).map(|(at, _)| at + 1).last();
+        let first = rows().next().map(|(at, _)| at);
+        lines.insert(last.or(first).expect("the document has a table"), row.to_string());
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Summarises a request: the operation, the index if any, and the prefix of the partition key, which IAM can restrict
+/// (`dynamodb:LeadingKeys`). Examples: `Query gsi1 PRODUCT#`, `TransactWriteItems (2 × Put USER#)`.
 pub fn describe(request: &Sent) -> String {
     let Sent { operation, body } = request;
     let parts: Vec<String> = match operation.as_str() {
@@ -121,7 +184,7 @@ fn write(action: &Value) -> String {
     format!("{name} {}", leading(pk))
 }
 
-/// How a partition key begins, to its first `#`.
+/// The prefix of a partition key, up to and including the first `#`.
 fn leading(pk: &Value) -> String {
     let pk = pk["S"].as_str().unwrap_or_default();
     pk.split_inclusive('#').next().unwrap_or_default().to_owned()
@@ -148,6 +211,31 @@ mod tests {
         );
         let measured = Measured { read: 0.5, write: 0.0, requests: "GetItem USER#".into() };
         assert_eq!(rows, [Row { operation: "user".into(), case: "there".into(), measured }]);
+    }
+
+    #[test]
+    fn a_row_is_written_as_it_is_read() {
+        let line = "| `user` | | 0.5 | 0 | GetItem USER# |";
+        assert_eq!(parse_row(line).unwrap().to_string(), line);
+        assert!(documented().iter().all(|row| project::read(DOCUMENT).contains(&format!("\n{row}\n"))));
+    }
+
+    #[test]
+    fn a_measured_row_takes_the_place_of_its_case_or_is_added_to_its_operation() {
+        let text = "Prose.\n\n| operation | case | read | write | requests |\n|---|---|---|---|---|\n| `b` | | 1 | 0 | Query |\n| `b` | late | 2 | 0 | Query |\n\nMore.\n";
+        let with = |line: &str| with_row(text, &parse_row(line).unwrap());
+        assert_eq!(
+            with("| `b` | late | 2.5 | 0 | 2 × Query |"),
+            text.replace("late | 2 | 0 | Query", "late | 2.5 | 0 | 2 × Query")
+        );
+        assert_eq!(with("| `b` | | 1 | 0 | Query |"), text);
+        for (line, after) in [
+            ("| `a` | | 1 | 0 | Query |", "|---|---|---|---|---|\n"),
+            ("| `b` | never | 1 | 0 | Query |", "| `b` | late | 2 | 0 | Query |\n"),
+            ("| `c` | | 1 | 0 | Query |", "| `b` | late | 2 | 0 | Query |\n"),
+        ] {
+            assert_eq!(with(line), text.replace(after, &format!("{after}{line}\n")));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The way from the AWS client to the database, which can fail as the real one does.
+//! The network between the AWS client and the database, with injectable faults.
 
 use crate::database::{Answer, Database};
 use aws_smithy_runtime_api::{
@@ -20,49 +20,50 @@ use std::{
 };
 use tokio::sync::Barrier;
 
-/// What becomes of a request other than that it is carried out and answered.
+/// A fault of a request: it is rejected, lost, delayed, or its response is lost or changed.
 #[derive(Clone)]
 pub enum Fault {
-    /// Refused before it is carried out: more than the table takes at this moment.
+    /// Rejected before execution: throttled.
     Throttled,
-    /// Refused before it is carried out: an error inside DynamoDB.
+    /// Rejected before execution: an internal error of DynamoDB.
     Failing,
-    /// Refused before it is carried out, with this error.
+    /// Rejected before execution, with this error.
     Refused(&'static str),
-    /// It never arrives: the connection breaks first.
+    /// The connection breaks before the request arrives.
     Unreachable,
-    /// It is carried out, and the connection breaks before the answer arrives.
+    /// The request is executed, and the connection breaks before the response arrives.
     AnswerLost,
-    /// A transaction is cancelled before it is carried out, for these reasons, one for each of its writes.
+    /// The transaction is cancelled before execution, with these reason codes, one for each write.
     Cancelled(Vec<&'static str>),
-    /// A batch is carried out but for so many of its items, which are handed back.
+    /// The batch is executed without its last items, this many, which are returned as unprocessed.
     LeftOver(usize),
-    /// It is carried out; the answer is changed on the way back.
+    /// The request is executed, and the response is changed by this function.
     Altered(Arc<dyn Fn(&mut Value) + Send + Sync>),
-    /// This, the first time that the client sends a request, and nothing when it sends it again.
+    /// This fault on the first attempt of each request; retries succeed.
     AtFirst(Box<Fault>),
-    /// It is carried out when as many requests have arrived as the barrier waits for.
+    /// The request is executed once the barrier's number of requests has arrived.
     Held(Arc<Barrier>),
 }
 
 /// A request that the client sent.
 #[derive(Debug, Clone)]
 pub struct Sent {
-    /// As in `GetItem`.
+    /// The name of the operation, such as `GetItem`.
     pub operation: String,
-    /// As DynamoDB reads it.
+    /// The JSON body.
     pub body: Value,
 }
 
-/// An HTTP client that leads to a database in this process, without a socket.
+/// An HTTP client that calls an in-process database, without a socket. It also answers requests to Secrets Manager,
+/// where every secret has the same text.
 #[derive(Clone)]
 pub struct Wire(Arc<State>);
 
 struct State {
     database: Database,
-    /// What is to happen to the next requests of an operation, in this order.
+    /// The faults of the next requests of each operation, in order.
     next: Mutex<HashMap<&'static str, Vec<Fault>>>,
-    /// What is to happen to every other request of an operation.
+    /// The fault of all other requests of each operation.
     always: Mutex<HashMap<&'static str, Fault>>,
     sent: Mutex<Vec<Sent>>,
 }
@@ -73,35 +74,40 @@ impl Wire {
         Self(Arc::new(State { database, next, always, sent }))
     }
 
-    /// Makes the next requests of an operation meet these faults, one each.
+    /// Injects these faults into the next requests of an operation, one fault for each attempt.
     pub fn next(&self, operation: &'static str, faults: impl IntoIterator<Item = Fault>) {
         lock(&self.0.next).entry(operation).or_default().extend(faults);
     }
 
-    /// Makes every request of an operation meet this fault, from now on.
+    /// Injects this fault into every request of an operation until [`Wire::heal`].
     pub fn always(&self, operation: &'static str, fault: Fault) {
         lock(&self.0.always).insert(operation, fault);
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn heal(&self) {
         lock(&self.0.next).clear();
         lock(&self.0.always).clear();
     }
 
-    /// The requests that the client sent since this was last asked, in order.
+    /// Removes and returns the recorded requests, in the order in which they were sent.
     pub fn take_sent(&self) -> Vec<Sent> {
         std::mem::take(&mut lock(&self.0.sent))
     }
 
-    /// Carries out a request on the database itself: neither recorded nor faulty.
+    /// Records a request to another server among the client's requests.
+    pub fn note(&self, operation: &str) {
+        lock(&self.0.sent).push(Sent { operation: operation.to_owned(), body: Value::Null });
+    }
+
+    /// Executes a request on the database directly, without recording it and without faults.
     pub(crate) fn directly(&self, operation: &str, body: Value) -> Value {
         let Answer { status, body } = self.0.database.carry_out(operation, body);
         assert_eq!(status, 200, "{operation}: {body}");
         body
     }
 
-    /// Puts items into a table of the database itself.
+    /// Loads items into a table of the database directly.
     pub(crate) fn import(&self, table: &str, items: Vec<Item>) {
         self.0.database.import(table, items);
     }
@@ -125,9 +131,12 @@ impl Wire {
         fault: Option<Fault>,
     ) -> Result<Answer, ConnectorError> {
         lock(&self.0.sent).push(Sent { operation: operation.clone(), body: body.clone() });
-        // Lets requests that are under way at the same time overtake each other.
+        // Concurrent requests may overtake each other here.
         tokio::task::yield_now().await;
-        let carry_out = |body| self.0.database.carry_out(&operation, body);
+        let carry_out = |body| match operation.as_str() {
+            "GetSecretValue" => Answer { status: 200, body: json!({"SecretString": "a test's secret"}) },
+            _ => self.0.database.carry_out(&operation, body),
+        };
         Ok(match fault {
             None => carry_out(body),
             Some(Fault::Throttled) => {
@@ -167,7 +176,7 @@ fn cancelled(codes: &[&str]) -> Answer {
     Answer { status: 400, body }
 }
 
-/// Takes the last items out of a batch of one table and hands them back as not processed.
+/// Executes a batch of one table without its last items and returns those as unprocessed.
 fn leave_over(
     operation: &str,
     mut body: Value,
@@ -213,7 +222,7 @@ impl HttpConnector for Wire {
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let body = request.body().bytes().expect("the client sends its request in one piece");
         let body = serde_json::from_slice(body).expect("the client sends JSON");
-        // "attempt=1; max=3"
+        // The header has the form "attempt=1; max=3".
         let attempt = request.headers().get("amz-sdk-request").expect("the client counts its attempts");
         let fault = self.fault(&operation, attempt.starts_with("attempt=1;"));
         let wire = self.clone();

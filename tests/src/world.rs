@@ -1,4 +1,4 @@
-//! A table of one test's own.
+//! A table for a single test.
 
 use crate::{
     database::Database,
@@ -28,35 +28,39 @@ use std::{
 };
 use table::{Table, keys};
 
-/// The engine takes no names shorter than eleven characters.
-const NAME: &str = "souk-of-a-test";
+/// The table's name. The engine requires at least eleven characters.
+pub const TABLE_NAME: &str = "souk-of-a-test";
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(Template::ours);
 static WORLDS: AtomicU32 = AtomicU32::new(0);
 
-/// A table as the template declares it, empty, reached by the real client.
+/// An empty table as declared in the template, used through the real client.
 pub struct World {
-    /// What is tested.
+    /// The table under test.
     pub table: Table,
-    /// The way to it.
+    /// The network between client and table.
     pub wire: Wire,
 }
 
 impl World {
-    /// A table that nobody else uses.
+    /// Creates a table that no other test uses.
     #[expect(clippy::new_without_default, reason = "a test says when it begins")]
     pub fn new() -> Self {
-        let wire = Wire::to(Database::with_table(TEMPLATE.table(NAME)));
-        let config = config(SharedHttpClient::new(wire.clone()), "https://dynamodb.test.example");
-        Self { table: Table::new(&config, NAME), wire }
+        let wire = Wire::to(Database::with_table(TEMPLATE.table(TABLE_NAME)));
+        Self { table: client(&wire), wire }
     }
 
-    /// What was consumed and sent since this was last asked.
+    /// The same table with another client, as in another process: each client has its own retry quota.
+    pub fn another_client(&self) -> Table {
+        client(&self.wire)
+    }
+
+    /// The consumed units and sent requests since the last call.
     pub fn measured(&self) -> Measured {
         Measured::new(self.table.take_units(), &self.wire.take_sent())
     }
 
-    /// Runs a piece of work and holds what it consumed and sent against its row in docs/units.md.
+    /// Runs an operation and compares its units and requests with its row in docs/units.md.
     pub async fn measure<T>(&self, operation: &str, case: &str, work: impl Future<Output = T>) -> T {
         self.measured();
         let result = work.await;
@@ -64,11 +68,12 @@ impl World {
         result
     }
 
-    /// The item of a key as DynamoDB writes it down; null when there is none.
+    /// The item with this key in DynamoDB's JSON format; null if there is none.
     pub fn item(&self, key: &keys::Key) -> Value {
         let key = json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}});
-        let answer =
-            self.wire.directly("GetItem", json!({"TableName": NAME, "Key": key, "ConsistentRead": true}));
+        let answer = self
+            .wire
+            .directly("GetItem", json!({"TableName": TABLE_NAME, "Key": key, "ConsistentRead": true}));
         answer["Item"].clone()
     }
 
@@ -76,7 +81,7 @@ impl World {
     pub fn items(&self) -> Vec<Value> {
         let (mut items, mut start) = (Vec::new(), Value::Null);
         loop {
-            let mut request = json!({"TableName": NAME});
+            let mut request = json!({"TableName": TABLE_NAME});
             if !start.is_null() {
                 request["ExclusiveStartKey"] = start;
             }
@@ -89,21 +94,21 @@ impl World {
         }
     }
 
-    /// Puts an item under a key of the table, with more attributes, as DynamoDB writes them down.
+    /// Puts an item with this key and these attributes, which are in DynamoDB's JSON format.
     pub fn put(&self, key: &keys::Key, attributes: &Value) {
         let mut item = json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}});
         item.as_object_mut()
             .expect("an item is an object")
             .extend(attributes.as_object().cloned().unwrap_or_else(Map::new));
-        self.wire.directly("PutItem", json!({"TableName": NAME, "Item": item}));
+        self.wire.directly("PutItem", json!({"TableName": TABLE_NAME, "Item": item}));
     }
 
-    /// Puts many items, with all attributes, far faster than requests would.
+    /// Loads complete items without requests, which is much faster.
     pub fn import(&self, items: Vec<Item>) {
-        self.wire.import(NAME, items);
+        self.wire.import(TABLE_NAME, items);
     }
 
-    /// Puts a review of a product, straight into the table and its index.
+    /// Puts a sample review of a product with its index attributes, without the code under test.
     pub fn put_review(&self, product: ProductId, number: u32) -> Review {
         let review = samples::review(product, number);
         let position = ReviewPosition { created_at: review.created_at, author_id: review.author_id };
@@ -115,7 +120,7 @@ impl World {
         review
     }
 
-    /// Gives a product's rating this histogram, as the stream will do.
+    /// Stores this histogram as a product's rating, as the stream's consumer does.
     pub fn put_rating(&self, product: ProductId, histogram: [u64; 5]) {
         let on_page = keys::rating_on_page(product);
         let mut attributes = json!({"gsi1pk": {"S": on_page.pk}, "gsi1sk": {"S": on_page.sk}});
@@ -125,16 +130,20 @@ impl World {
         self.put(&keys::rating(product), &attributes);
     }
 
-    /// Publishes a product without a word about what that costs.
+    /// Publishes a product; [`World::measured`] does not include its cost.
     pub async fn publish(&self, product: &Product) {
         self.table.create_product(product, None).await.expect("the product is published");
         self.measured();
     }
 }
 
-/// The configuration of functions (shared/runtime/src/aws.rs), but with another network and without its waiting.
+fn client(wire: &Wire) -> Table {
+    Table::new(&config(SharedHttpClient::new(wire.clone()), "https://dynamodb.test.example"), TABLE_NAME)
+}
+
+/// The client configuration of functions (shared/app/src/aws.rs), with another network and a backoff of 1 ms.
 pub fn config(http_client: SharedHttpClient, endpoint: &str) -> SdkConfig {
-    // The client counts its retries for each region, in the whole process: a test must not use up another's.
+    // The retry quota is shared by all clients of a region in a process, so each world has its own region.
     let world = WORLDS.fetch_add(1, Ordering::Relaxed);
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())

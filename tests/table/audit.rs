@@ -1,4 +1,4 @@
-//! Ratings, counted anew from their reviews.
+//! Recounting ratings from the stored reviews.
 
 use domain::{Error, rating::RatingChange};
 use serde_json::json;
@@ -10,7 +10,7 @@ use tests::{
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
 
-/// Product 1 with so many reviews, evenly of one to five stars.
+/// Product 1 with this number of reviews, distributed evenly over one to five stars.
 async fn world(reviews: u32) -> World {
     let world = World::new();
     world.publish(&product(1, 7)).await;
@@ -20,7 +20,7 @@ async fn world(reviews: u32) -> World {
     world
 }
 
-/// Counts one review with five stars, at this place of the stream.
+/// Counts one review with five stars, at this position in the stream.
 async fn count(world: &World, place: u64) {
     let changes = [(Sequence::parse(&place.to_string()).unwrap(), RatingChange::of(None, Some(stars(5))))];
     assert_eq!(world.table.count(product_id(1), &changes).await, Ok(Applied::Counted));
@@ -58,7 +58,7 @@ async fn reviews_of_others_are_not_counted() {
     assert_eq!(recount(&world).await.counted.histogram, [1; 5]);
 }
 
-/// DynamoDB ends a Query at 1 MB.
+/// A Query returns at most 1 MB.
 #[tokio::test]
 async fn reviews_beyond_one_query_are_counted() {
     let world = world(5000).await;
@@ -67,7 +67,7 @@ async fn reviews_beyond_one_query_are_counted() {
     assert_eq!(world.measured().requests, "GetItem PRODUCT#, then 2 × Query PRODUCT#");
 }
 
-/// What the stream has told must not be missing from what is counted.
+/// The recount must include every review whose change the stream has delivered.
 #[tokio::test]
 async fn all_is_read_consistently() {
     let world = world(5).await;
@@ -75,7 +75,7 @@ async fn all_is_read_consistently() {
     assert!(world.wire.take_sent().iter().all(|request| request.body["ConsistentRead"] == true));
 }
 
-/// A rating that is read after the reviews could hold more than they say.
+/// A rating read after the reviews could include newer changes than the recount.
 #[tokio::test]
 async fn the_rating_is_read_before_the_reviews() {
     let world = world(5).await;
@@ -167,7 +167,7 @@ async fn a_repair_whose_answer_was_lost_has_succeeded() {
     assert_eq!(recount(&world).await.stored.histogram, [1; 5]);
 }
 
-/// A counter that fell below zero reads as none, as the page shows it.
+/// A negative counter is read as zero, as on the page.
 #[tokio::test]
 async fn a_rating_that_fell_below_zero_is_repaired() {
     let world = world(5).await;

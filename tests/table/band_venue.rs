@@ -1,10 +1,10 @@
-//! Bands and venues: by themselves, and as parts of a request for a concert.
+//! Bands and venues: created separately, and as parts of a concert request.
 
 use crate::concert_support::{band, band_id, concert_id, venue, venue_id};
 use crate::{hold, is_unavailable, together};
 use domain::{
     Error,
-    idempotency::{Answer, Outcome},
+    idempotency::{Creation, StoredResponse},
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -39,11 +39,11 @@ fn pending(mut item: Value) -> Value {
     item
 }
 
-fn answer() -> Answer {
-    Answer { status: 201, headers: Vec::new(), body: "{}".to_owned() }
+fn answer() -> StoredResponse {
+    StoredResponse { status: 201, headers: Vec::new(), body: "{}".to_owned() }
 }
 
-/// The first answer is from before the write.
+/// A fault of an eventually consistent read: the item is not returned yet.
 fn nothing_yet() -> Fault {
     Fault::Altered(Arc::new(|answer: &mut Value| answer["Item"] = Value::Null))
 }
@@ -53,7 +53,7 @@ async fn a_band_is_one_item_and_reads_as_it_was_written() {
     let world = World::new();
     let band = band(1);
     let create = world.table.create_band(&band, None);
-    assert_eq!(world.measure("create_band", "without a key", create).await, Ok(Outcome::Done));
+    assert_eq!(world.measure("create_band", "without a key", create).await, Ok(Creation::New));
     assert_eq!(world.items(), [band_item()]);
     let read = world.table.band(band_id(1));
     assert_eq!(world.measure("band", "", read).await, Ok(band));
@@ -66,7 +66,7 @@ async fn a_venue_is_one_item_and_reads_as_it_was_written() {
     let world = World::new();
     let venue = venue(1);
     let create = world.table.create_venue(&venue, None);
-    assert_eq!(world.measure("create_venue", "without a key", create).await, Ok(Outcome::Done));
+    assert_eq!(world.measure("create_venue", "without a key", create).await, Ok(Creation::New));
     assert_eq!(world.items(), [venue_item()]);
     let read = world.table.venue(venue_id(1));
     assert_eq!(world.measure("venue", "", read).await, Ok(venue));
@@ -80,18 +80,18 @@ async fn a_band_with_a_key_is_created_once() {
     let (key, other, answer) = (once("k", 1), once("k", 2), answer());
     let first = band(1);
     let create = world.table.create_band(&first, Some((&key, &answer)));
-    assert_eq!(world.measure("create_band", "with a key", create).await, Ok(Outcome::Done));
+    assert_eq!(world.measure("create_band", "with a key", create).await, Ok(Creation::New));
     let before = world.items();
     assert_eq!(before.len(), 2);
     let second = band(2);
     let create = world.table.create_band(&second, Some((&key, &answer)));
     let replayed = world.measure("create_band", "with a key used before", create).await;
-    assert_eq!(replayed, Ok(Outcome::Replayed(answer.clone())));
+    assert_eq!(replayed, Ok(Creation::Replayed(answer.clone())));
     let reused = world.table.create_band(&band(2), Some((&other, &answer))).await;
     assert_eq!(reused, Err(Error::KeyReused));
     assert_eq!(world.items(), before);
     let of_another_operation = world.table.create_venue(&venue(1), Some((&other, &answer))).await;
-    assert_eq!(of_another_operation, Ok(Outcome::Done));
+    assert_eq!(of_another_operation, Ok(Creation::New));
 }
 
 #[tokio::test]
@@ -100,12 +100,12 @@ async fn a_venue_with_a_key_is_created_once() {
     let (key, other, answer) = (once("k", 1), once("k", 2), answer());
     let first = venue(1);
     let create = world.table.create_venue(&first, Some((&key, &answer)));
-    assert_eq!(world.measure("create_venue", "with a key", create).await, Ok(Outcome::Done));
+    assert_eq!(world.measure("create_venue", "with a key", create).await, Ok(Creation::New));
     let before = world.items();
     let second = venue(2);
     let create = world.table.create_venue(&second, Some((&key, &answer)));
     let replayed = world.measure("create_venue", "with a key used before", create).await;
-    assert_eq!(replayed, Ok(Outcome::Replayed(answer.clone())));
+    assert_eq!(replayed, Ok(Creation::Replayed(answer.clone())));
     let reused = world.table.create_venue(&venue(2), Some((&other, &answer))).await;
     assert_eq!(reused, Err(Error::KeyReused));
     assert_eq!(world.items(), before);
@@ -115,10 +115,10 @@ async fn a_venue_with_a_key_is_created_once() {
 async fn what_was_created_although_the_answer_was_lost_is_there_once() {
     let world = World::new();
     world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
-    assert_eq!(world.table.create_band(&band(1), None).await, Ok(Outcome::Done));
+    assert_eq!(world.table.create_band(&band(1), None).await, Ok(Creation::New));
     world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
     let (key, answer) = (once("k", 1), answer());
-    assert_eq!(world.table.create_venue(&venue(1), Some((&key, &answer))).await, Ok(Outcome::Done));
+    assert_eq!(world.table.create_venue(&venue(1), Some((&key, &answer))).await, Ok(Creation::New));
     assert_eq!(world.items().len(), 3);
 }
 
@@ -130,7 +130,7 @@ async fn of_20_bands_with_one_key_at_the_same_instant_one_is_created() {
         world.table.create_band(&band(number), Some((&once("k", 1), &answer()))).await.unwrap()
     })
     .await;
-    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Creation::New).count(), 1);
     assert_eq!(world.items().len(), 2);
 }
 
@@ -144,11 +144,11 @@ async fn what_was_just_created_is_seen_though_it_is_not_everywhere_yet() {
     world.wire.next("GetItem", [nothing_yet()]);
     assert_eq!(world.table.venue(venue_id(1)).await, Ok(venue(1)));
     world.wire.next("GetItem", [nothing_yet(), nothing_yet()]);
-    let known = world.table.known(&[band_id(1)], Some(venue_id(1))).await.unwrap();
+    let known = world.table.referenced(&[band_id(1)], Some(venue_id(1))).await.unwrap();
     assert_eq!((known.bands.get(&band_id(1)), known.venue), (Some(&band(1)), Some(venue(1))));
 }
 
-/// The first answer shows it as it was before the publication.
+/// The eventually consistent first read returns the band as it was before the publication.
 #[tokio::test]
 async fn what_was_just_published_is_seen_though_that_is_not_everywhere_yet() {
     let world = World::new();
@@ -168,7 +168,7 @@ async fn what_belongs_to_a_request_is_seen_by_nobody() {
     assert_eq!(world.measure("band", "of a request", read).await, Err(NO_BAND));
     let read = world.table.venue(venue_id(1));
     assert_eq!(world.measure("venue", "of a request", read).await, Err(NO_VENUE));
-    let known = world.table.known(&[band_id(1)], Some(venue_id(1))).await.unwrap();
+    let known = world.table.referenced(&[band_id(1)], Some(venue_id(1))).await.unwrap();
     assert_eq!((known.bands.len(), known.venue), (0, None));
 }
 
@@ -181,14 +181,14 @@ async fn of_bands_and_venue_those_are_known_that_can_be_seen() {
     world.table.prepare_band(&band(3), concert_id(9)).await.unwrap();
     world.table.create_venue(&venue(1), None).await.unwrap();
     let (two, all) = ([1, 2].map(band_id), [1, 2, 3, 4].map(band_id));
-    let known = world.table.known(&two, Some(venue_id(1)));
-    let known = world.measure("known", "two bands and a venue", known).await.unwrap();
+    let known = world.table.referenced(&two, Some(venue_id(1)));
+    let known = world.measure("referenced", "two bands and a venue", known).await.unwrap();
     assert_eq!((known.bands.len(), known.venue), (2, Some(venue(1))));
-    let known = world.table.known(&all, Some(venue_id(2))).await.unwrap();
+    let known = world.table.referenced(&all, Some(venue_id(2))).await.unwrap();
     let mut bands: Vec<_> = known.bands.into_values().collect();
     bands.sort_by_key(|band| band.band_id);
     assert_eq!((bands, known.venue), (vec![band(1), band(2)], None));
-    let nothing = world.table.known(&[], None).await.unwrap();
+    let nothing = world.table.referenced(&[], None).await.unwrap();
     assert_eq!((nothing.bands.len(), nothing.venue), (0, None));
 }
 
@@ -236,7 +236,7 @@ async fn a_step_whose_answer_was_lost_has_done_its_work_once() {
     assert_eq!(world.items(), [Value::Null; 0]);
 }
 
-/// Nor what can be seen: a step that comes late finds it published, and leaves it.
+/// A late step leaves published items and items of another request unchanged.
 #[tokio::test]
 async fn a_step_does_not_touch_what_belongs_to_another_or_can_be_seen() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! Concerts: from a request to a concert that can be found, and back.
+//! Concerts: request, publication, undo and deletion.
 
 use crate::{
     concert_support::{
@@ -10,7 +10,7 @@ use crate::{
 use domain::{
     Error,
     concert::{Concert, ConcertRequest, Progress},
-    idempotency::{KEY_SECONDS, Once},
+    idempotency::{Idempotency, KEY_SECONDS},
     saga::FailedStep,
 };
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use tests::{
 const NO_CONCERT: Error = Error::NotFound { what: "concert" };
 const CONCERT: &str = "019aa251-4760-7000-8000-000000000001";
 
-/// What a concert with one new band and a new venue costs in all, in write units: what the steps below add up to.
+/// The total cost of a concert with one new band and a new venue, in write units: the sum of the steps below.
 const WRITES_OF_A_CONCERT: f64 = 25.0;
 
 fn sorted(mut items: Vec<Value>) -> Vec<Value> {
@@ -32,7 +32,7 @@ fn sorted(mut items: Vec<Value>) -> Vec<Value> {
     items
 }
 
-/// Whether a search by place, one by band, and the concert's own page show it.
+/// Whether the concert is returned by a search by place, by a search by band, and by its id.
 async fn seen(world: &World, concert: &Concert) -> [bool; 3] {
     let mut by_band = near(home(), 1.0);
     (by_band.bands, by_band.area) = (vec![concert.bands[0].band_id], None);
@@ -75,11 +75,11 @@ async fn a_request_is_remembered_with_all_that_it_takes() {
 async fn the_same_request_again_is_the_one_before() {
     let world = World::new();
     let (user, key) = (user_id(7), once("k", 1));
-    let before = world.table.concert_asked_before(user, &key, now());
-    assert_eq!(world.measure("concert_asked_before", "", before).await, Ok(None));
+    let before = world.table.concert_recorded_before(user, &key, now());
+    assert_eq!(world.measure("concert_recorded_before", "", before).await, Ok(None));
     world.table.record_request(&request(1), &key).await.unwrap();
     let items = world.items();
-    let before = world.table.concert_asked_before(user, &key, now()).await;
+    let before = world.table.concert_recorded_before(user, &key, now()).await;
     assert_eq!(before, Ok(Some(concert_id(1))));
     let again = request(2);
     let record = world.table.record_request(&again, &key);
@@ -94,24 +94,24 @@ async fn another_request_with_the_same_key_is_refused_and_changes_nothing() {
     let other = once("k", 2);
     world.table.record_request(&request(1), &once("k", 1)).await.unwrap();
     let items = world.items();
-    let before = world.table.concert_asked_before(user_id(7), &other, now()).await;
+    let before = world.table.concert_recorded_before(user_id(7), &other, now()).await;
     assert_eq!(before, Err(Error::KeyReused));
     assert_eq!(world.table.record_request(&request(2), &other).await, Err(Error::KeyReused));
     assert_eq!(world.items(), items);
-    let by_another = world.table.concert_asked_before(user_id(8), &other, now()).await;
+    let by_another = world.table.concert_recorded_before(user_id(8), &other, now()).await;
     assert_eq!(by_another, Ok(None), "a key belongs to its user");
 }
 
 #[tokio::test]
 async fn a_key_is_forgotten_after_a_day_even_while_its_record_is_still_stored() {
     let world = World::new();
-    let recorded = async |number, seconds, key: &Once| {
+    let recorded = async |number, seconds, key: &Idempotency| {
         let mut request = request(number);
         request.created_at = later(seconds);
         world.table.record_request(&request, key).await
     };
-    let before = async |seconds, key: &Once| {
-        world.table.concert_asked_before(user_id(7), key, later(seconds)).await.unwrap()
+    let before = async |seconds, key: &Idempotency| {
+        world.table.concert_recorded_before(user_id(7), key, later(seconds)).await.unwrap()
     };
     assert_eq!(recorded(1, 0, &once("k", 1)).await, Ok(Recorded::Now));
     assert_eq!(before(KEY_SECONDS, &once("k", 1)).await, Some(concert_id(1)), "the last second counts");
@@ -283,7 +283,7 @@ async fn a_publication_that_never_arrived_shows_nothing() {
     assert_eq!(world.table.concert(concert_id(1)).await, Err(NO_CONCERT));
 }
 
-/// A band that is gone, a concert that was undone: nothing can bring about half of it.
+/// If an item of the request is missing, or the concert was undone, the publication writes nothing.
 #[tokio::test]
 async fn what_is_not_whole_is_not_published() {
     let world = World::new();
@@ -359,7 +359,7 @@ async fn a_deleted_concert_leaves_no_entry_and_its_bands_and_venue_stay() {
     assert_eq!(world.table.venue(venue_id(1)).await, Ok(venue(1)));
 }
 
-/// The owner deletes the concert before the last step has heard that it has done its work.
+/// The owner deletes the concert before the last step has received the response to its publication.
 #[tokio::test]
 async fn a_late_undo_of_a_deleted_concert_touches_nothing() {
     let world = World::new();
@@ -393,7 +393,7 @@ async fn a_request_that_failed_says_at_which_step_and_why() {
     assert_eq!(world.items().len(), 2);
 }
 
-/// What `POST /concerts` with a new band and a new venue writes, from the first request to the last step.
+/// The writes of `POST /concerts` with a new band and a new venue, from the recorded request to the last step.
 #[tokio::test]
 async fn a_concert_with_a_new_band_and_a_new_venue_costs_in_all() {
     let world = World::new();

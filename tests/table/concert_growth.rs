@@ -1,37 +1,37 @@
-//! A search costs what it answers, however many concerts there are elsewhere or at other times.
+//! The cost of a search does not depend on the number of concerts in other places or at other times.
 
 use crate::{
     concert_support::{concert, near, of_bands, place, size},
     geo::beyond,
 };
-use domain::{concert::Concert, geo::Place};
+use domain::{concert::Concert, geo::Coordinates};
 use std::{
     f64::consts::TAU,
     sync::mpsc::sync_channel,
     thread,
     time::{Duration, Instant},
 };
-use table::{Found, Sort, Wanted};
+use table::{ConcertQuery, FoundConcert, Sort};
 use tests::{World, items::of_concert, samples::later};
 
-/// How many concerts there are in all.
+/// The total number of concerts.
 const FEW: u32 = 1_000;
 const MANY: u32 = 100_000;
 
-/// How many of them are in town within the month that is searched, by one band of ten.
+/// The number of concerts in town in the searched month; each is played by one of ten bands.
 const IN_TOWN: u32 = 300;
 
-/// Elsewhere there are so many bands; they do not play in town.
+/// The number of bands that play elsewhere and never in town.
 const OTHER_BANDS: u32 = 5_000;
 
 /// A month, in seconds.
 const MONTH: u64 = 30 * 24 * 3600;
 
-fn town() -> Place {
+fn town() -> Coordinates {
     place(48.2, 16.37)
 }
 
-/// Numbers without a pattern, always the same.
+/// A pseudo-random number generator with a fixed seed.
 struct Random(u64);
 
 impl Random {
@@ -45,7 +45,8 @@ impl Random {
     }
 }
 
-/// A town's month, which is the same in both worlds, and then concerts elsewhere, or in town before or after: a tenth.
+/// The concerts in town in the searched month, which are the same for every count, and then the others: a tenth in town
+/// in an earlier or later month, the rest elsewhere.
 fn concerts(count: u32) -> impl Iterator<Item = Concert> {
     let mut random = Random(1);
     (0..count).map(move |number| {
@@ -70,7 +71,7 @@ fn concerts(count: u32) -> impl Iterator<Item = Concert> {
     })
 }
 
-/// Makes items while the engine takes those made before.
+/// Loads concerts; generates the next items while the engine imports the previous ones.
 fn load_all(world: &World, concerts: impl Iterator<Item = Concert> + Send) {
     let (made, to_import) = sync_channel(4);
     thread::scope(|scope| {
@@ -87,17 +88,17 @@ fn load_all(world: &World, concerts: impl Iterator<Item = Concert> + Send) {
     });
 }
 
-/// What a search found, and what that took.
+/// The result of a search and its cost.
 struct Cost {
     name: &'static str,
-    found: Vec<Found>,
+    found: Vec<FoundConcert>,
     units: f64,
     queries: usize,
-    /// The median of a few.
+    /// The median of five runs.
     time: Duration,
 }
 
-async fn cost(world: &World, name: &'static str, wanted: &Wanted) -> Cost {
+async fn cost(world: &World, name: &'static str, wanted: &ConcertQuery) -> Cost {
     let mut costs = Vec::new();
     for _ in 0..5 {
         world.measured();
@@ -111,10 +112,10 @@ async fn cost(world: &World, name: &'static str, wanted: &Wanted) -> Cost {
     costs.swap_remove(2)
 }
 
-/// Searches in the town's month, where the same is found in both worlds.
-fn in_town() -> [(&'static str, Wanted); 8] {
-    let month = |wanted| Wanted { from: later(2 * MONTH), to: later(3 * MONTH - 1), ..wanted };
-    let within = |radius_km, sort| Wanted { sort, ..month(near(town(), radius_km)) };
+/// Searches in town in the searched month, which have the same result for every count.
+fn in_town() -> [(&'static str, ConcertQuery); 8] {
+    let month = |wanted| ConcertQuery { from: later(2 * MONTH), to: later(3 * MONTH - 1), ..wanted };
+    let within = |radius_km, sort| ConcertQuery { sort, ..month(near(town(), radius_km)) };
     let of_bands = |bands: &[u32]| month(of_bands(bands));
     [
         ("within 500 km, soonest", within(500.0, Sort::Soonest)),
@@ -124,12 +125,15 @@ fn in_town() -> [(&'static str, Wanted); 8] {
         ("within 20 km, nearest", within(20.0, Sort::Nearest)),
         ("within 1 km, soonest", within(1.0, Sort::Soonest)),
         ("of a band", of_bands(&[3])),
-        ("of three bands within 150 km", Wanted { area: near(town(), 150.0).area, ..of_bands(&[1, 2, 3]) }),
+        (
+            "of three bands within 150 km",
+            ConcertQuery { area: near(town(), 150.0).area, ..of_bands(&[1, 2, 3]) },
+        ),
     ]
 }
 
-/// Searches where a hundred times as many match, of which a page shows the first 20.
-fn at_any_time() -> [(&'static str, Wanted); 3] {
+/// Searches with a hundred times as many matches in the larger world, of which a page has the first 20.
+fn at_any_time() -> [(&'static str, ConcertQuery); 3] {
     [
         ("at any time within 500 km", near(town(), 500.0)),
         ("at any time within 20 km", near(town(), 20.0)),

@@ -1,4 +1,5 @@
-//! Concerts that come about and are undone while others look, and while others want the same bands and venues.
+//! Concerts that are published and undone during concurrent reads, and during other requests for the same bands and
+//! venues.
 
 use crate::concert_support::{
     band_id, concert_id, home, near, of_bands, prepare, request, request_with, requested_band,
@@ -13,10 +14,10 @@ use table::Discarded;
 use tests::{Fault, World, samples::once};
 use tokio::sync::Barrier;
 
-/// How often each race is run.
+/// The number of runs of each race.
 const ROUNDS: u32 = 25;
 
-/// What a reader can see of a request, in one of the orders that it can be looked at.
+/// The reads that can return a part of a request, in one of the possible orders.
 const VIEWS: [View; 5] = [View::Concert, View::Band, View::Venue, View::ByPlace, View::ByBand];
 
 #[derive(Debug, Clone, Copy)]
@@ -49,9 +50,9 @@ async fn sees(world: &World, view: View) -> bool {
     }
 }
 
-/// Looks at everything again and again, beginning with each view in turn, and tells how often it saw nothing and how
-/// often all. Once the first is seen, all have to be; that the index follows the table within a moment on AWS is not
-/// what is tested here.
+/// Reads all views repeatedly, starting with each view in turn, and returns how often it found nothing and how often
+/// everything. After one read has found its part, all later reads must find theirs. The delay of the index on AWS is
+/// not tested here.
 async fn watch(world: Arc<World>, stop: Arc<AtomicBool>) -> (usize, usize) {
     let (mut nothing, mut all) = (0, 0);
     loop {
@@ -125,26 +126,26 @@ async fn nothing_of_a_request_that_is_undone_is_ever_seen() {
     assert_eq!(world.items().len(), 2, "only the request is remembered");
 }
 
-/// What the machine does when a step has failed for good: concert, venue, band.
+/// The undo that the state machine runs after a step has failed permanently: concert, venue, band.
 async fn undo(world: &World) -> [Discarded; 3] {
     let concert = world.table.discard_concert(concert_id(1)).await.unwrap();
     let venue = world.table.discard_venue(venue_id(1), concert_id(1)).await.unwrap();
     [concert, venue, world.table.discard_band(band_id(1), concert_id(1)).await.unwrap()]
 }
 
-/// A request of somebody else for a concert with the band and at the venue that request 1 creates.
+/// Another request for a concert with the band and the venue that request 1 creates.
 fn rival() -> ConcertRequest {
     request_with(2, vec![requested_band(1, false)], requested_venue(1, false))
 }
 
-/// Whether the rival's request can be made: whether it sees band and venue.
+/// Whether the rival's request finds the band and the venue.
 async fn known(world: &World) -> bool {
-    let known = world.table.known(&[band_id(1)], Some(venue_id(1))).await.unwrap();
+    let known = world.table.referenced(&[band_id(1)], Some(venue_id(1))).await.unwrap();
     assert_eq!(known.bands.len(), usize::from(known.venue.is_some()));
     known.venue.is_some()
 }
 
-/// The first is undone after its publication, because its answer was lost for good.
+/// The first request is undone after its publication, because every response to the publication was lost.
 #[tokio::test]
 async fn a_rival_keeps_what_it_has_come_to_use() {
     let world = World::new();
@@ -169,7 +170,8 @@ async fn a_rival_keeps_what_it_has_come_to_use() {
     assert!(known(&world).await);
 }
 
-/// The machine never lets them meet; if they did, all would stay or all would go.
+/// The state machine never runs both at the same time; if it did, everything would be published or everything
+/// discarded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_publication_and_its_undo_at_the_same_instant_leave_all_or_nothing() {
     let (mut stayed, mut gone) = (0, 0);

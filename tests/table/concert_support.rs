@@ -1,24 +1,24 @@
-//! Bands, venues and concerts for tests: the same number makes the same one.
+//! Sample bands, venues and concerts; the same number always gives the same sample.
 
 use domain::{
     Timestamp,
     band::{Band, BandDraft},
     concert::{Concert, ConcertRequest, Performer, RequestedBand, RequestedVenue, VenueSummary},
-    geo::{Area, Place},
+    geo::{Area, Coordinates},
     id::{BandId, ConcertId, Id, VenueId},
     page::PageSize,
     venue::{Venue, VenueDraft},
 };
 use serde::Serialize;
 use serde_json::Value;
-use table::{Found, Sort, Wanted, keys};
+use table::{ConcertQuery, FoundConcert, Sort, keys};
 use tests::{
     World,
     items::{item_of, of_concert, with_key},
     samples::{later, now, user_id},
 };
 
-/// Who adds all bands, venues and concerts.
+/// The owner of all bands, venues and concerts.
 pub const OWNER: u32 = 7;
 
 fn new_id<I: Id>(number: u32) -> I {
@@ -35,27 +35,27 @@ pub fn venue_id(number: u32) -> VenueId {
     new_id(number)
 }
 
-/// A concert's id; a higher number sorts after.
+/// A concert's id; a higher number gives an id that sorts later.
 pub fn concert_id(number: u32) -> ConcertId {
     new_id(number)
 }
 
-pub fn place(latitude: f64, longitude: f64) -> Place {
-    Place { latitude, longitude }
+pub fn place(latitude: f64, longitude: f64) -> Coordinates {
+    Coordinates { latitude, longitude }
 }
 
-/// Where sample concerts are, in Singapore.
-pub fn home() -> Place {
+/// The coordinates of sample concerts, in Singapore.
+pub fn home() -> Coordinates {
     place(1.25, 103.75)
 }
 
 fn band_draft(number: u32) -> BandDraft {
-    BandDraft { name: format!("Band {number}"), genre: Some("Jazz".to_owned()) }
+    BandDraft { name: format!("Band {number}").parse().unwrap(), genre: Some("Jazz".parse().unwrap()) }
 }
 
 fn venue_draft(number: u32) -> VenueDraft {
-    let (name, address) = (format!("Hall {number}"), "1 Road".to_owned());
-    VenueDraft { name, address, place: home(), time_zone: "Asia/Singapore".to_owned() }
+    let (name, address) = (format!("Hall {number}").parse().unwrap(), "1 Road".parse().unwrap());
+    VenueDraft { name, address, place: home(), time_zone: "Asia/Singapore".parse().unwrap() }
 }
 
 pub fn band(number: u32) -> Band {
@@ -68,12 +68,12 @@ pub fn venue(number: u32) -> Venue {
     Venue { venue_id, owner_id: user_id(OWNER), draft, created_at: now() }
 }
 
-/// A band of a request.
+/// A band in a request.
 pub fn requested_band(number: u32, new: bool) -> RequestedBand {
     RequestedBand { band_id: band_id(number), draft: band_draft(number), new }
 }
 
-/// A venue of a request.
+/// A venue in a request.
 pub fn requested_venue(number: u32, new: bool) -> RequestedVenue {
     RequestedVenue { venue_id: venue_id(number), draft: venue_draft(number), new }
 }
@@ -83,12 +83,12 @@ pub fn request(number: u32) -> ConcertRequest {
     request_with(number, vec![requested_band(number, true)], requested_venue(number, true))
 }
 
-/// A request for a concert, an hour after the tests take place.
+/// A request for a concert one hour after `now()`.
 pub fn request_with(number: u32, bands: Vec<RequestedBand>, venue: RequestedVenue) -> ConcertRequest {
     ConcertRequest {
         concert_id: concert_id(number),
         owner_id: user_id(OWNER),
-        name: format!("Night {number}"),
+        name: format!("Night {number}").parse().unwrap(),
         starts_at: later(3600),
         created_at: now(),
         bands,
@@ -96,14 +96,17 @@ pub fn request_with(number: u32, bands: Vec<RequestedBand>, venue: RequestedVenu
     }
 }
 
-/// A concert so many seconds after the tests take place, of these bands.
-pub fn concert(number: u32, place: Place, seconds: u64, bands: &[u32]) -> Concert {
-    let performer = |number: &u32| Performer { band_id: band_id(*number), name: format!("Band {number}") };
-    let (name, address) = (format!("Hall {number}"), "1 Road".to_owned());
+/// A concert of these bands, this number of seconds after `now()`.
+pub fn concert(number: u32, place: Coordinates, seconds: u64, bands: &[u32]) -> Concert {
+    let performer = |number: &u32| Performer {
+        band_id: band_id(*number),
+        name: format!("Band {number}").parse().unwrap(),
+    };
+    let (name, address) = (format!("Hall {number}").parse().unwrap(), "1 Road".parse().unwrap());
     Concert {
         concert_id: concert_id(number),
         owner_id: user_id(OWNER),
-        name: format!("Night {number}"),
+        name: format!("Night {number}").parse().unwrap(),
         bands: bands.iter().map(performer).collect(),
         venue: VenueSummary { venue_id: venue_id(number), name, address, place },
         starts_at: later(seconds),
@@ -111,33 +114,33 @@ pub fn concert(number: u32, place: Place, seconds: u64, bands: &[u32]) -> Concer
     }
 }
 
-/// The items of a concert, as DynamoDB writes them down.
+/// The items of a concert in DynamoDB's JSON format.
 pub fn written(concert: &Concert) -> Vec<Value> {
     of_concert(concert).into_iter().map(|item| serde_json::to_value(item).unwrap()).collect()
 }
 
-/// A band or a venue as DynamoDB writes it down, under its key.
+/// The item of a band or a venue, with this key, in DynamoDB's JSON format.
 pub fn written_under(key: keys::Key, value: &impl Serialize) -> Value {
     let mut item = item_of(value);
     with_key(&mut item, ["pk", "sk"], key);
     serde_json::to_value(item).unwrap()
 }
 
-/// Puts concerts into the table, without what they refer to.
+/// Loads concerts into the table without their requests, bands and venues.
 pub fn load<'a>(world: &World, concerts: impl IntoIterator<Item = &'a Concert>) {
     world.import(concerts.into_iter().flat_map(of_concert).collect());
 }
 
-/// All concerts from the time of the tests on, at a place.
-pub fn near(center: Place, radius_km: f64) -> Wanted {
+/// A search for all concerts from `now()` on in this area.
+pub fn near(center: Coordinates, radius_km: f64) -> ConcertQuery {
     let area = Some(Area { center, radius_km });
-    Wanted { bands: Vec::new(), area, from: now(), to: end_of_time(), sort: Sort::Soonest }
+    ConcertQuery { bands: Vec::new(), area, from: now(), to: end_of_time(), sort: Sort::Soonest }
 }
 
-/// All concerts of these bands from the time of the tests on.
-pub fn of_bands(bands: &[u32]) -> Wanted {
+/// A search for all concerts of these bands from `now()` on.
+pub fn of_bands(bands: &[u32]) -> ConcertQuery {
     let bands = bands.iter().copied().map(band_id).collect();
-    Wanted { bands, area: None, from: now(), to: end_of_time(), sort: Sort::Soonest }
+    ConcertQuery { bands, area: None, from: now(), to: end_of_time(), sort: Sort::Soonest }
 }
 
 pub fn end_of_time() -> Timestamp {
@@ -148,8 +151,12 @@ pub fn size(size: i64) -> PageSize {
     PageSize::new(size).unwrap()
 }
 
-/// Reads a search to its end and tells the size of each page with all that they held.
-pub async fn read_to_the_end(world: &World, wanted: &Wanted, size: PageSize) -> (Vec<usize>, Vec<Found>) {
+/// Reads all pages of a search; returns the size of each page, and all concerts.
+pub async fn read_to_the_end(
+    world: &World,
+    wanted: &ConcertQuery,
+    size: PageSize,
+) -> (Vec<usize>, Vec<FoundConcert>) {
     let (mut sizes, mut all, mut after) = (Vec::new(), Vec::new(), None);
     loop {
         let page = world.table.concerts(wanted, size, after).await.unwrap();
@@ -162,12 +169,12 @@ pub async fn read_to_the_end(world: &World, wanted: &Wanted, size: PageSize) -> 
     }
 }
 
-/// What was found, by number.
-pub fn ids(found: &[Found]) -> Vec<ConcertId> {
+/// The ids of the found concerts.
+pub fn ids(found: &[FoundConcert]) -> Vec<ConcertId> {
     found.iter().map(|found| found.concert.concert_id).collect()
 }
 
-/// Creates what a request asks for, unseen.
+/// Creates the bands, venue and concert of a request, not yet published.
 pub async fn prepare(world: &World, request: &ConcertRequest) {
     let id = request.concert_id;
     for band in request.bands.iter().filter(|band| band.new) {

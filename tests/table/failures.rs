@@ -1,4 +1,4 @@
-//! What every access pattern does when DynamoDB or the network fails.
+//! The behaviour of every access pattern when DynamoDB or the network fails.
 
 use crate::{
     is_unavailable,
@@ -6,9 +6,9 @@ use crate::{
 };
 use domain::{
     Error,
-    idempotency::{Answer, Key, Once},
+    idempotency::{Idempotency, IdempotencyKey, StoredResponse},
     limit::Limit,
-    order::Status,
+    order::OrderStatus,
     page::PageSize,
     rating::RatingChange,
 };
@@ -31,8 +31,8 @@ const OPERATIONS: [&str; 8] = [
     "UpdateItem",
 ];
 
-/// A table in which every access pattern has something to do: product 1 is there, product 2 is hidden, and product 4 is
-/// there for orders, of which the first two are unsettled.
+/// A table with the items that the access patterns need: product 1 is visible, product 2 is hidden, and product 4 is
+/// used by orders 1 and 2, which are unsettled.
 async fn prepared() -> (World, Recount) {
     let world = World::new();
     for number in [1, 2] {
@@ -54,7 +54,7 @@ async fn prepared() -> (World, Recount) {
     (world, recount)
 }
 
-/// Calls every access pattern but those of orders once, in an order in which each has something to do.
+/// Calls every access pattern except those of orders once, in an order in which each succeeds.
 async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<(), Error>)> {
     let table = &world.table;
     let (user, email, credential) = account(3, "bob@example.com");
@@ -62,8 +62,8 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
     let (first_session, token) = session(1, 1);
     let limit = Limit { name: "source", quota: 9, window_seconds: 60 };
     let key = PublishedKey { kid: "k".to_owned(), public: [1; 32], expires_at: later(60) };
-    let once = Once { key: Key::parse("k").unwrap(), fingerprint: [1; 32] };
-    let answer = Answer { status: 201, headers: Vec::new(), body: String::new() };
+    let once = Idempotency { key: IdempotencyKey::parse("k").unwrap(), fingerprint: [1; 32] };
+    let answer = StoredResponse { status: 201, headers: Vec::new(), body: String::new() };
     let (fresh, next) = (product(3, 7), next_version(&product(1, 7)));
     let page = PageSize::DEFAULT;
     let written = |number| review(product_id(1), number);
@@ -71,7 +71,10 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
     let author = written(0).author_id;
     vec![
         ("create_product", table.create_product(&fresh, Some((&once, &answer))).await.map(drop)),
-        ("create_review", table.create_review(&written(3), Some(&once), [1; 16]).await.map(drop)),
+        (
+            "create_review",
+            table.create_review(&written(3), Some(&once), table::Writer([1; 16])).await.map(drop),
+        ),
         ("create_session", table.create_session(&second_session).await),
         ("credential", table.credential(&email).await.map(drop)),
         ("delete_review", table.delete_review(&written(2)).await),
@@ -79,15 +82,18 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ("present_page", table.present_page(product_id(1), 10).await.map(drop)),
         ("product", table.product(product_id(1)).await.map(drop)),
         ("product_page", table.product_page(product_id(1), 10).await.map(drop)),
-        ("products_of_category", table.products_of_category("food", page, None).await.map(drop)),
+        (
+            "products_of_category",
+            table.products_of_category(&tests::samples::category("food"), page, None).await.map(drop),
+        ),
         ("products_of_seller", table.products_of_seller(user_id(7), page, None).await.map(drop)),
         ("publish_signing_key", table.publish_signing_key(&key).await),
         ("recount", table.recount(product_id(1)).await.map(drop)),
         ("register", table.register(&user, &email, &credential).await),
         ("repair_rating", table.repair_rating(product_id(1), recounted).await.map(drop)),
         ("count", table.count(product_id(1), &changes).await.map(drop)),
-        ("replace_product", table.replace_product(&next, [1; 16]).await),
-        ("replace_review", table.replace_review(&next_review(&written(1)), [1; 16]).await),
+        ("replace_product", table.replace_product(&next, table::Writer([1; 16])).await),
+        ("replace_review", table.replace_review(&next_review(&written(1)), table::Writer([1; 16])).await),
         ("require_product", table.require_product(product_id(1)).await),
         ("review", table.review(product_id(1), author).await.map(drop)),
         ("reviews_of", table.reviews_of(product_id(1), None, page, None).await.map(drop)),
@@ -102,17 +108,17 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
     ]
 }
 
-/// The same of orders: the first is confirmed and cancelled, the second is undone.
+/// Calls the access patterns of orders: the first order is confirmed and cancelled, the second is undone.
 async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> {
     let table = &world.table;
     let (first, second, third) = (placed(1, &[(4, 1)]), placed(2, &[(4, 1)]), placed(3, &[(4, 1)]));
-    let once = Once { key: Key::parse("order").unwrap(), fingerprint: [1; 32] };
+    let once = Idempotency { key: IdempotencyKey::parse("order").unwrap(), fingerprint: [1; 32] };
     let (customer, request, undone, paid) =
         (first.customer_id, first.request(), second.request(), payment(1));
-    let (confirmed, reason) = (in_status(first, Status::Confirmed), declined());
+    let (confirmed, reason) = (in_status(first, OrderStatus::Confirmed), declined());
     vec![
         ("products", table.products(&[product_id(4)]).await.map(drop)),
-        ("order_asked_before", table.order_asked_before(customer, &once, now()).await.map(drop)),
+        ("order_recorded_before", table.order_recorded_before(customer, &once, now()).await.map(drop)),
         ("record_order", table.record_order(&third, &once).await.map(drop)),
         ("order", table.order(customer, order_id(1)).await.map(drop)),
         ("orders", table.orders(customer, None, PageSize::DEFAULT, None).await.map(drop)),
@@ -130,7 +136,7 @@ async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> 
     ]
 }
 
-/// Calls them all.
+/// Calls all access patterns.
 async fn each(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<(), Error>)> {
     let mut results = Box::pin(all(world, recounted)).await;
     results.extend(Box::pin(all_of_orders(world)).await);
@@ -145,7 +151,7 @@ async fn every_access_pattern_succeeds_when_nothing_fails() {
     }
 }
 
-/// Each of these faults is over when the client tries again: nobody notices.
+/// Each fault affects only the first attempt, so the client's retry succeeds and the caller gets no error.
 #[tokio::test]
 async fn every_access_pattern_survives_a_fault_of_a_moment() {
     for fault in [Fault::Throttled, Fault::Failing, Fault::Unreachable, Fault::AnswerLost] {
@@ -189,7 +195,7 @@ async fn a_request_is_tried_three_times() {
     assert_eq!(world.wire.take_sent().len(), 3);
 }
 
-/// What we did wrong does not become right when it is tried again.
+/// A retry cannot correct an invalid request.
 #[tokio::test]
 async fn a_request_that_is_wrong_is_our_mistake_and_tried_once() {
     let world = World::new();
@@ -213,7 +219,8 @@ async fn a_transaction_that_others_are_in_the_way_of_is_tried_again() {
     assert_eq!(world.wire.take_sent().len(), 6);
 }
 
-/// A token of the client's makes the retries of one attempt safe; another attempt needs another token.
+/// The client request token makes the client's own retries idempotent; a new attempt after a cancellation needs a new
+/// token.
 #[tokio::test]
 async fn a_transaction_is_tried_again_under_another_token() {
     let world = World::new();
@@ -238,7 +245,7 @@ async fn a_transaction_that_others_are_always_in_the_way_of_is_unavailable() {
     assert_eq!(world.wire.take_sent().len(), 6);
 }
 
-/// A throttled transaction is told as a cancelled one, which the client does not try again by itself.
+/// DynamoDB reports a throttled transaction as cancelled, which the client does not retry by itself.
 #[tokio::test]
 async fn a_throttled_transaction_is_tried_again_and_then_unavailable() {
     for code in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
@@ -264,12 +271,33 @@ async fn a_transaction_that_is_wrong_is_our_mistake_and_tried_once() {
     assert_eq!(world.wire.take_sent().len(), 1);
 }
 
-/// A single write that a transaction is in the way of.
+/// A single write that conflicts with a transaction: a seller changes a product that is being ordered.
 #[tokio::test]
-async fn a_write_that_a_transaction_is_in_the_way_of_is_unavailable() {
-    let (world, _) = prepared().await;
+async fn a_write_that_conflicts_with_a_transaction_is_retried() {
     let conflict = Fault::Refused("com.amazonaws.dynamodb.v20120810#TransactionConflictException");
-    world.wire.always("PutItem", conflict);
-    let replaced = world.table.replace_product(&next_version(&product(1, 7)), [1; 16]).await;
+    let writer = table::Writer([1; 16]);
+    for conflicts in [1, 5] {
+        let (world, _) = prepared().await;
+        world.wire.take_sent();
+        world.wire.next("PutItem", vec![conflict.clone(); conflicts]);
+        let next = next_version(&product(1, 7));
+        assert_eq!(world.table.replace_product(&next, writer).await, Ok(()));
+        assert_eq!(world.wire.take_sent().len(), conflicts + 1);
+        assert_eq!(world.table.product(next.product_id).await, Ok(next));
+    }
+    let (world, _) = prepared().await;
+    for operation in ["PutItem", "UpdateItem", "DeleteItem"] {
+        world.wire.always(operation, conflict.clone());
+    }
+    world.wire.take_sent();
+    let replaced = world.table.replace_product(&next_version(&product(1, 7)), writer).await;
     assert!(is_unavailable(&replaced), "{replaced:?}");
+    assert_eq!(world.wire.take_sent().len(), 6);
+    for written in [
+        world.table.settle_paid(domain::id::Id::new(now(), [9; 10])).await,
+        world.table.hide_product(product(1, 7).product_id, 1).await.map(drop),
+    ] {
+        assert!(is_unavailable(&written), "{written:?}");
+        assert_eq!(world.wire.take_sent().len() % 6, 0);
+    }
 }

@@ -1,27 +1,27 @@
-//! Places, distances and cells, held against independent formulas and published distances.
+//! Places, distances and cells, compared with independent formulas and published distances.
 
 use crate::concert_support::{concert, ids, load, near, place, size};
-use domain::geo::{Area, Level, Place};
+use domain::geo::{Area, Coordinates, Level};
 use proptest::{prelude::*, test_runner::TestRunner};
 use std::f64::consts::PI;
 use tests::World;
 
-/// The radius of the sphere that distances are measured on.
+/// The radius of the sphere on which distances are computed.
 const EARTH_KM: f64 = 6_371.007_180_918_475;
 
-/// The radii where searches change levels, and the ends.
+/// The radii at which searches change the cell level, and the smallest and largest radius.
 pub const RADII: [f64; 7] = [0.1, 1.0, 20.0, 20.1, 150.0, 150.1, 500.0];
 
-/// The most cells that any search reads: found on a grid of 0.25° with all of [`RADII`], at `WORST`.
+/// The maximum number of cells of a search, found at [`WORST`] by trying a grid of 0.25° with all [`RADII`].
 const MOST_CELLS: usize = 26;
 
-/// Where it was found.
+/// The latitude, longitude and radius in kilometres of the search with the most cells.
 pub const WORST: (f64, f64, f64) = (-66.75, -171.25, 500.0);
 
-/// The distance by the angle between two vectors from the middle of the Earth: another formula than the one tested, and
-/// as good for small angles as for large ones.
-pub fn distance_km(a: Place, b: Place) -> f64 {
-    let vector = |place: Place| {
+/// The distance, from the angle between two vectors from the Earth's centre. This is not the formula under test, and it
+/// is accurate for small and large angles.
+pub fn distance_km(a: Coordinates, b: Coordinates) -> f64 {
+    let vector = |place: Coordinates| {
         let (latitude, longitude) = (place.latitude.to_radians(), place.longitude.to_radians());
         [latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin(), latitude.sin()]
     };
@@ -31,8 +31,8 @@ pub fn distance_km(a: Place, b: Place) -> f64 {
     EARTH_KM * sine.atan2(a1 * b1 + a2 * b2 + a3 * b3)
 }
 
-/// The place that lies so far from another one, in this direction (radians east of north).
-pub fn beyond(from: Place, distance_km: f64, bearing: f64) -> Place {
+/// The place at this distance and bearing (radians east of north) from another place.
+pub fn beyond(from: Coordinates, distance_km: f64, bearing: f64) -> Coordinates {
     let (latitude, longitude) = (from.latitude.to_radians(), from.longitude.to_radians());
     let angle = distance_km / EARTH_KM;
     let sine = latitude.sin() * angle.cos() + latitude.cos() * angle.sin() * bearing.cos();
@@ -42,8 +42,8 @@ pub fn beyond(from: Place, distance_km: f64, bearing: f64) -> Place {
     place(sine.clamp(-1.0, 1.0).asin().to_degrees(), longitude)
 }
 
-/// A place a hair's breadth from the border of a cell, on the way from one place to another.
-pub fn at_border(from: Place, to: Place, level: Level) -> Place {
+/// A place just inside the border of the cell of `from`, on the way to `to`.
+pub fn at_border(from: Coordinates, to: Coordinates, level: Level) -> Coordinates {
     let (mut inside, mut outside) = (0.0, 1.0);
     let on_the_way = |part: f64| {
         let between = |a: f64, b: f64| a + (b - a) * part;
@@ -56,9 +56,9 @@ pub fn at_border(from: Place, to: Place, level: Level) -> Place {
     on_the_way(inside)
 }
 
-/// Places everywhere, and more of them where geometry is hard: near the poles, on both sides of the antimeridian, at
-/// the borders of cells.
-pub fn places() -> impl Strategy<Value = Place> {
+/// Places everywhere, with more of them at the edge cases of the geometry: near the poles, on both sides of the
+/// antimeridian and at the borders of cells.
+pub fn places() -> impl Strategy<Value = Coordinates> {
     let uniform = (-1.0..=1.0, -180.0..=180.0)
         .prop_map(|(sine, longitude): (f64, f64)| place(sine.asin().to_degrees(), longitude));
     let poles =
@@ -77,7 +77,7 @@ pub fn places() -> impl Strategy<Value = Place> {
         Just(place(0.0, 180.0)),
         Just(place(0.0, -180.0)),
         Just(place(0.0, 0.0)),
-        Just(place(64.7, 10.5)), // The last one is near the middle of a pentagon.
+        Just(place(64.7, 10.5)), // Near the centre of a pentagonal cell.
     ];
     let borders = (uniform.clone(), 0.0..2.0 * PI, 0..3_usize)
         .prop_map(|(from, bearing, level)| at_border(from, beyond(from, 600.0, bearing), Level::ALL[level]));
@@ -88,12 +88,10 @@ fn radii() -> impl Strategy<Value = f64> {
     prop_oneof![proptest::sample::select(RADII.to_vec()), 0.001..500.0]
 }
 
-/// Runs a property so many times; `PROPTEST_CASES` is another number.
+/// Checks a property with this number of cases, scaled by `SOUK_HISTORIES`.
 pub fn check<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = cases;
-    }
+    let cases = tests::histories(cases);
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     TestRunner::new(config).run(&strategy, property).unwrap();
 }
 
@@ -109,7 +107,7 @@ fn distances_agree_with_another_formula() {
     });
 }
 
-/// No place within the radius is in a cell that is not read; most are tried right at the edge.
+/// Every place within the radius is in a cell that the search reads; most tested places are near the edge.
 #[test]
 fn a_cover_has_the_cell_of_every_place_within() {
     let rim = (prop_oneof![3 => 0.99..1.0, 1 => 0.0..1.0], 0.0..2.0 * PI);
@@ -145,9 +143,10 @@ fn no_search_reads_many_cells() {
 /// A name, and degrees north and east.
 type City = (&'static str, (f64, f64));
 
-/// How far cities lie apart: their airports, and the distance on the ellipsoid WGS 84 in kilometres. The first eight
-/// distances are published by <https://www.airmilescalculator.com> (Vincenty's formula; as in `/distance/lhr-to-cdg/`),
-/// those after them were computed with GeographicLib, which has the first eight to within 0.05 km too.
+/// Distances between cities: the coordinates of their airports, and the distance on the ellipsoid WGS 84 in kilometres.
+/// The first eight distances are published by <https://www.airmilescalculator.com> (Vincenty's formula; for example
+/// `/distance/lhr-to-cdg/`). The others were computed with GeographicLib, which agrees with the first eight to within
+/// 0.05 km.
 #[rustfmt::skip]
 const CITIES: [(City, City, f64); 12] = [
     (("London", (51.47056, -0.46167)), ("Paris", (49.01278, 2.54972)), 347.653),
@@ -164,7 +163,7 @@ const CITIES: [(City, City, f64); 12] = [
     (("Nadi", (-17.75528, 177.44306)), ("Taveuni", (-16.69056, -179.87694)), 308.431),
 ];
 
-/// The most that a sphere is wrong by, anywhere: along a meridian at the equator.
+/// The maximum relative error of the sphere, which occurs along a meridian at the equator.
 const SPHERE: f64 = 0.0056;
 
 #[test]

@@ -1,9 +1,8 @@
-//! Ratings against all that may happen to them: whatever is written, however the stream is delivered and whoever dies
-//! on the way, a rating is what its reviews say.
+//! Ratings under random writes, deliveries and failures: in the end, every rating equals the histogram of its reviews.
 //!
-//! A history is made at random and lived through with the real code: the reviews' writes, the steps of the machine
-//! that withdraws a product, and the consumer `rating-average`. The test plays DynamoDB's stream and Lambda's event
-//! source mapping. A history that fails is shrunk to a short one and printed.
+//! A history is generated at random and run with the real code: the writes of reviews, the steps of the state machine
+//! that withdraws a product, and the consumer `rating-average`. The test simulates DynamoDB's stream and Lambda's event
+//! source mapping. A failing history is shrunk and printed.
 
 mod deliveries;
 mod strategies;
@@ -18,7 +17,7 @@ use proptest::{
     test_runner::{TestCaseResult, TestRunner},
 };
 use serde_json::{Value, json};
-use std::{collections::HashMap, env, fmt, thread, time::Duration};
+use std::{collections::HashMap, fmt, thread, time::Duration};
 use strategies::histories;
 use table::{Table, keys};
 use tests::{
@@ -30,23 +29,23 @@ use tests::{
 #[path = "../../functions/rating-average/src/main.rs"]
 mod rating_average;
 
-/// How many histories are lived through; `PROPTEST_CASES` is another number.
+/// The number of histories that are run.
 const CASES: u32 = 2500;
 
-/// The user who sells all products.
+/// The seller of all products.
 const SELLER: u32 = 7;
 
 #[derive(Clone)]
 struct History {
     products: usize,
     users: usize,
-    /// Products share a shard when they have the same remainder.
+    /// The number of shards; a product's shard is its number modulo this.
     shards: usize,
     numbers: Numbers,
     steps: Vec<Step>,
 }
 
-/// A line for each step, since that is what whoever looks for a fault reads.
+/// Prints one step on each line, so that a failing history can be read.
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { products, users, shards, numbers, steps } = self;
@@ -55,7 +54,8 @@ impl fmt::Debug for History {
     }
 }
 
-/// The stream's sequence numbers: the first is so much below a power of ten, so that digits are added on the way.
+/// The stream's sequence numbers. The first is `below` less than 10 to the power of `digits`, so that the number of
+/// digits increases during a history.
 #[derive(Debug, Clone)]
 struct Numbers {
     digits: u32,
@@ -65,54 +65,54 @@ struct Numbers {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A user's request. It reads and then writes, unless it is held in between.
+    /// A user's request reads, then writes. If it is held, the write is delayed.
     Request { user: usize, product: usize, ask: Ask, luck: Vec<Luck>, held: bool },
-    /// The request that has been held longest writes.
+    /// The request that has been held longest sends its write.
     Release,
-    /// The withdrawal of a product goes one step on.
+    /// The withdrawal of a product runs its next step.
     Withdraw { product: usize, luck: Vec<Luck> },
-    /// Lambda hands the next records of a shard to a worker.
+    /// Lambda invokes a worker with the next records of a shard.
     Deliver { shard: usize, size: usize, luck: Vec<Luck>, fate: Fate },
-    /// Records that were delivered long ago, from so far back, come again.
+    /// Lambda delivers earlier records again, starting `back` records before the shard's position.
     Repeat { shard: usize, back: usize, size: usize, luck: Vec<Luck>, fate: Fate },
-    /// The worker that has stalled longest goes on.
+    /// The worker that has been stalled longest continues.
     Wake { turns: u32 },
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Ask {
-    /// Writes a review, or changes its stars.
+    /// Creates a review, or changes its stars.
     Rate(i64),
-    /// Changes a review's text alone.
+    /// Changes only a review's text.
     Reword,
     Delete,
 }
 
-/// What becomes of one attempt of the client at a request.
+/// The outcome of one attempt of a request.
 #[derive(Debug, Clone, Copy)]
 enum Luck {
     Good,
-    /// It is refused before it is carried out.
+    /// The request is rejected before execution.
     Refused,
-    /// It is carried out and its answer is lost.
+    /// The request is executed and its response is lost.
     Lost,
-    /// It neither arrives nor fails.
+    /// The request hangs: it neither arrives nor fails.
     Hung,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Fate {
-    /// The worker answers, and Lambda goes on from there.
+    /// The worker responds, and Lambda continues after the processed records.
     Answers,
-    /// The worker ends its work, but Lambda does not hear of it.
+    /// The worker completes, but Lambda does not receive its response.
     Unheard,
-    /// The worker dies after so many turns.
+    /// The worker is killed after this number of polls.
     Dies(u32),
-    /// The worker stalls after so many turns; Lambda takes it for dead, but it lives on.
+    /// The worker stalls after this number of polls; Lambda treats it as failed, but it may continue later.
     Stalls(u32),
 }
 
-/// A client that does not wait before it tries again: what happens depends on the history alone.
+/// A sleep that returns at once, so that a run depends only on the history and not on the time.
 #[derive(Debug)]
 struct NoWait;
 
@@ -122,7 +122,7 @@ impl AsyncSleep for NoWait {
     }
 }
 
-/// What all histories begin with, made once: publishing through the client takes longer than most of them.
+/// The initial items of all histories, created once: publishing through the client takes longer than most histories.
 struct Ground {
     table_name: String,
     products: Vec<Vec<(keys::Key, Value)>>,
@@ -137,14 +137,14 @@ impl Ground {
             let items = items_of(product_id(number)).map(|key| (key.clone(), world.item(&key)));
             products.push(items.to_vec());
         }
-        // The world does not say how it calls its table; its client does.
+        // The client's first request contains the table's name.
         let sent = &world.wire.take_sent()[0].body;
         let name = &sent["TransactItems"][0]["Put"]["TableName"];
         Self { table_name: name.as_str().unwrap().to_owned(), products }
     }
 }
 
-/// What a product is made of, as far as this test goes.
+/// The keys of a product's items that this test checks.
 fn items_of(id: ProductId) -> [keys::Key; 2] {
     [keys::product(id), keys::rating(id)]
 }
@@ -157,7 +157,7 @@ fn user_number(user: usize) -> u32 {
     u32::try_from(user).unwrap() + 100
 }
 
-/// How far the withdrawal of a product has come, in the machine's order.
+/// The stage of a product's withdrawal, in the order of the state machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Shown,
@@ -168,7 +168,7 @@ enum Stage {
     Gone,
 }
 
-/// A request that has read and not yet written.
+/// A request that has read but not written yet.
 struct Held {
     user: usize,
     product: usize,
@@ -182,14 +182,14 @@ enum Write {
     Delete(Review),
 }
 
-/// The records of one shard, and how far Lambda has come.
+/// The records of one shard, and Lambda's position in them.
 #[derive(Default)]
 struct Shard {
     records: Vec<Value>,
     at: usize,
 }
 
-/// A history while it is lived through.
+/// The state of a running history.
 struct Life<'a> {
     history: &'a History,
     world: &'a World,
@@ -197,7 +197,7 @@ struct Life<'a> {
     shards: Vec<Shard>,
     number: u128,
     requests: u8,
-    /// The reviews as the stream has told them, by product and user.
+    /// The newest image of each review in the stream's records, by product and user.
     told: HashMap<(usize, usize), Value>,
     stages: Vec<Stage>,
     held: Vec<Held>,
@@ -251,7 +251,8 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Once all is delivered: what is withdrawn is gone, and every rating is what its reviews say.
+    /// Checks the state after all deliveries: the items of deleted products are gone, and every other rating equals the
+    /// histogram of its reviews.
     fn check(&self) -> TestCaseResult {
         for product in 0..self.history.products {
             let items = items_of(id_of(product)).map(|key| self.world.item(&key));
@@ -276,14 +277,14 @@ impl<'a> Life<'a> {
     }
 }
 
-/// The review of an image.
+/// Parses the review from an image.
 fn to_review(image: &Value) -> Review {
     let plain = |value: &Value| match value["N"].as_str() {
         Some(number) => json!(number.parse::<u64>().unwrap()),
         None => value["S"].clone(),
     };
     let members = image.as_object().unwrap().iter().map(|(name, value)| (name.clone(), plain(value)));
-    // A long text is kept compressed; what it says is of no account here.
+    // A long text is stored compressed in another attribute. The text does not matter here.
     let text = ("body".to_owned(), json!("long"));
     serde_json::from_value(std::iter::once(text).chain(members).collect()).unwrap()
 }
@@ -301,7 +302,7 @@ async fn live(ground: &Ground, history: &History) -> TestCaseResult {
     }
     life.settle().await?;
     life.check()?;
-    // What is being withdrawn goes. Changes of reviews that were read before may come even after that.
+    // Completes the withdrawals that have begun. Held changes of reviews may be written after that.
     for product in 0..history.products {
         while (Stage::Hidden..Stage::Gone).contains(&life.stages[product]) {
             life.withdraw(product, &[]).await;
@@ -314,7 +315,7 @@ async fn live(ground: &Ground, history: &History) -> TestCaseResult {
     life.check()
 }
 
-/// Lives through so many histories, and says which went wrong.
+/// Runs this number of histories; the error describes the failing one.
 fn live_through(cases: u32) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let ground = runtime.block_on(Ground::lay());
@@ -326,7 +327,7 @@ fn live_through(cases: u32) -> Result<(), String> {
 
 #[test]
 fn ratings_are_what_their_reviews_say_whatever_happens() {
-    let cases = env::var("PROPTEST_CASES").map_or(CASES, |cases| cases.parse().unwrap());
+    let cases = tests::histories(CASES);
     let threads = thread::available_parallelism().map_or(1, |threads| u32::try_from(threads.get()).unwrap());
     let threads: Vec<_> =
         (0..threads).map(|_| thread::spawn(move || live_through(cases.div_ceil(threads)))).collect();

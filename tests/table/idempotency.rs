@@ -3,7 +3,7 @@
 use crate::{hold, together};
 use domain::{
     Error,
-    idempotency::{Answer, KEY_SECONDS, Once, Outcome},
+    idempotency::{Creation, Idempotency, KEY_SECONDS, StoredResponse},
     product::Product,
 };
 use serde_json::json;
@@ -14,15 +14,15 @@ use tests::{
     samples::{later, once, product},
 };
 
-fn answer(product: &Product) -> Answer {
-    Answer {
+fn answer(product: &Product) -> StoredResponse {
+    StoredResponse {
         status: 201,
         headers: vec![("location".into(), format!("/products/{}", product.product_id))],
         body: json!({"productId": product.product_id}).to_string(),
     }
 }
 
-async fn create(world: &World, product: &Product, once: &Once) -> Result<Outcome, Error> {
+async fn create(world: &World, product: &Product, once: &Idempotency) -> Result<Creation, Error> {
     world.table.create_product(product, Some((once, &answer(product)))).await
 }
 
@@ -31,7 +31,7 @@ async fn the_answer_is_stored_with_what_it_stands_for() {
     let world = World::new();
     let product = product(1, 7);
     let done = world.measure("create_product", "with a key", create(&world, &product, &once("k", 1))).await;
-    assert_eq!(done, Ok(Outcome::Done));
+    assert_eq!(done, Ok(Creation::New));
     assert_eq!(
         world.item(&keys::idempotency(product.seller_id, "product-create", "k")),
         json!({
@@ -54,7 +54,7 @@ async fn the_same_request_again_has_the_first_answer_and_changes_nothing() {
     let key = once("k", 1);
     let create = create(&world, &again, &key);
     let replayed = world.measure("create_product", "with a key used before", create);
-    assert_eq!(replayed.await, Ok(Outcome::Replayed(answer(&first))));
+    assert_eq!(replayed.await, Ok(Creation::Replayed(answer(&first))));
     assert_eq!(world.items(), before);
 }
 
@@ -71,15 +71,15 @@ async fn another_request_with_the_same_key_is_refused_and_changes_nothing() {
 async fn a_key_belongs_to_its_user() {
     let world = World::new();
     create(&world, &product(1, 7), &once("k", 1)).await.unwrap();
-    assert_eq!(create(&world, &product(2, 8), &once("k", 2)).await, Ok(Outcome::Done));
+    assert_eq!(create(&world, &product(2, 8), &once("k", 2)).await, Ok(Creation::New));
 }
 
 #[tokio::test]
 async fn other_keys_are_other_requests() {
     let world = World::new();
     create(&world, &product(1, 7), &once("k", 1)).await.unwrap();
-    assert_eq!(create(&world, &product(2, 7), &once("l", 1)).await, Ok(Outcome::Done));
-    assert_eq!(world.table.create_product(&product(3, 7), None).await, Ok(Outcome::Done));
+    assert_eq!(create(&world, &product(2, 7), &once("l", 1)).await, Ok(Creation::New));
+    assert_eq!(world.table.create_product(&product(3, 7), None).await, Ok(Creation::New));
     assert_eq!(world.items().len(), 11);
 }
 
@@ -90,21 +90,21 @@ async fn a_key_is_forgotten_after_a_day_even_while_its_record_is_still_stored() 
     create(&world, &product(1, 7), &once("k", 1)).await.unwrap();
     late.created_at = later(1 + KEY_SECONDS);
     let replayed = create(&world, &late, &once("k", 1)).await;
-    assert_eq!(replayed, Ok(Outcome::Replayed(answer(&product(1, 7)))), "the last second counts");
+    assert_eq!(replayed, Ok(Creation::Replayed(answer(&product(1, 7)))), "the last second counts");
     late.created_at = later(2 + KEY_SECONDS);
-    assert_eq!(create(&world, &late, &once("k", 2)).await, Ok(Outcome::Done));
+    assert_eq!(create(&world, &late, &once("k", 2)).await, Ok(Creation::New));
     let replayed = create(&world, &product(3, 7), &once("k", 2)).await;
-    assert_eq!(replayed, Ok(Outcome::Replayed(answer(&late))));
+    assert_eq!(replayed, Ok(Creation::Replayed(answer(&late))));
 }
 
 #[tokio::test]
 async fn a_request_whose_answer_was_lost_is_done_and_not_replayed() {
     let world = World::new();
     world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
-    assert_eq!(create(&world, &product(1, 7), &once("k", 1)).await, Ok(Outcome::Done));
+    assert_eq!(create(&world, &product(1, 7), &once("k", 1)).await, Ok(Creation::New));
 }
 
-/// The function dies, or the client gives up, after the write: the next call tells what the first one did.
+/// The function dies, or the client stops retrying, after the write: the next request replays the first result.
 #[tokio::test]
 async fn a_request_that_was_done_and_never_answered_is_replayed() {
     let world = World::new();
@@ -113,7 +113,7 @@ async fn a_request_that_was_done_and_never_answered_is_replayed() {
     assert!(crate::is_unavailable(&lost), "{lost:?}");
     world.wire.heal();
     let replayed = create(&world, &product(2, 7), &once("k", 1)).await;
-    assert_eq!(replayed, Ok(Outcome::Replayed(answer(&product(1, 7)))));
+    assert_eq!(replayed, Ok(Creation::Replayed(answer(&product(1, 7)))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -124,8 +124,8 @@ async fn twenty_at_the_same_instant_are_one() {
         create(&world, &product(number, 7), &once("k", 1)).await.unwrap()
     })
     .await;
-    let winner = outcomes.iter().position(|outcome| *outcome == Outcome::Done).unwrap();
-    let replayed = Outcome::Replayed(answer(&product(u32::try_from(winner).unwrap(), 7)));
+    let winner = outcomes.iter().position(|outcome| *outcome == Creation::New).unwrap();
+    let replayed = Creation::Replayed(answer(&product(u32::try_from(winner).unwrap(), 7)));
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == replayed).count(), 19);
     assert_eq!(world.items().len(), 4);
 }

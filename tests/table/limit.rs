@@ -73,7 +73,7 @@ async fn requests_at_the_same_instant_are_all_counted() {
     assert_eq!(world.items()[0]["used"], json!({"N": "50"}));
 }
 
-/// The price of a single write without a condition: it can only make the limit tighter.
+/// A retry of the unconditional write counts again, which can only make the limit stricter.
 #[tokio::test]
 async fn a_count_whose_answer_was_lost_counts_twice() {
     let world = World::new();

@@ -1,7 +1,8 @@
-//! The table tier: every access pattern of `shared/table` on an engine in this process. The files mirror its areas.
+//! The table tier: every access pattern of `shared/table` on an in-process engine. The files mirror its areas.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod application;
 mod audit;
 mod band_venue;
 mod concert;
@@ -9,6 +10,7 @@ mod concert_growth;
 mod concert_races;
 mod concert_search;
 mod concert_support;
+mod concert_undo;
 mod failures;
 mod geo;
 mod histories;
@@ -21,11 +23,13 @@ mod order_model;
 mod order_races;
 mod order_stock;
 mod order_support;
+mod order_undo;
 mod prime;
 mod product;
 mod product_delete;
 mod product_list;
 mod product_page;
+mod provider;
 mod races;
 mod rating;
 mod review;
@@ -45,7 +49,7 @@ fn is_unavailable<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::Unavailable { .. }))
 }
 
-/// Runs so many pieces of work at once, each a task of its own.
+/// Runs the work this number of times concurrently, each in its own task.
 async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     world: &Arc<World>,
     count: u32,
@@ -59,7 +63,7 @@ async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     results
 }
 
-/// Holds the requests of an operation until as many have arrived.
+/// Delays the next requests of an operation until this number has arrived.
 fn hold(world: &World, operation: &'static str, count: usize) {
     let barrier = Arc::new(Barrier::new(count));
     world.wire.next(operation, vec![Fault::Held(barrier); count]);

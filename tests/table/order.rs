@@ -1,4 +1,4 @@
-//! Orders: from the moment they are placed, and what becomes of them.
+//! Orders: placement, confirmation, rejection and cancellation.
 
 use crate::{
     hold, is_unavailable,
@@ -11,8 +11,9 @@ use crate::{
 };
 use domain::{
     Error,
-    idempotency::{KEY_SECONDS, Once},
-    order::{Placed, Reason, Shortage, Status},
+    idempotency::{Idempotency, KEY_SECONDS},
+    order::{OrderStatus, PlacedOrder},
+    rejection::{Reason, Shortage},
     saga::FailedStep,
 };
 use serde_json::json;
@@ -105,11 +106,11 @@ async fn an_order_is_its_customers_alone() {
 async fn the_same_order_again_is_the_one_before() {
     let world = World::new();
     let (user, key) = (user_id(CUSTOMER), once("k", 1));
-    let before = world.table.order_asked_before(user, &key, now());
-    assert_eq!(world.measure("order_asked_before", "", before).await, Ok(None));
+    let before = world.table.order_recorded_before(user, &key, now());
+    assert_eq!(world.measure("order_recorded_before", "", before).await, Ok(None));
     world.table.record_order(&placed(1, &[(1, 1)]), &key).await.unwrap();
     let items = world.items();
-    assert_eq!(world.table.order_asked_before(user, &key, now()).await, Ok(Some(order_id(1))));
+    assert_eq!(world.table.order_recorded_before(user, &key, now()).await, Ok(Some(order_id(1))));
     let again = placed(2, &[(1, 1)]);
     let record = world.table.record_order(&again, &key);
     let recorded = world.measure("record_order", "recorded before", record).await;
@@ -123,26 +124,26 @@ async fn another_order_with_the_same_key_is_refused_and_changes_nothing() {
     let other = once("k", 2);
     world.table.record_order(&placed(1, &[(1, 1)]), &once("k", 1)).await.unwrap();
     let items = world.items();
-    let before = world.table.order_asked_before(user_id(CUSTOMER), &other, now()).await;
+    let before = world.table.order_recorded_before(user_id(CUSTOMER), &other, now()).await;
     assert_eq!(before, Err(Error::KeyReused));
     assert_eq!(world.table.record_order(&placed(2, &[(1, 1)]), &other).await, Err(Error::KeyReused));
     assert_eq!(world.items(), items);
     let by_another = world.table.record_order(&placed_by(6, 3, &[(1, 1)]), &other).await;
     assert_eq!(by_another, Ok(Recorded::Now), "a key belongs to its user");
-    let concert = world.table.concert_asked_before(user_id(CUSTOMER), &other, now()).await;
+    let concert = world.table.concert_recorded_before(user_id(CUSTOMER), &other, now()).await;
     assert_eq!(concert, Ok(None), "and to one kind of request");
 }
 
 #[tokio::test]
 async fn a_key_is_forgotten_after_a_day_and_its_order_is_not() {
     let world = World::new();
-    let record = async |number, seconds, key: &Once| {
+    let record = async |number, seconds, key: &Idempotency| {
         let mut placed = placed(number, &[(1, 1)]);
         placed.order.created_at = later(seconds);
         world.table.record_order(&placed, key).await
     };
-    let before = async |seconds, key: &Once| {
-        world.table.order_asked_before(user_id(CUSTOMER), key, later(seconds)).await.unwrap()
+    let before = async |seconds, key: &Idempotency| {
+        world.table.order_recorded_before(user_id(CUSTOMER), key, later(seconds)).await.unwrap()
     };
     let day = KEY_SECONDS;
     assert_eq!(record(1, 0, &once("k", 1)).await, Ok(Recorded::Now));
@@ -192,7 +193,7 @@ async fn an_order_is_confirmed_with_its_payment_and_once() {
     let request = begin(&world, &order, &payment).await;
     let confirm = world.table.confirm_order(&request, &payment);
     assert_eq!(world.measure("confirm_order", "of one line", confirm).await, Ok(()));
-    let confirmed = in_status(order, Status::Confirmed);
+    let confirmed = in_status(order, OrderStatus::Confirmed);
     assert_eq!(world.table.order(user_id(CUSTOMER), order_id(1)).await, Ok(confirmed));
     assert_eq!(marks(&world, 1), ["confirmed", "payment", "reserved"]);
     let items = world.items();
@@ -216,7 +217,7 @@ async fn an_order_without_its_stock_or_with_another_payment_is_not_confirmed() {
     world.table.begin_payment(request.order_id, &payment).await.unwrap();
     let other = self::payment(2);
     assert_eq!(world.table.confirm_order(&request, &other).await, Err(UNDONE));
-    assert_eq!(status(&world, &order).await, Status::Pending);
+    assert_eq!(status(&world, &order).await, OrderStatus::Pending);
     assert_eq!(marks(&world, 1), ["payment", "reserved"]);
     let nobodys = placed(2, &[(1, 1)]).request();
     assert_eq!(world.table.confirm_order(&nobodys, &payment).await, Err(NO_ORDER));
@@ -234,7 +235,7 @@ async fn an_order_whose_undo_has_begun_is_not_confirmed() {
     undo(&world, &request).await;
     let rejected = Error::Conflict { detail: "The order is rejected." };
     assert_eq!(world.table.confirm_order(&request, &payment).await, Err(rejected));
-    assert_eq!(status(&world, &order).await, Status::Rejected);
+    assert_eq!(status(&world, &order).await, OrderStatus::Rejected);
     assert_eq!((stock(&world, 1), entry(&world, 1)), (Some(3), json!(null)));
 }
 
@@ -254,7 +255,7 @@ async fn a_confirmation_survives_lost_answers_and_conflicts() {
     assert!(is_unavailable(&world.table.confirm_order(&request, &payment(1)).await));
     world.wire.heal();
     assert_eq!(world.table.confirm_order(&request, &payment(1)).await, Ok(()));
-    let confirmed = in_status(order, Status::Confirmed);
+    let confirmed = in_status(order, OrderStatus::Confirmed);
     assert_eq!(world.table.order(user_id(CUSTOMER), order_id(3)).await, Ok(confirmed));
 }
 
@@ -280,7 +281,7 @@ async fn an_order_is_rejected_with_its_reason_and_settled() {
         let request = record(&world, &order).await;
         let reject = world.table.reject_order(&request, &reason);
         assert_eq!(world.measure("reject_order", "of one line", reject).await, Ok(()));
-        let mut rejected = in_status(order, Status::Rejected);
+        let mut rejected = in_status(order, OrderStatus::Rejected);
         rejected.order.reason = Some(reason.clone());
         let stored = world.table.order(user_id(CUSTOMER), order_id(number)).await.unwrap();
         assert_eq!(serde_json::to_value(&stored.order).unwrap()["reason"], shown);
@@ -305,7 +306,7 @@ async fn a_rejection_survives_lost_answers() {
         assert!(is_unavailable(&world.table.reject_order(&request, &declined()).await));
         world.wire.heal();
         assert_eq!(world.table.reject_order(&request, &declined()).await, Ok(()));
-        let mut rejected = in_status(placed(number, &[(1, 2)]), Status::Rejected);
+        let mut rejected = in_status(placed(number, &[(1, 2)]), OrderStatus::Rejected);
         rejected.order.reason = Some(declined());
         assert_eq!(world.table.order(user_id(CUSTOMER), order_id(number)).await, Ok(rejected));
         assert_eq!(entry(&world, number), json!(null));
@@ -328,7 +329,7 @@ async fn what_is_decided_otherwise_is_not_rejected() {
     assert_eq!(world.items(), items);
 }
 
-/// A rejection that comes before the stock was given back leaves the entry to whoever gives it back.
+/// A rejection before the release of the stock leaves the unsettled entry, so that the release can find it.
 #[tokio::test]
 async fn a_rejected_order_that_holds_stock_stays_unsettled() {
     let world = World::new();
@@ -350,7 +351,7 @@ async fn a_confirmed_order_is_cancelled_and_unsettled() {
             world.table.settle_paid(order_id(number)).await.unwrap();
         }
         let held = stock(&world, 1);
-        let cancelled = in_status(order.clone(), Status::Cancelled);
+        let cancelled = in_status(order.clone(), OrderStatus::Cancelled);
         let cancel = world.table.cancel_order(order.clone());
         let shown = world.measure("cancel_order", "of one line", cancel).await;
         assert_eq!(shown.as_ref(), Ok(&cancelled));
@@ -374,18 +375,18 @@ async fn a_cancellation_survives_lost_answers_and_conflicts() {
     for (number, faults) in [(1, vec![Fault::AnswerLost]), (2, vec![conflict; 5])] {
         let order = confirm(&world, &placed(number, &[(1, 1)]), &payment(1)).await;
         world.wire.next("TransactWriteItems", faults);
-        let cancelled = in_status(order.clone(), Status::Cancelled);
+        let cancelled = in_status(order.clone(), OrderStatus::Cancelled);
         assert_eq!(world.table.cancel_order(order).await, Ok(cancelled));
     }
     let order = confirm(&world, &placed(3, &[(1, 1)]), &payment(1)).await;
     world.wire.always("TransactWriteItems", Fault::AnswerLost);
     assert!(is_unavailable(&world.table.cancel_order(order.clone()).await));
     world.wire.heal();
-    let cancelled = in_status(order.clone(), Status::Cancelled);
+    let cancelled = in_status(order.clone(), OrderStatus::Cancelled);
     assert_eq!(world.table.cancel_order(order).await, Ok(cancelled));
 }
 
-/// Whoever saw it confirmed has seen it so, but its entry is gone for good when all was given back.
+/// Late steps have no effect, and the unsettled entry is not created again after its deletion.
 #[tokio::test]
 async fn nothing_that_comes_late_touches_a_cancelled_order() {
     let world = World::new();
@@ -402,7 +403,8 @@ async fn nothing_that_comes_late_touches_a_cancelled_order() {
         assert_eq!(world.table.settle_paid(request.order_id).await, Ok(()));
         assert_eq!(world.table.begin_payment(request.order_id, &payment(2)).await, Err(UNDONE));
         let reserve = world.table.reserve_stock(&request, now()).await;
-        // What the entry of a cancelled order holds was reserved once.
+        // While the cancelled order's entry holds the stock, a late reservation is a repetition; after that it returns
+        // an error.
         assert_eq!(reserve, if settled { Err(UNDONE) } else { Ok(()) });
         assert!(world.table.cancel_order(order.clone()).await.is_ok());
         assert_eq!(world.items(), items, "settled: {settled}");
@@ -414,12 +416,12 @@ async fn nothing_that_comes_late_touches_a_cancelled_order() {
 async fn what_is_not_confirmed_is_not_cancelled() {
     let world = World::new();
     stocked(&world, 1, 9).await;
-    let order = |number| in_status(placed(number, &[(1, 1)]), Status::Confirmed);
+    let order = |number| in_status(placed(number, &[(1, 1)]), OrderStatus::Confirmed);
     begin(&world, &placed(1, &[(1, 1)]), &payment(1)).await;
     let request = record(&world, &placed(2, &[(1, 1)])).await;
     world.table.reject_order(&request, &declined()).await.unwrap();
     let items = world.items();
-    let cancel = async |placed: Placed| world.table.cancel_order(placed).await;
+    let cancel = async |placed: PlacedOrder| world.table.cancel_order(placed).await;
     assert_eq!(cancel(order(1)).await, Err(Error::Conflict { detail: "The order is pending." }));
     assert_eq!(cancel(order(2)).await, Err(Error::Conflict { detail: "The order is rejected." }));
     assert_eq!(cancel(order(3)).await, Err(NO_ORDER));

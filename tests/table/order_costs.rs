@@ -1,11 +1,11 @@
-//! What orders cost in all: the rows of docs/units.md, step by step as the state machines take them.
+//! The total costs of orders: the sum of the rows of docs/units.md over the steps of the state machines.
 
 use crate::order_support::{
     CUSTOMER, begin, confirm, order_id, payment, placed, placed_of_10, record, stocked_10, undo,
 };
 use domain::{
     Error,
-    order::{Placed, Status},
+    order::{OrderStatus, PlacedOrder},
 };
 use table::{Afterwards, Units};
 use tests::{
@@ -18,7 +18,7 @@ fn assert_write(world: &World, expected: f64, what: &str) {
     assert!((written - expected).abs() < 0.1, "{what}: {written}");
 }
 
-/// A table with enough of ten products, and nothing counted.
+/// A table with enough stock of ten products, and with the unit counters reset.
 async fn shop() -> World {
     let world = World::new();
     stocked_10(&world, 9).await;
@@ -26,8 +26,8 @@ async fn shop() -> World {
     world
 }
 
-fn samples() -> [(Placed, [f64; 4]); 2] {
-    // Of an order that is placed, one whose payment is declined, one that is out of stock, and a cancellation.
+fn samples() -> [(PlacedOrder, [f64; 4]); 2] {
+    // Write units of a confirmed order, one whose payment is declined, one that is out of stock, and a cancellation.
     [(placed(1, &[(1, 1)]), [18.0, 22.0, 8.0, 11.0]), (placed_of_10(1), [58.0, 97.0, 11.0, 49.0])]
 }
 
@@ -68,25 +68,29 @@ async fn a_cancellation_costs_in_all() {
         world.table.settle_paid(order_id(1)).await.unwrap();
         world.table.take_units();
         let cancelled = world.table.cancel_order(confirmed).await.unwrap();
-        assert_eq!((cancelled.order.status, cancelled.order.total), (Status::Cancelled, placed.order.total));
+        assert_eq!(
+            (cancelled.order.status, cancelled.order.total),
+            (OrderStatus::Cancelled, placed.order.total)
+        );
         world.table.close_payment(order_id(1)).await.unwrap();
         world.table.release_stock(&cancelled.request(), Afterwards::Settled, now()).await.unwrap();
         assert_write(&world, expected, "a cancellation");
     }
 }
 
-/// `POST /orders`: the key, the products; and, when the order is waited for, each look at it.
+/// `POST /orders` reads the idempotency key and the products. A repeated request reads the key and the order; each poll
+/// of a waiting request reads the order.
 #[tokio::test]
 async fn placing_an_order_reads_its_products_and_asking_again_reads_no_product() {
     for (placed, products) in [(placed(1, &[(1, 1)]), 1.0), (placed_of_10(1), 10.0)] {
         let world = shop().await;
         let (key, ids) = (once("k", 1), placed.order.lines.iter().map(|line| line.product_id));
-        world.table.order_asked_before(user_id(CUSTOMER), &key, now()).await.unwrap();
+        world.table.order_recorded_before(user_id(CUSTOMER), &key, now()).await.unwrap();
         world.table.products(&ids.collect::<Vec<_>>()).await.unwrap();
         assert_eq!(world.table.take_units(), Units { read: 1.0 + products, write: 0.0 });
         world.table.record_order(&placed, &key).await.unwrap();
         world.table.take_units();
-        let before = world.table.order_asked_before(user_id(CUSTOMER), &key, now()).await.unwrap();
+        let before = world.table.order_recorded_before(user_id(CUSTOMER), &key, now()).await.unwrap();
         world.table.order(user_id(CUSTOMER), before.unwrap()).await.unwrap();
         assert_eq!(world.table.take_units(), Units { read: 2.0, write: 0.0 });
     }

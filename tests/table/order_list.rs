@@ -1,4 +1,4 @@
-//! Lists of orders, and of those that are unsettled.
+//! Lists of orders and of unsettled orders.
 
 use crate::{
     concert_support::size,
@@ -9,7 +9,7 @@ use crate::{
 };
 use domain::{
     id::{OrderId, UserId},
-    order::{Order, Status},
+    order::{Order, OrderStatus},
 };
 use serde_json::json;
 use std::{collections::BTreeSet, ops::Range};
@@ -19,8 +19,8 @@ use tests::{
     samples::{account, later, product, session, user_id},
 };
 
-/// Puts orders of these numbers into the table, in this status.
-fn load(world: &World, numbers: impl IntoIterator<Item = u32>, status: Status) -> Vec<Order> {
+/// Loads orders with these numbers and this status into the table. Returns them in reverse order.
+fn load(world: &World, numbers: impl IntoIterator<Item = u32>, status: OrderStatus) -> Vec<Order> {
     let placed = numbers.into_iter().map(|number| in_status(placed(number, &[(1, 2)]), status));
     let placed: Vec<_> = placed.collect();
     world.import(placed.iter().map(item_of_order).collect());
@@ -29,8 +29,8 @@ fn load(world: &World, numbers: impl IntoIterator<Item = u32>, status: Status) -
     orders
 }
 
-/// Reads a list to its end: the sizes of its pages, and all that they held.
-async fn walk(world: &World, status: Option<Status>, page_size: i64) -> (Vec<usize>, Vec<Order>) {
+/// Reads all pages of a list; returns the size of each page, and all orders.
+async fn walk(world: &World, status: Option<OrderStatus>, page_size: i64) -> (Vec<usize>, Vec<Order>) {
     let (mut sizes, mut orders, mut after) = (Vec::new(), Vec::new(), None);
     loop {
         let page = world.table.orders(user_id(CUSTOMER), status, size(page_size), after).await.unwrap();
@@ -49,7 +49,7 @@ async fn orders_are_listed_newest_first_page_by_page() {
     let none = world.table.orders(user_id(CUSTOMER), None, size(20), None);
     let none = world.measure("orders", "no order", none).await.unwrap();
     assert_eq!((none.items.len(), none.next), (0, None));
-    let orders = load(&world, 1..=30, Status::Confirmed);
+    let orders = load(&world, 1..=30, OrderStatus::Confirmed);
     let first = world.table.orders(user_id(CUSTOMER), None, size(20), None);
     let first = world.measure("orders", "20 of 30", first).await.unwrap();
     assert_eq!((first.items.as_slice(), first.next), (&orders[..20], Some(order_id(11))));
@@ -73,7 +73,7 @@ async fn the_list_shows_what_was_written() {
 #[tokio::test]
 async fn a_status_selects_and_no_order_is_left_out_or_shown_twice() {
     let world = World::new();
-    let all = [Status::Pending, Status::Confirmed, Status::Rejected, Status::Cancelled];
+    let all = [OrderStatus::Pending, OrderStatus::Confirmed, OrderStatus::Rejected, OrderStatus::Cancelled];
     let mut orders = Vec::new();
     for (number, status) in (1..=40).zip(all.into_iter().cycle()) {
         orders.splice(0..0, load(&world, [number], status));
@@ -84,7 +84,7 @@ async fn a_status_selects_and_no_order_is_left_out_or_shown_twice() {
             assert_eq!(walk(&world, Some(status), page_size).await, (sizes, selected.clone()), "{status}");
         }
     }
-    let page = world.table.orders(user_id(CUSTOMER), Some(Status::Pending), size(20), None);
+    let page = world.table.orders(user_id(CUSTOMER), Some(OrderStatus::Pending), size(20), None);
     let page = world.measure("orders", "by status of 40", page).await.unwrap();
     assert_eq!((page.items.len(), page.next), (10, None));
 }
@@ -92,15 +92,15 @@ async fn a_status_selects_and_no_order_is_left_out_or_shown_twice() {
 #[tokio::test]
 async fn a_page_of_a_rare_status_is_short_and_not_the_last() {
     let world = World::new();
-    let rare = load(&world, [1, 2, 400], Status::Cancelled);
-    load(&world, (3..=399).chain(401..=1003), Status::Confirmed);
-    let cancelled = Some(Status::Cancelled);
+    let rare = load(&world, [1, 2, 400], OrderStatus::Cancelled);
+    load(&world, (3..=399).chain(401..=1003), OrderStatus::Confirmed);
+    let cancelled = Some(OrderStatus::Cancelled);
     let page = world.table.orders(user_id(CUSTOMER), cancelled, size(20), None);
     let page = world.measure("orders", "by a rare status of 1003", page).await.unwrap();
     assert_eq!((page.items.len(), page.next), (0, Some(order_id(504))), "500 were looked at");
     assert_eq!(walk(&world, cancelled, 20).await, (vec![0, 1, 2], rare.clone()));
     assert_eq!(walk(&world, cancelled, 1).await, (vec![0, 1, 1, 1], rare));
-    let nothing = walk(&world, Some(Status::Pending), 20).await;
+    let nothing = walk(&world, Some(OrderStatus::Pending), 20).await;
     assert_eq!(nothing, (vec![0; 3], Vec::new()));
 }
 
@@ -120,9 +120,9 @@ async fn nothing_else_of_the_customer_and_nobody_elses_order_is_listed() {
     let ids: Vec<OrderId> = walk(&world, None, 20).await.1.iter().map(|order| order.order_id).collect();
     assert_eq!(ids, [order_id(3), order_id(2)]);
     for page_size in [1, 2] {
-        assert_eq!(walk(&world, Some(Status::Pending), page_size).await.1.len(), 2);
+        assert_eq!(walk(&world, Some(OrderStatus::Pending), page_size).await.1.len(), 2);
     }
-    // What a cursor names need not be there, nor be the customer's.
+    // A cursor's order need not exist or belong to the customer.
     for (after, expected) in [(4, vec![3, 2]), (3, vec![2]), (2, vec![]), (1, vec![])] {
         let page =
             world.table.orders(user_id(CUSTOMER), None, size(20), Some(order_id(after))).await.unwrap();

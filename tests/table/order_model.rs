@@ -1,7 +1,7 @@
-//! Orders against all that may happen to them: steps come twice, late, in any order and at once, their answers are lost; stock
-//! neither comes into being nor disappears, and what is confirmed stays so.
+//! Orders under random interleavings and failures: steps are repeated, late, reordered and concurrent, and their
+//! responses are lost. Stock is neither created nor lost, and a confirmed order is never rejected.
 //!
-//! A history is made at random and lived through with the real code. One that fails is shrunk to a short one and printed.
+//! A history is generated at random and run with the real code. A failing history is shrunk and printed.
 
 use crate::order_support::{
     CUSTOMER, SELLER, begin, declined, entry, in_status, order_id, payment, placed, record, status, stocked,
@@ -9,7 +9,7 @@ use crate::order_support::{
 };
 use domain::{
     Error,
-    order::{OrderRequest, Placed, Status},
+    order::{OrderRequest, OrderStatus, PlacedOrder},
 };
 use futures::future::join_all;
 use proptest::{
@@ -17,20 +17,20 @@ use proptest::{
     test_runner::{TestCaseResult, TestRunner},
 };
 use serde_json::{Value, json};
-use std::{collections::HashMap, env, iter::repeat};
+use std::{collections::HashMap, iter::repeat};
 use table::{Afterwards, Closed, keys};
 use tests::{
     Fault, World,
     samples::{now, product_id, user_id},
 };
 
-/// How many histories are lived through; `PROPTEST_CASES` is another number.
+/// The number of histories that are run.
 const CASES: u32 = 80;
 
-/// How many there are of each product: not enough for all orders.
+/// The initial stock of each product, not enough for all orders.
 const STOCK: [i64; 3] = [4, 4, 4];
 
-/// What each order asks for: product and quantity.
+/// The lines of each order: product and quantity.
 const LINES: [&[(u32, i64)]; 4] =
     [&[(0, 2), (1, 1)], &[(2, 2), (1, 3)], &[(0, 3)], &[(1, 1), (0, 1), (2, 1)]];
 
@@ -45,23 +45,23 @@ enum Step {
     ReleaseAndSettle,
     Reject,
     Cancel,
-    /// Some product is withdrawn: hidden first, and gone the second time.
+    /// A product is withdrawn: hidden the first time, deleted the second time.
     Withdraw,
 }
 
-/// What becomes of all requests of a step.
+/// The fault of all write requests of a turn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Luck {
     Good,
-    /// The answer to each is lost once, and the client asks again.
+    /// The response to the first attempt of each request is lost, and the client retries.
     LostOnce,
-    /// Each is carried out, and the step never hears of it.
+    /// Each request is executed, and all its responses are lost.
     Lost,
-    /// None arrives.
+    /// Each request is rejected before execution.
     Refused,
 }
 
-/// Steps of orders that are taken at once.
+/// Steps of orders that run concurrently.
 #[derive(Debug, Clone)]
 struct Turn {
     steps: Vec<(usize, Step)>,
@@ -96,7 +96,7 @@ fn number(order: usize) -> u32 {
     u32::try_from(order).unwrap()
 }
 
-fn sample(order: usize) -> Placed {
+fn sample(order: usize) -> PlacedOrder {
     placed(number(order), LINES[order])
 }
 
@@ -104,19 +104,19 @@ fn request(order: usize) -> OrderRequest {
     sample(order).request()
 }
 
-/// What a history has come to know of an order.
+/// Facts about an order that a history has observed.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
-    /// A payment was begun, for all that its step knows.
+    /// A `begin_payment` call has succeeded.
     begun: bool,
-    /// An undo was told that it may give the payment up.
+    /// `close_payment` has allowed an undo to void the payment while the order was pending.
     given_up: bool,
 }
 
 struct Life<'a> {
     world: &'a World,
     known: [Known; LINES.len()],
-    status: [Status; LINES.len()],
+    status: [OrderStatus; LINES.len()],
 }
 
 impl Life<'_> {
@@ -136,8 +136,8 @@ impl Life<'_> {
         }
         let (world, now_known) = (self.world, self.status);
         let taken = turn.steps.iter().map(|(order, step)| async move {
-            // Nobody takes the money of an order that is not known to be confirmed.
-            let paid = matches!(now_known[*order], Status::Confirmed | Status::Cancelled);
+            // A payment is captured only after the order was confirmed.
+            let paid = matches!(now_known[*order], OrderStatus::Confirmed | OrderStatus::Cancelled);
             (*order, *step, take(world, *order, *step, paid).await)
         });
         let taken = join_all(taken).await;
@@ -147,10 +147,10 @@ impl Life<'_> {
             match result {
                 Ok(Told::Nothing) => known.begun |= step == Step::Begin,
                 Ok(Told::Closed(closed)) if turn.steps.len() == 1 => match closed {
-                    Closed::Confirmed => prop_assert_eq!(self.status[order], Status::Confirmed),
+                    Closed::Confirmed => prop_assert_eq!(self.status[order], OrderStatus::Confirmed),
                     Closed::Payment(payment) => {
-                        let pending = self.status[order] == Status::Pending;
-                        let confirmed = self.status[order] == Status::Confirmed;
+                        let pending = self.status[order] == OrderStatus::Pending;
+                        let confirmed = self.status[order] == OrderStatus::Confirmed;
                         let there = !entry(world, number(order)).is_null();
                         prop_assert!(!(confirmed && there), "order {} is confirmed and undone", order);
                         let forgotten = known.begun && payment.is_none() && there;
@@ -166,7 +166,7 @@ impl Life<'_> {
         self.check()
     }
 
-    /// What holds at all times.
+    /// Checks the invariants that hold after every turn.
     fn check(&mut self) -> TestCaseResult {
         let items = self.items();
         let mut held = [0; STOCK.len()];
@@ -177,19 +177,19 @@ impl Life<'_> {
             prop_assert!(may_become(before, after), "order {} was {} and is {}", order, before, after);
             let version = in_status(sample(order), after).order.version.to_string();
             prop_assert_eq!(&stored["version"]["N"], &version, "of order {}, {}", order, after);
-            prop_assert!(!(self.known[order].given_up && after == Status::Confirmed), "order {}", order);
+            prop_assert!(!(self.known[order].given_up && after == OrderStatus::Confirmed), "order {}", order);
             self.status[order] = after;
             let entry = items.get(&keys::unsettled(order_id(number(order))));
-            if entry.map_or(after == Status::Confirmed, |entry| !entry["reserved"].is_null()) {
+            if entry.map_or(after == OrderStatus::Confirmed, |entry| !entry["reserved"].is_null()) {
                 for (product, quantity) in *lines {
                     held[*product as usize] += quantity;
                 }
             } else {
-                prop_assert_ne!(after, Status::Confirmed, "order {} was released", order);
+                prop_assert_ne!(after, OrderStatus::Confirmed, "order {} was released", order);
             }
         }
         for (product, held) in (0..).zip(held) {
-            // What becomes of the stock of a product that is gone is nobody's business.
+            // The stock of a deleted product is not checked.
             if let Some(product_item) = items.get(&keys::product(product_id(product))) {
                 let left: i64 = product_item["stock"]["N"].as_str().unwrap().parse().unwrap();
                 prop_assert!(left >= 0, "there are {} of product {}", left, product);
@@ -208,14 +208,15 @@ impl Life<'_> {
         self.world.items().into_iter().map(|item| (key(&item), item)).collect()
     }
 
-    /// What the machines and the sweep do in the end: nothing is held but by confirmed orders, and no entry is left.
+    /// Completes all orders as the state machines and the sweep do. Then only confirmed orders hold stock, and no
+    /// unsettled entry is left.
     async fn settle(&mut self) -> TestCaseResult {
         for order in 0..LINES.len() {
             let request = request(order);
             match self.status[order] {
-                Status::Confirmed => self.world.table.settle_paid(request.order_id).await.unwrap(),
-                Status::Pending | Status::Rejected => undo(self.world, &request).await,
-                Status::Cancelled => {
+                OrderStatus::Confirmed => self.world.table.settle_paid(request.order_id).await.unwrap(),
+                OrderStatus::Pending | OrderStatus::Rejected => undo(self.world, &request).await,
+                OrderStatus::Cancelled => {
                     self.world.table.close_payment(request.order_id).await.unwrap();
                     let release = self.world.table.release_stock(&request, Afterwards::Settled, now());
                     release.await.unwrap();
@@ -227,12 +228,12 @@ impl Life<'_> {
     }
 }
 
-fn may_become(before: Status, after: Status) -> bool {
+fn may_become(before: OrderStatus, after: OrderStatus) -> bool {
     before == after
         || match before {
-            Status::Pending => true,
-            Status::Confirmed => after == Status::Cancelled,
-            Status::Rejected | Status::Cancelled => false,
+            OrderStatus::Pending => true,
+            OrderStatus::Confirmed => after == OrderStatus::Cancelled,
+            OrderStatus::Rejected | OrderStatus::Cancelled => false,
         }
 }
 
@@ -242,7 +243,9 @@ enum Told {
 }
 
 async fn take(world: &World, order: usize, step: Step, paid: bool) -> Result<Told, Error> {
-    let (request, payment, table) = (request(order), payment(number(order)), &world.table);
+    // Each step has its own client, as on Lambda: many lost responses would use up a shared retry quota.
+    let table = world.another_client();
+    let (request, payment) = (request(order), payment(number(order)));
     match step {
         Step::Reserve => table.reserve_stock(&request, now()).await?,
         Step::Begin => table.begin_payment(request.order_id, &payment).await?,
@@ -254,12 +257,12 @@ async fn take(world: &World, order: usize, step: Step, paid: bool) -> Result<Tol
         Step::ReleaseAndSettle => table.release_stock(&request, Afterwards::Settled, now()).await?,
         Step::Reject => table.reject_order(&request, &declined()).await?,
         Step::Cancel => {
-            let mut seen = in_status(sample(order), Status::Confirmed);
+            let mut seen = in_status(sample(order), OrderStatus::Confirmed);
             seen.payment = Some(payment);
             table.cancel_order(seen).await?;
         }
         Step::Withdraw => {
-            // The number of the order is that of the product, too.
+            // The withdrawn product has the number of the order.
             let product = product_id(number(order));
             match table.product(product).await {
                 Ok(seen) => table.hide_product(product, seen.version).await.map(drop)?,
@@ -278,7 +281,8 @@ async fn live(turns: &[Turn]) -> TestCaseResult {
     for order in 0..LINES.len() {
         record(&world, &sample(order)).await;
     }
-    let mut life = Life { world: &world, known: Default::default(), status: [Status::Pending; LINES.len()] };
+    let mut life =
+        Life { world: &world, known: Default::default(), status: [OrderStatus::Pending; LINES.len()] };
     for turn in turns {
         life.take(turn).await?;
     }
@@ -287,7 +291,7 @@ async fn live(turns: &[Turn]) -> TestCaseResult {
 
 #[test]
 fn stock_and_status_agree_whatever_happens() {
-    let cases = env::var("PROPTEST_CASES").map_or(CASES, |cases| cases.parse().unwrap());
+    let cases = tests::histories(CASES);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     let lived = TestRunner::new(config).run(&turns(), |turns| runtime.block_on(live(&turns)));
@@ -296,7 +300,7 @@ fn stock_and_status_agree_whatever_happens() {
     }
 }
 
-/// The check is worth something: it finds stock that was lost.
+/// Tests the check itself: it must detect lost stock.
 #[tokio::test]
 async fn stock_that_was_lost_is_found() {
     let world = World::new();
@@ -307,9 +311,10 @@ async fn stock_that_was_lost_is_found() {
         record(&world, &sample(order)).await;
     }
     begin(&world, &sample(0), &payment(0)).await;
-    let mut life = Life { world: &world, known: Default::default(), status: [Status::Pending; LINES.len()] };
+    let mut life =
+        Life { world: &world, known: Default::default(), status: [OrderStatus::Pending; LINES.len()] };
     life.check().unwrap();
-    assert_eq!(status(&world, &sample(0)).await, Status::Pending);
+    assert_eq!(status(&world, &sample(0)).await, OrderStatus::Pending);
     world.put(&keys::unsettled(order_id(0)), &json!({}));
     assert!(life.check().is_err());
 }

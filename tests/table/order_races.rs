@@ -1,4 +1,4 @@
-//! Orders at the same instant, on several threads.
+//! Concurrent operations on orders, on several threads.
 
 use crate::{
     hold,
@@ -10,7 +10,7 @@ use crate::{
 };
 use domain::{
     Error,
-    order::{Placed, Status},
+    order::{OrderStatus, PlacedOrder},
 };
 use std::{sync::Arc, time::Duration};
 use table::{Afterwards, Closed};
@@ -20,10 +20,10 @@ use tests::{
 };
 use tokio::{sync::Barrier, task::JoinHandle};
 
-/// How often two are let loose on each other.
+/// The number of runs of each race.
 const ROUNDS: u32 = 25;
 
-/// Makes the next request of each of two operations wait for the other; of one, if both are the same.
+/// Makes the next requests of two operations wait for each other; if both are the same, its next two requests.
 fn at_once(world: &World, operations: [&'static str; 2]) {
     let barrier = Arc::new(Barrier::new(2));
     for operation in operations {
@@ -60,7 +60,7 @@ async fn of_200_orders_of_the_last_50_exactly_50_have_one() {
     }
 }
 
-/// They name the same products in turn, one way round and the other.
+/// Even and odd orders have the same two products in opposite order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_orders_that_want_the_same_two_products_each_has_both_or_neither() {
     let world = Arc::new(World::new());
@@ -115,7 +115,8 @@ async fn a_reservation_and_its_undo_at_the_same_instant_leave_nothing_held() {
         });
         world.table.release_stock(&request, afterwards, now()).await.unwrap();
         let reserved = reserved.await.unwrap();
-        // The undo looked before there was anything to undo, and the stock was taken before the undo closed the order.
+        // True if the release found nothing reserved, and the reservation was written before the release closed the
+        // entry.
         let between = marks(&world, 1).contains(&"reserved".to_owned());
         assert_eq!(stock(&world, 1), Some(if between { 1 } else { 3 }));
         assert!(reserved == Ok(()) || reserved == Err(UNDONE) && !between, "{reserved:?}");
@@ -140,13 +141,13 @@ async fn of_a_confirmation_and_an_undo_exactly_one_wins() {
         let closed = world.table.close_payment(order_id(1)).await.unwrap();
         match (confirmation.await.unwrap(), closed) {
             (Ok(()), Closed::Confirmed) => {
-                assert_eq!(status(&world, &order).await, Status::Confirmed);
+                assert_eq!(status(&world, &order).await, OrderStatus::Confirmed);
                 confirmed += 1;
             }
             (Err(UNDONE), Closed::Payment(Some(begun))) => {
                 assert_eq!(begun, payment(1));
                 undo(&world, &request).await;
-                assert_eq!(status(&world, &order).await, Status::Rejected);
+                assert_eq!(status(&world, &order).await, OrderStatus::Rejected);
                 assert_eq!((stock(&world, 1), entry(&world, 1).is_null()), (Some(3), true));
                 undone += 1;
             }
@@ -156,7 +157,7 @@ async fn of_a_confirmation_and_an_undo_exactly_one_wins() {
     assert_eq!(confirmed + undone, 2 * ROUNDS);
 }
 
-/// Either the undo knows the payment, or the payment is not begun.
+/// Either the undo gets the payment's id, or the payment is not begun.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_payment_is_begun_behind_an_undo() {
     for round in 0..ROUNDS {
@@ -182,28 +183,29 @@ async fn of_20_cancellations_one_changes_the_order_and_all_show_it() {
     let order = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
     hold(&world, "TransactWriteItems", 20);
     let shown = together(&world, 20, async |world, _| {
-        let seen = in_status(placed(1, &[(1, 2)]), Status::Confirmed);
+        let seen = in_status(placed(1, &[(1, 2)]), OrderStatus::Confirmed);
         world.table.cancel_order(seen).await.unwrap()
     })
     .await;
-    let cancelled = in_status(order, Status::Cancelled);
+    let cancelled = in_status(order, OrderStatus::Cancelled);
     assert!(shown.iter().all(|shown| *shown == cancelled));
     assert_eq!(world.table.order(user_id(CUSTOMER), order_id(1)).await, Ok(cancelled));
 }
 
-/// Whichever comes first: the entry of the cancelled order is there, and holds what is to be given back.
+/// Whether the capture or the cancellation is first, the cancelled order keeps its unsettled entry with the reserved
+/// stock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_capture_does_not_settle_an_order_that_is_being_cancelled() {
     for _ in 0..ROUNDS {
         let world = Arc::new(World::new());
         stocked(&world, 1, 3).await;
-        let order: Placed = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
+        let order: PlacedOrder = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
         let request = order.request();
         at_once(&world, ["TransactWriteItems", "DeleteItem"]);
         let settled = spawn(&world, |world| async move { world.table.settle_paid(order_id(1)).await });
         let cancelled = world.table.cancel_order(order).await.unwrap();
         settled.await.unwrap().unwrap();
-        assert_eq!(cancelled.order.status, Status::Cancelled);
+        assert_eq!(cancelled.order.status, OrderStatus::Cancelled);
         assert_eq!(marks(&world, 1), ["closed", "payment", "reserved"]);
         world.table.release_stock(&request, Afterwards::Settled, now()).await.unwrap();
         assert_eq!((stock(&world, 1), entry(&world, 1).is_null()), (Some(3), true));
@@ -219,8 +221,8 @@ async fn a_sellers_change_and_a_reservation_are_never_lost_on_each_other() {
         at_once(&world, ["TransactWriteItems", "PutItem"]);
         let change = spawn(&world, |world| async move {
             let mut next = next_version(&first);
-            next.draft.stock = 10;
-            world.table.replace_product(&next, [1; 16]).await
+            next.draft.stock = tests::samples::stock(10);
+            world.table.replace_product(&next, table::Writer([1; 16])).await
         });
         world.table.reserve_stock(&request, now()).await.unwrap();
         let left = match change.await.unwrap() {
@@ -232,7 +234,7 @@ async fn a_sellers_change_and_a_reservation_are_never_lost_on_each_other() {
     }
 }
 
-/// Sellers who take what they have seen for the present stock, and customers: every unit is accounted for.
+/// Sellers who write a stock computed from the version they read, and customers: no unit is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_20_changes_and_80_orders_of_one_product_none_is_lost() {
     let world = Arc::new(World::new());
@@ -248,8 +250,8 @@ async fn of_20_changes_and_80_orders_of_one_product_none_is_lost() {
         writer[..4].copy_from_slice(&number.to_be_bytes());
         loop {
             let mut next = next_version(&world.table.product(product_id(1)).await.unwrap());
-            next.draft.stock += 5;
-            match world.table.replace_product(&next, writer).await {
+            next.draft.stock = tests::samples::stock(next.draft.stock.get() + 5);
+            match world.table.replace_product(&next, table::Writer(writer)).await {
                 Ok(()) => return,
                 Err(Error::Stale { .. }) => tokio::time::sleep(Duration::from_millis(2)).await,
                 Err(other) => panic!("{other:?}"),
@@ -258,10 +260,10 @@ async fn of_20_changes_and_80_orders_of_one_product_none_is_lost() {
     })
     .await;
     let product = world.table.product(product_id(1)).await.unwrap();
-    assert_eq!((product.draft.stock, product.version), (100 + 20 * 5 - 80, 101));
+    assert_eq!((product.draft.stock.get(), product.version), (100 + 20 * 5 - 80, 101));
 }
 
-/// A product that is withdrawn while it is ordered: the order has it, or is told that there is none.
+/// A product is withdrawn while it is ordered: the order reserves it, or is rejected with 0 units available.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_withdrawal_and_a_reservation_at_the_same_instant_agree() {
     for _ in 0..ROUNDS {

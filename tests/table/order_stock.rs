@@ -1,4 +1,4 @@
-//! The stock that orders take and give back, and what their entries say meanwhile.
+//! Reservation and release of stock, and the attributes of the unsettled entries.
 
 use crate::{
     is_unavailable,
@@ -27,7 +27,7 @@ async fn the_stock_of_an_order_is_taken_once() {
     let reserve = world.table.reserve_stock(&request, later(60));
     assert_eq!(world.measure("reserve_stock", "of one line", reserve).await, Ok(()));
     let mut expected = first;
-    (expected.draft.stock, expected.version, expected.updated_at) = (1, 2, later(60));
+    (expected.draft.stock, expected.version, expected.updated_at) = (tests::samples::stock(1), 2, later(60));
     assert_eq!(world.table.product(product_id(1)).await, Ok(expected));
     assert_eq!(marks(&world, 1), ["reserved"]);
     assert_eq!(entry(&world, 1)["customerId"], json!({"S": user_id(CUSTOMER).to_string()}));
@@ -106,7 +106,7 @@ async fn every_line_that_is_short_is_named_and_nothing_is_taken() {
     assert_eq!(world.items(), items);
 }
 
-/// What is short a moment later does not matter to an order that has its stock.
+/// A repeated reservation succeeds even if the remaining stock would not suffice.
 #[tokio::test]
 async fn an_order_that_has_its_stock_is_not_told_that_there_is_none_left() {
     let world = World::new();
@@ -174,7 +174,7 @@ async fn stock_is_given_back_once_and_not_taken_again() {
     let release = world.table.release_stock(&request, Afterwards::Unsettled, later(60));
     assert_eq!(world.measure("release_stock", "of one line", release).await, Ok(()));
     let product = world.table.product(product_id(1)).await.unwrap();
-    assert_eq!((product.draft.stock, product.version, product.updated_at), (3, 3, later(60)));
+    assert_eq!((product.draft.stock.get(), product.version, product.updated_at), (3, 3, later(60)));
     assert_eq!(marks(&world, 1), ["closed"]);
     let items = world.items();
     let again = world.table.release_stock(&request, Afterwards::Unsettled, later(61));
@@ -189,7 +189,7 @@ async fn stock_is_given_back_once_and_not_taken_again() {
     release_nothing(&world, &request).await;
 }
 
-/// An order without an entry: whoever comes late finds nothing to do, and does not make an entry.
+/// Checks that a late release or reservation of an order without an entry changes nothing and creates no entry.
 async fn release_nothing(world: &World, request: &OrderRequest) {
     let items = world.items();
     for afterwards in [Afterwards::Unsettled, Afterwards::Settled] {
@@ -210,7 +210,7 @@ async fn an_order_of_10_lines_gives_back_all() {
     assert!((1..=10).all(|number| stock(&world, number) == Some(3)));
 }
 
-/// The undo was faster than the reservation, whose request is still under way somewhere.
+/// The undo runs before the reservation, whose request is delayed.
 #[tokio::test]
 async fn an_undo_that_comes_first_keeps_out_the_reservation() {
     let world = World::new();
@@ -381,7 +381,7 @@ async fn only_giving_back_settles_a_cancelled_order() {
     release_nothing(&world, &request).await;
 }
 
-/// A capture that nobody has confirmed the order for is our mistake, and must not lose the stock.
+/// A capture before the confirmation is a programming error, and must not lose the stock.
 #[tokio::test]
 async fn what_is_not_confirmed_is_not_settled_by_a_capture() {
     let world = World::new();
@@ -392,20 +392,24 @@ async fn what_is_not_confirmed_is_not_settled_by_a_capture() {
     assert_eq!(world.items(), items);
 }
 
-/// Stock is part of a product's version: a seller who has not seen the last order does not undo it.
+/// A reservation raises the product's version, so that a seller's change of an older version is stale.
 #[tokio::test]
 async fn a_sellers_change_never_undoes_a_reservation() {
     let world = World::new();
     let first = stocked(&world, 1, 3).await;
     reserve(&world, &placed(1, &[(1, 2)])).await;
-    let stale = world.table.replace_product(&next_version(&first), [1; 16]).await;
+    let stale = world.table.replace_product(&next_version(&first), table::Writer([1; 16])).await;
     assert_eq!(stale, Err(domain::Error::Stale { current: 2 }));
     let mut next = next_version(&world.table.product(product_id(1)).await.unwrap());
-    assert_eq!(next.draft.stock, 1);
-    next.draft.stock += 10;
-    assert_eq!(world.table.replace_product(&next, [2; 16]).await, Ok(()));
+    assert_eq!(next.draft.stock.get(), 1);
+    next.draft.stock = tests::samples::stock(11);
+    assert_eq!(world.table.replace_product(&next, table::Writer([2; 16])).await, Ok(()));
     reserve(&world, &placed(2, &[(1, 10)])).await;
     assert_eq!(stock(&world, 1), Some(1));
-    assert_eq!(world.table.replace_product(&next, [2; 16]).await, Ok(()), "its own answer was lost");
+    assert_eq!(
+        world.table.replace_product(&next, table::Writer([2; 16])).await,
+        Ok(()),
+        "its own answer was lost"
+    );
     assert_eq!(stock(&world, 1), Some(1));
 }

@@ -1,11 +1,12 @@
-//! Orders for tests: the same number makes the same one.
+//! Sample orders; the same number always gives the same sample.
 
 use domain::{
     Error, Money,
     id::{Id, OrderId},
-    order::{OrderDraft, OrderRequest, Placed, Reason, Shortage, Status, Wanted},
+    order::{OrderDraft, OrderRequest, OrderStatus, PlacedOrder, RequestedLine},
     payment::{PaymentId, PaymentMethod},
     product::Product,
+    rejection::{Reason, Shortage},
 };
 use dynoxide::Item;
 use serde_json::{Value, json};
@@ -16,84 +17,86 @@ use tests::{
     samples::{caller, later, now, once, product, product_id},
 };
 
-/// Who sells all products, and who buys them.
+/// The seller of all products, and the customer of all orders.
 pub const SELLER: u32 = 7;
 pub const CUSTOMER: u32 = 5;
 
-/// What the errors of table methods say.
+/// The errors that the table's methods return.
 pub const NO_ORDER: Error = Error::NotFound { what: "order" };
 pub const UNDONE: Error = Error::Conflict { detail: "The order is being undone." };
 
-/// An order's id; a higher number is a later one, and its last digit that of the number.
+/// An order's id; a higher number gives a later id with the same last hexadecimal digit as the number.
 pub fn order_id(number: u32) -> OrderId {
     let mut random = [0; 10];
     random[6..].copy_from_slice(&number.to_be_bytes());
     OrderId::new(later(number.into()), random)
 }
 
-/// A payment; what the provider calls it is as long as the real one's.
+/// A payment's id, as long as the provider's ids.
 pub fn payment(number: u32) -> PaymentId {
     PaymentId::new(format!("pi_{number:024}"))
 }
 
-/// An order of so many of these products, of the sample customer.
-pub fn placed(number: u32, lines: &[(u32, i64)]) -> Placed {
+/// The sample customer's order of these products and quantities.
+pub fn placed(number: u32, lines: &[(u32, i64)]) -> PlacedOrder {
     placed_by(CUSTOMER, number, lines)
 }
 
-pub fn placed_by(customer: u32, number: u32, lines: &[(u32, i64)]) -> Placed {
+pub fn placed_by(customer: u32, number: u32, lines: &[(u32, i64)]) -> PlacedOrder {
     let known = lines.iter().map(|(number, _)| (product_id(*number), product(*number, SELLER))).collect();
-    let wanted =
-        |(number, quantity): &(u32, i64)| Wanted { product_id: product_id(*number), quantity: *quantity };
+    let wanted = |(number, quantity): &(u32, i64)| RequestedLine {
+        product_id: product_id(*number),
+        quantity: *quantity,
+    };
     let payment_method = PaymentMethod::from_value(json!("pm_1SVfXnEjUtQc7b1q0aBcDeFg")).unwrap();
     let draft = OrderDraft { lines: lines.iter().map(wanted).collect(), payment_method };
     draft.place(order_id(number), &caller(customer), later(number.into()), &known).unwrap()
 }
 
-/// An order of one of each of the first ten products.
-pub fn placed_of_10(number: u32) -> Placed {
+/// An order of one unit each of products 1 to 10.
+pub fn placed_of_10(number: u32) -> PlacedOrder {
     let lines: Vec<(u32, i64)> = (1..=10).map(|product| (product, 1)).collect();
     placed(number, &lines)
 }
 
-/// The same order in another status, as it would be after so many changes.
-pub fn in_status(mut placed: Placed, status: Status) -> Placed {
+/// The same order in another status, with the version that it has then.
+pub fn in_status(mut placed: PlacedOrder, status: OrderStatus) -> PlacedOrder {
     placed.order.version = match status {
-        Status::Pending => 1,
-        Status::Confirmed | Status::Rejected => 2,
-        Status::Cancelled => 3,
+        OrderStatus::Pending => 1,
+        OrderStatus::Confirmed | OrderStatus::Rejected => 2,
+        OrderStatus::Cancelled => 3,
     };
     placed.order.status = status;
-    placed.payment = matches!(status, Status::Confirmed | Status::Cancelled).then(|| payment(1));
+    placed.payment = matches!(status, OrderStatus::Confirmed | OrderStatus::Cancelled).then(|| payment(1));
     placed
 }
 
-/// Publishes a product of which there are so many.
+/// Publishes a product with this stock.
 pub async fn stocked(world: &World, number: u32, stock: i64) -> Product {
     let mut product = product(number, SELLER);
-    product.draft.stock = stock;
+    product.draft.stock = tests::samples::stock(stock);
     world.publish(&product).await;
     product
 }
 
-/// Publishes the first ten products, of each of which there are so many.
+/// Publishes products 1 to 10, each with this stock.
 pub async fn stocked_10(world: &World, stock: i64) {
     for number in 1..=10 {
         stocked(world, number, stock).await;
     }
 }
 
-/// How many there are of a product; nothing when it is gone.
+/// The stock of a product; `None` if it is deleted.
 pub fn stock(world: &World, number: u32) -> Option<i64> {
     world.item(&keys::product(product_id(number)))["stock"]["N"].as_str().map(|stock| stock.parse().unwrap())
 }
 
-/// The entry of an unsettled order; null when there is none.
+/// The unsettled entry of an order; null if there is none.
 pub fn entry(world: &World, number: u32) -> Value {
     world.item(&keys::unsettled(order_id(number)))
 }
 
-/// What an entry says, beside its keys and its customer.
+/// The names of an entry's attributes, without its keys and its customer.
 pub fn marks(world: &World, number: u32) -> Vec<String> {
     let entry = entry(world, number);
     let names = entry.as_object().into_iter().flatten().map(|(name, _)| name.clone());
@@ -102,52 +105,52 @@ pub fn marks(world: &World, number: u32) -> Vec<String> {
     names
 }
 
-/// How an order stands.
-pub async fn status(world: &World, placed: &Placed) -> Status {
+/// The status of an order.
+pub async fn status(world: &World, placed: &PlacedOrder) -> OrderStatus {
     world.table.order(placed.customer_id, placed.order.order_id).await.unwrap().order.status
 }
 
-/// Records an order under a key of its own.
-pub async fn record(world: &World, placed: &Placed) -> OrderRequest {
+/// Records an order with its own idempotency key.
+pub async fn record(world: &World, placed: &PlacedOrder) -> OrderRequest {
     let key = once(&placed.order.order_id.to_string(), 1);
     world.table.record_order(placed, &key).await.unwrap();
     placed.request()
 }
 
-/// Records an order and takes its stock.
-pub async fn reserve(world: &World, placed: &Placed) -> OrderRequest {
+/// Records an order and reserves its stock.
+pub async fn reserve(world: &World, placed: &PlacedOrder) -> OrderRequest {
     let request = record(world, placed).await;
     world.table.reserve_stock(&request, now()).await.unwrap();
     request
 }
 
-/// Records an order, takes its stock and begins its payment, which has its number.
-pub async fn begin(world: &World, placed: &Placed, payment: &PaymentId) -> OrderRequest {
+/// Records an order, reserves its stock and begins this payment.
+pub async fn begin(world: &World, placed: &PlacedOrder, payment: &PaymentId) -> OrderRequest {
     let request = reserve(world, placed).await;
     world.table.begin_payment(request.order_id, payment).await.unwrap();
     request
 }
 
-/// Brings an order to its confirmation; the order as it is then, its entry still there.
-pub async fn confirm(world: &World, placed: &Placed, payment: &PaymentId) -> Placed {
+/// Records, reserves, pays and confirms an order, without settling it. Returns the confirmed order.
+pub async fn confirm(world: &World, placed: &PlacedOrder, payment: &PaymentId) -> PlacedOrder {
     let request = begin(world, placed, payment).await;
     world.table.confirm_order(&request, payment).await.unwrap();
     world.table.order(placed.customer_id, placed.order.order_id).await.unwrap()
 }
 
-/// What the machine does when it undoes an order that was not confirmed.
+/// Undoes an order that is not confirmed, as the state machine does.
 pub async fn undo(world: &World, request: &OrderRequest) {
     world.table.close_payment(request.order_id).await.unwrap();
     world.table.release_stock(request, Afterwards::Unsettled, now()).await.unwrap();
     world.table.reject_order(request, &declined()).await.unwrap();
 }
 
-/// A reason of which the customer is told.
+/// A sample reason for a rejection, which is shown to the customer.
 pub fn declined() -> Reason {
     Reason::PaymentDeclined { detail: "Your card was declined.".to_owned() }
 }
 
-/// What is said when there are only so many of these products.
+/// The error if only these quantities of these products are available.
 pub fn short(products: &[(u32, i64)]) -> Error {
     let shortage = |(number, available): &(u32, i64)| Shortage {
         product_id: product_id(*number),
@@ -156,19 +159,19 @@ pub fn short(products: &[(u32, i64)]) -> Error {
     Error::Rejected(Reason::OutOfStock { lines: products.iter().map(shortage).collect() })
 }
 
-/// The item of an order; a test holds it to what is really written.
-pub fn item_of_order(placed: &Placed) -> Item {
+/// The item of an order. A test compares it with the item that the table writes.
+pub fn item_of_order(placed: &PlacedOrder) -> Item {
     let mut item = item_of(placed);
     with_key(&mut item, ["pk", "sk"], keys::order(placed.customer_id, placed.order.order_id));
     item
 }
 
-/// The item of an order, as DynamoDB writes it down.
-pub fn written(placed: &Placed) -> Value {
+/// The item of an order in DynamoDB's JSON format.
+pub fn written(placed: &PlacedOrder) -> Value {
     serde_json::to_value(item_of_order(placed)).unwrap()
 }
 
-/// The price of so many sample products.
+/// The price of this quantity of a sample product.
 pub fn price(quantity: i64) -> Money {
     let one = product(1, SELLER).draft.price;
     Money { amount: one.amount * quantity, ..one }

@@ -1,4 +1,4 @@
-//! Opening the connection ahead of the first request, on a real socket.
+//! Opening the connection before the first request, on a real socket.
 
 use aws_smithy_http_client::Builder;
 use domain::Error;
@@ -10,10 +10,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// The request lines that arrived, for each connection.
+/// The request lines that arrived on each connection.
 type Arrived = Arc<Mutex<Vec<Vec<String>>>>;
 
-/// A server on a free port that answers like a DynamoDB without items.
+/// A server on a free port that responds like a DynamoDB without items.
 async fn server() -> (String, Arrived) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -47,7 +47,7 @@ async fn answer(mut connection: TcpStream, arrived: Arrived) {
     }
 }
 
-/// The first line of the next request; nothing when the connection is closed.
+/// Reads a request and returns its first line; `None` if the connection is closed.
 async fn read_request(lines: &mut (impl AsyncBufReadExt + Unpin)) -> Option<String> {
     let (mut first, mut length) = (None, 0);
     loop {

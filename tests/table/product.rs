@@ -1,6 +1,6 @@
-//! Products, one at a time.
+//! Single products.
 
-use domain::{Error, idempotency::Outcome, product::ListedProduct, rating::Rating};
+use domain::{Error, idempotency::Creation, product::ListedProduct, rating::Rating};
 use serde_json::json;
 use table::{Hidden, keys};
 use tests::{
@@ -9,7 +9,7 @@ use tests::{
 };
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
-const WRITER: [u8; 16] = [9; 16];
+const WRITER: table::Writer = table::Writer([9; 16]);
 const ID: &str = "019aa251-4b48-7000-8000-000000000001";
 const SELLER: &str = "019aa251-4760-7000-8000-000000000007";
 
@@ -17,9 +17,9 @@ const SELLER: &str = "019aa251-4760-7000-8000-000000000007";
 async fn a_product_is_stored_with_an_empty_rating_and_a_place_among_its_sellers() {
     let world = World::new();
     let mut product = product(1, 7);
-    product.draft.image_url = Some("https://a.example/1.jpg".to_owned());
+    product.draft.image_url = Some("https://a.example/1.jpg".parse().unwrap());
     let create = world.table.create_product(&product, None);
-    assert_eq!(world.measure("create_product", "without a key", create).await, Ok(Outcome::Done));
+    assert_eq!(world.measure("create_product", "without a key", create).await, Ok(Creation::New));
     assert_eq!(
         world.item(&keys::product(product.product_id)),
         json!({
@@ -93,7 +93,7 @@ async fn a_product_that_is_not_there_or_hidden_is_not_found() {
 async fn a_publication_whose_answer_was_lost_has_succeeded() {
     let world = World::new();
     world.wire.next("TransactWriteItems", [Fault::AnswerLost, Fault::AnswerLost]);
-    assert_eq!(world.table.create_product(&product(1, 7), None).await, Ok(Outcome::Done));
+    assert_eq!(world.table.create_product(&product(1, 7), None).await, Ok(Creation::New));
     assert_eq!(world.items().len(), 3);
 }
 
@@ -125,7 +125,7 @@ async fn the_next_version_takes_the_place_of_the_one_before() {
 async fn a_member_that_was_removed_leaves_nothing_behind() {
     let world = World::new();
     let mut product = product(1, 7);
-    product.draft.image_url = Some("https://a.example/1.jpg".to_owned());
+    product.draft.image_url = Some("https://a.example/1.jpg".parse().unwrap());
     world.publish(&product).await;
     let mut next = next_version(&product);
     next.draft.image_url = None;
@@ -140,7 +140,7 @@ async fn a_product_moves_to_another_category() {
     let product = product(1, 7);
     world.publish(&product).await;
     let mut next = next_version(&product);
-    next.draft.category = "gifts".to_owned();
+    next.draft.category = "gifts".parse().unwrap();
     let replace = world.table.replace_product(&next, WRITER);
     assert_eq!(world.measure("replace_product", "to another category", replace).await, Ok(()));
     let stored = world.item(&keys::product(product.product_id));
@@ -157,10 +157,13 @@ async fn a_version_replaces_only_the_one_before_it() {
     let before = world.items();
 
     let late = next_version(&first);
-    let stale = world.table.replace_product(&late, [1; 16]);
+    let stale = world.table.replace_product(&late, table::Writer([1; 16]));
     assert_eq!(world.measure("replace_product", "stale", stale).await, Err(Error::Stale { current: 2 }));
     let ahead = next_version(&next_version(&second));
-    assert_eq!(world.table.replace_product(&ahead, [1; 16]).await, Err(Error::Stale { current: 2 }));
+    assert_eq!(
+        world.table.replace_product(&ahead, table::Writer([1; 16])).await,
+        Err(Error::Stale { current: 2 })
+    );
     assert_eq!(world.items(), before);
 }
 
@@ -182,7 +185,7 @@ async fn the_same_change_by_somebody_else_is_stale() {
     world.publish(&product).await;
     let next = next_version(&product);
     world.table.replace_product(&next, WRITER).await.unwrap();
-    let other = world.table.replace_product(&next, [8; 16]).await;
+    let other = world.table.replace_product(&next, table::Writer([8; 16])).await;
     assert_eq!(other, Err(Error::Stale { current: 2 }));
 }
 

@@ -40,7 +40,7 @@ async fn another_version_than_the_present_one_is_not_hidden() {
     let world = World::new();
     let first = product(1, 7);
     world.publish(&first).await;
-    world.table.replace_product(&next_version(&first), [1; 16]).await.unwrap();
+    world.table.replace_product(&next_version(&first), table::Writer([1; 16])).await.unwrap();
     let before = world.items();
     for version in [1, 3] {
         assert_eq!(world.table.hide_product(product_id(1), version).await, Ok(Hidden::Superseded(2)));
@@ -53,7 +53,7 @@ async fn another_version_is_superseded_even_by_a_hidden_one() {
     let world = World::new();
     let first = product(1, 7);
     world.publish(&first).await;
-    world.table.replace_product(&next_version(&first), [1; 16]).await.unwrap();
+    world.table.replace_product(&next_version(&first), table::Writer([1; 16])).await.unwrap();
     world.table.hide_product(product_id(1), 2).await.unwrap();
     assert_eq!(world.table.hide_product(product_id(1), 1).await, Ok(Hidden::Superseded(2)));
 }
@@ -84,7 +84,7 @@ async fn reviews_are_purged_a_page_at_a_time_and_nothing_else_is() {
     assert_eq!(world.items().len(), 3 + 3 + 1);
 }
 
-/// A page is exactly full when it ends: there may be more, and the next one tells that there is not.
+/// The last page may be exactly full. Then `more` is true, and only the next, empty page reports the end.
 #[tokio::test]
 async fn a_last_page_that_is_full_may_have_another() {
     let world = World::new();
@@ -147,7 +147,7 @@ async fn reviews_that_were_left_over_are_deleted_after_all() {
     assert_eq!(world.items().len(), 0);
 }
 
-/// The machine tries the step again: nothing is lost of what is still there.
+/// The state machine retries the step, which then deletes the remaining reviews.
 #[tokio::test]
 async fn reviews_that_are_left_over_again_and_again_make_the_step_unavailable() {
     let world = World::new();
@@ -194,7 +194,7 @@ async fn a_product_that_is_not_hidden_is_not_purged() {
     assert_eq!(world.items(), before);
 }
 
-/// The steps of the machine, with a review that slips in between them.
+/// The steps of the state machine, with a review that is written between two of them.
 #[tokio::test]
 async fn a_review_that_slips_in_while_its_product_is_deleted_does_not_survive() {
     let world = World::new();

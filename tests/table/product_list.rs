@@ -5,14 +5,18 @@ use domain::{
     Error,
     id::ProductId,
     page::{Page, PageSize},
-    product::ListedProduct,
+    product::{Category, ListedProduct},
     rating::Rating,
 };
 use table::keys;
 use tests::{
     Fault, World,
-    samples::{next_version, product, product_id, product_in, user_id},
+    samples::{category, next_version, product, product_id, product_in, user_id},
 };
+
+fn food() -> Category {
+    category("food")
+}
 
 fn size(size: i64) -> PageSize {
     PageSize::new(size).unwrap()
@@ -32,7 +36,7 @@ fn newest_first(numbers: std::ops::Range<u32>) -> Vec<ProductId> {
     numbers.rev().map(product_id).collect()
 }
 
-/// Reads a list to its end and tells the size of each page with all that they held.
+/// Reads all pages of a list; returns the size of each page, and all product ids.
 async fn read_to_the_end(
     mut read: impl AsyncFnMut(Option<ProductId>) -> Result<Page<ListedProduct, ProductId>, Error>,
 ) -> (Vec<usize>, Vec<ProductId>) {
@@ -53,7 +57,7 @@ async fn a_category_lists_its_own_products_newest_first() {
     let world = World::new();
     publish(&world, 0..3).await;
     world.publish(&product_in("food & drink", 3, 7)).await;
-    let page = world.table.products_of_category("food", size(20), None).await.unwrap();
+    let page = world.table.products_of_category(&food(), size(20), None).await.unwrap();
     assert_eq!((ids(&page), page.next), (newest_first(0..3), None));
 }
 
@@ -70,7 +74,8 @@ async fn a_seller_lists_only_what_is_the_sellers_newest_first() {
 async fn a_list_without_products_is_empty() {
     let world = World::new();
     let empty = Page { items: Vec::new(), next: None };
-    let list = world.table.products_of_category("food", size(20), None);
+    let food = food();
+    let list = world.table.products_of_category(&food, size(20), None);
     assert_eq!(world.measure("products_of_category", "no product", list).await, Ok(empty.clone()));
     let list = world.table.products_of_seller(user_id(7), size(20), None);
     assert_eq!(world.measure("products_of_seller", "no product", list).await, Ok(empty));
@@ -85,7 +90,7 @@ async fn products_are_listed_with_their_ratings() {
     world.put_rating(product_id(1), [1, 0, 0, 0, 0]);
     let rated = ListedProduct { product: first, rating: Rating { histogram: [1, 0, 0, 0, 0] } };
     let items = vec![ListedProduct::unrated(second), rated];
-    let by_category = world.table.products_of_category("food", size(20), None).await.unwrap();
+    let by_category = world.table.products_of_category(&food(), size(20), None).await.unwrap();
     let by_seller = world.table.products_of_seller(user_id(7), size(20), None).await.unwrap();
     assert_eq!((by_category.items, by_seller.items), (items.clone(), items));
 }
@@ -94,7 +99,7 @@ async fn products_are_listed_with_their_ratings() {
 async fn pages_of_a_category_neither_skip_nor_repeat() {
     let world = World::new();
     publish(&world, 0..25).await;
-    let read = async |after| world.table.products_of_category("food", size(10), after).await;
+    let read = async |after| world.table.products_of_category(&food(), size(10), after).await;
     assert_eq!(read_to_the_end(read).await, (vec![10, 10, 5], newest_first(0..25)));
 }
 
@@ -110,7 +115,7 @@ async fn pages_of_a_seller_neither_skip_nor_repeat() {
 async fn a_last_page_that_is_full_has_no_next() {
     let world = World::new();
     publish(&world, 0..20).await;
-    let read = async |after| world.table.products_of_category("food", size(10), after).await;
+    let read = async |after| world.table.products_of_category(&food(), size(10), after).await;
     assert_eq!(read_to_the_end(read).await.0, [10, 10]);
     let read = async |after| world.table.products_of_seller(user_id(7), size(10), after).await;
     assert_eq!(read_to_the_end(read).await.0, [10, 10]);
@@ -120,24 +125,24 @@ async fn a_last_page_that_is_full_has_no_next() {
 async fn a_list_goes_on_where_it_was_although_products_come_and_go() {
     let world = World::new();
     publish(&world, 0..6).await;
-    let first = world.table.products_of_category("food", size(3), None).await.unwrap();
+    let first = world.table.products_of_category(&food(), size(3), None).await.unwrap();
     world.publish(&product(6, 7)).await;
     world.table.hide_product(first.next.unwrap(), 1).await.unwrap();
-    let rest = world.table.products_of_category("food", size(3), first.next).await.unwrap();
+    let rest = world.table.products_of_category(&food(), size(3), first.next).await.unwrap();
     assert_eq!((ids(&rest), rest.next), (newest_first(0..3), None));
 }
 
-/// DynamoDB ends a page at 1 MB, before it is full.
+/// A Query returns at most 1 MB, so a page may be shorter than its limit.
 #[tokio::test]
 async fn a_page_that_is_cut_short_goes_on() {
     let world = World::new();
     for number in 0..100 {
         let mut product = product(number, 7);
-        // Four bytes each in UTF-8: 20 KB.
-        product.draft.description = "𝄞".repeat(5000);
+        // The character has four bytes in UTF-8: 20 KB in total.
+        product.draft.description = "𝄞".repeat(5000).parse().unwrap();
         world.publish(&product).await;
     }
-    let read = async |after| world.table.products_of_category("food", size(100), after).await;
+    let read = async |after| world.table.products_of_category(&food(), size(100), after).await;
     let (sizes, all) = read_to_the_end(read).await;
     assert!(sizes.len() == 2 && sizes[0] < 100, "{sizes:?}");
     assert_eq!(all, newest_first(0..100));
@@ -147,9 +152,10 @@ async fn a_page_that_is_cut_short_goes_on() {
 async fn twenty_of_a_category_are_one_query_and_one_batch() {
     let world = World::new();
     publish(&world, 0..30).await;
-    let list = world.table.products_of_category("food", size(20), None);
+    let food = food();
+    let list = world.table.products_of_category(&food, size(20), None);
     world.measure("products_of_category", "20 of 30", list).await.unwrap();
-    let list = world.table.products_of_category("food", size(20), Some(product_id(25)));
+    let list = world.table.products_of_category(&food, size(20), Some(product_id(25)));
     world.measure("products_of_category", "20 of the rest", list).await.unwrap();
 }
 
@@ -170,7 +176,8 @@ async fn a_hundred_of_a_seller_are_two_full_batches() {
     let list = world.table.products_of_seller(user_id(7), size(100), None);
     let page = world.measure("products_of_seller", "100 of 101", list).await.unwrap();
     assert_eq!((ids(&page), page.next), (newest_first(1..101), Some(product_id(1))));
-    let list = world.table.products_of_category("food", size(100), None);
+    let food = food();
+    let list = world.table.products_of_category(&food, size(100), None);
     let page = world.measure("products_of_category", "100 of 101", list).await.unwrap();
     assert_eq!((ids(&page), page.next), (newest_first(1..101), Some(product_id(1))));
 }
@@ -181,7 +188,7 @@ async fn a_hidden_product_leaves_its_category_and_makes_a_short_page_of_its_sell
     publish(&world, 0..5).await;
     world.table.hide_product(product_id(3), 1).await.unwrap();
     let shown = [4, 2].map(product_id).to_vec();
-    let page = world.table.products_of_category("food", size(2), None).await.unwrap();
+    let page = world.table.products_of_category(&food(), size(2), None).await.unwrap();
     assert_eq!((ids(&page), page.next), (shown, Some(product_id(2))));
     let page = world.table.products_of_seller(user_id(7), size(2), None).await.unwrap();
     assert_eq!((ids(&page), page.next), (vec![product_id(4)], Some(product_id(3))));
@@ -205,10 +212,10 @@ async fn a_product_that_moved_is_in_its_new_category_alone() {
     let world = World::new();
     publish(&world, 0..2).await;
     let mut moved = next_version(&product(1, 7));
-    moved.draft.category = "gifts".to_owned();
-    world.table.replace_product(&moved, [1; 16]).await.unwrap();
-    let food = world.table.products_of_category("food", size(20), None).await.unwrap();
-    let gifts = world.table.products_of_category("gifts", size(20), None).await.unwrap();
+    moved.draft.category = "gifts".parse().unwrap();
+    world.table.replace_product(&moved, table::Writer([1; 16])).await.unwrap();
+    let food = world.table.products_of_category(&food(), size(20), None).await.unwrap();
+    let gifts = world.table.products_of_category(&category("gifts"), size(20), None).await.unwrap();
     assert_eq!((ids(&food), ids(&gifts)), (vec![product_id(0)], vec![product_id(1)]));
 }
 
@@ -220,7 +227,7 @@ async fn keys_that_were_left_over_are_asked_for_again() {
         world.put_rating(product_id(number), [u64::from(number), 0, 0, 0, 0]);
     }
     world.wire.next("BatchGetItem", [Fault::LeftOver(7), Fault::LeftOver(7), Fault::LeftOver(2)]);
-    let page = world.table.products_of_category("food", size(20), None).await.unwrap();
+    let page = world.table.products_of_category(&food(), size(20), None).await.unwrap();
     let counts: Vec<u64> = page.items.iter().map(|item| item.rating.count()).collect();
     assert_eq!(counts, (0..10).rev().collect::<Vec<_>>());
     let batches = world.wire.take_sent().into_iter().filter(|sent| sent.operation == "BatchGetItem");
@@ -243,7 +250,7 @@ async fn a_list_whose_keys_are_left_over_again_and_again_is_unavailable() {
     assert_eq!(world.wire.take_sent().len(), 1 + 8);
 }
 
-/// What a list cannot be: an item that is no product's in the seller's partition, such as the profile.
+/// The seller's partition also holds items that are not products, such as the profile.
 #[tokio::test]
 async fn other_items_of_a_seller_are_not_listed() {
     let world = World::new();

@@ -17,7 +17,7 @@ use tests::{
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
 
-/// Puts reviews and gives them back newest first.
+/// Stores sample reviews of product 1 and returns them, newest first.
 fn reviews(world: &World, count: u32) -> Vec<Review> {
     let mut reviews: Vec<_> = (0..count).map(|number| world.put_review(product_id(1), number)).collect();
     reviews.reverse();
@@ -90,7 +90,7 @@ async fn the_page_shows_the_present_version() {
     let product = product(1, 7);
     world.publish(&product).await;
     let next = next_version(&product);
-    world.table.replace_product(&next, [1; 16]).await.unwrap();
+    world.table.replace_product(&next, table::Writer([1; 16])).await.unwrap();
     let page = world.table.product_page(product_id(1), 10).await.unwrap();
     assert_eq!(page.listed.product, next);
 }
@@ -118,7 +118,7 @@ async fn a_deleted_product_is_not_found_although_a_review_slipped_in() {
     assert_eq!(world.table.product_page(product_id(1), 10).await, Err(NO_PRODUCT));
 }
 
-/// The index follows the table after a moment.
+/// A Query of the index that does not return these items yet, because the index is eventually consistent.
 fn index_behind(hidden: &'static [&'static str]) -> Fault {
     Fault::Altered(Arc::new(|answer: &mut Value| {
         let items = answer["Items"].as_array_mut().unwrap();
@@ -175,7 +175,7 @@ async fn the_present_page_is_the_page_that_readers_see_in_the_end() {
     world.measure("present_page", "with many reviews", page).await.unwrap();
 }
 
-/// Whoever keeps the page for others must not keep an old one: only reviews may lag behind.
+/// The cache must not store an old page: only the reviews may be eventually consistent.
 #[tokio::test]
 async fn the_present_page_shows_product_and_rating_before_the_index_does() {
     let world = World::new();

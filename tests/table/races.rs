@@ -1,4 +1,4 @@
-//! Many at the same instant, on several threads.
+//! Concurrent operations on the same items, on several threads.
 
 use crate::{hold, together};
 use domain::{Error, id::UserId, rating::RatingChange};
@@ -21,7 +21,7 @@ async fn of_200_who_have_seen_the_same_version_one_changes_it() {
     hold(&world, "PutItem", 200);
     let changed = together(&world, 200, async |world, number| {
         let mut next = next_version(&world.table.product(product_id(1)).await?);
-        next.draft.name = format!("by {number}");
+        next.draft.name = format!("by {number}").parse().unwrap();
         world.table.replace_product(&next, writer(number)).await.map(|()| next)
     })
     .await;
@@ -39,10 +39,10 @@ async fn of_200_changes_that_are_tried_until_they_succeed_none_is_lost() {
         let pause = u64::from(number % 20);
         loop {
             let mut next = next_version(&world.table.product(product_id(1)).await.unwrap());
-            next.draft.stock += 1;
+            next.draft.stock = tests::samples::stock(next.draft.stock.get() + 1);
             match world.table.replace_product(&next, writer(number)).await {
                 Ok(()) => return next.version,
-                // As clients do, and so that the race ends soon: not all at once again.
+                // Like real clients, each waits a different time, so that the retries do not collide again.
                 Err(Error::Stale { .. }) => tokio::time::sleep(Duration::from_millis(pause)).await,
                 Err(other) => panic!("{other:?}"),
             }
@@ -52,13 +52,13 @@ async fn of_200_changes_that_are_tried_until_they_succeed_none_is_lost() {
     won.sort_unstable();
     assert_eq!(won, (2..=201).collect::<Vec<_>>(), "each version has one winner");
     let last = world.table.product(product_id(1)).await.unwrap();
-    assert_eq!((last.version, last.draft.stock), (201, 203));
+    assert_eq!((last.version, last.draft.stock.get()), (201, 203));
 }
 
-fn writer(number: u32) -> [u8; 16] {
+fn writer(number: u32) -> table::Writer {
     let mut writer = [0; 16];
     writer[..4].copy_from_slice(&number.to_be_bytes());
-    writer
+    table::Writer(writer)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -83,7 +83,7 @@ async fn of_50_registrations_of_one_address_one_opens_an_account() {
     assert_eq!(world.items().len(), 2, "nothing is left of the others");
 }
 
-/// The bits of the number choose the letters to write in upper case.
+/// The text with letters in upper case as selected by the bits of the number.
 fn in_some_case(text: &str, number: u32) -> String {
     let letter = |(index, letter): (usize, char)| {
         if number >> (index % 6) & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
@@ -91,7 +91,7 @@ fn in_some_case(text: &str, number: u32) -> String {
     text.chars().enumerate().map(letter).collect()
 }
 
-/// One copy of a token is the thief's, and nobody can tell which: one exchange may succeed, and then nothing does.
+/// A repeated exchange is treated as theft of the token: one exchange may succeed, and the reuse ends the session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_20_exchanges_of_one_secret_one_succeeds_and_the_session_ends() {
     let world = Arc::new(World::new());
@@ -114,7 +114,7 @@ async fn of_20_exchanges_of_one_secret_one_succeeds_and_the_session_ends() {
     }
 }
 
-/// Either the change comes first, and the product stays; or it is hidden, and the change finds nothing.
+/// Either the change is first, and the product stays; or the product is hidden first, and the change does not find it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_change_and_a_withdrawal_of_the_same_version_never_both_succeed() {
     for round in 0..25 {
@@ -150,7 +150,7 @@ async fn of_50_who_have_seen_the_same_version_of_a_review_one_changes_it() {
     hold(&world, "UpdateItem", 50);
     let changed = together(&world, 50, async |world, number| {
         let mut next = next_review(&review(product_id(1), 1));
-        next.draft.title = format!("change {number}");
+        next.draft.title = format!("change {number}").parse().unwrap();
         world.table.replace_review(&next, writer(number)).await.map(|()| next)
     })
     .await;
@@ -166,7 +166,7 @@ async fn of_20_reviews_of_one_product_by_one_user_one_is_kept() {
     hold(&world, "PutItem", 20);
     let created = together(&world, 20, async |world, number| {
         let mut review = review(product_id(1), 1);
-        review.draft.title = format!("review {number}");
+        review.draft.title = format!("review {number}").parse().unwrap();
         world.table.create_review(&review, None, writer(number)).await.map(|_| review)
     })
     .await;
@@ -190,7 +190,7 @@ async fn one_review_that_is_sent_20_times_with_one_key_is_created_once() {
     assert_eq!(created.iter().filter(|outcome| **outcome == before).count(), 19);
 }
 
-/// Either the change comes first, and the review stays; or it is deleted, and the change finds nothing.
+/// Either the change is first, and the review stays; or the review is deleted first, and the change does not find it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_change_and_a_deletion_of_the_same_review_never_both_succeed() {
     for round in 0..25 {
@@ -213,7 +213,7 @@ async fn a_change_and_a_deletion_of_the_same_review_never_both_succeed() {
     }
 }
 
-/// Places 1 to `last` of the stream, at each of which a review was written.
+/// The changes at positions 1 to `last` in the stream; each is a new review.
 fn written(last: u64) -> Vec<(Sequence, RatingChange)> {
     let stars = |place: u64| stars(i64::try_from(place).unwrap() % 5 + 1);
     let change = |place: u64| {
@@ -222,7 +222,7 @@ fn written(last: u64) -> Vec<(Sequence, RatingChange)> {
     (1..=last).map(change).collect()
 }
 
-/// A worker that Lambda gave up is still at work when the next one has the same batch.
+/// A worker that Lambda treats as failed is still running when the next worker gets the same batch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_batch_that_several_workers_have_at_once_is_counted_once() {
     for (workers, counted_before) in [(2, 0), (2, 10), (5, 0), (5, 49)] {
@@ -240,7 +240,7 @@ async fn a_batch_that_several_workers_have_at_once_is_counted_once() {
     }
 }
 
-/// Each worker has the batch cut off somewhere else; the last of them to end has told of all.
+/// Each worker has a prefix of the batch with a different length; the longest is the complete batch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn parts_of_a_batch_that_several_workers_have_at_once_are_counted_once() {
     for _ in 0..25 {

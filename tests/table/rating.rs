@@ -1,4 +1,4 @@
-//! Ratings: what the changes of reviews add up to, each counted once.
+//! Ratings: the sum of the changes of reviews, each counted once.
 
 use crate::is_unavailable;
 use domain::{Error, id::ProductId, rating::RatingChange};
@@ -13,12 +13,12 @@ const ID: &str = "019aa251-4b48-7000-8000-000000000001";
 
 type Changes = Vec<(Sequence, RatingChange)>;
 
-/// The changes at these places of the stream: a review with so many stars was written.
+/// The changes at these positions in the stream: each is a new review with (position mod 5) + 1 stars.
 fn written(places: impl IntoIterator<Item = u64>) -> Changes {
     places.into_iter().map(|place| change(place, None, Some(i64::try_from(place).unwrap() % 5 + 1))).collect()
 }
 
-/// A review's stars went from `old` to `new`.
+/// A change of a review's stars from `old` to `new`, at this position in the stream.
 fn change(place: u64, old: Option<i64>, new: Option<i64>) -> (Sequence, RatingChange) {
     (Sequence::parse(&place.to_string()).unwrap(), RatingChange::of(old.map(stars), new.map(stars)))
 }
@@ -33,7 +33,7 @@ async fn count(world: &World, changes: &[(Sequence, RatingChange)]) -> Result<Ap
     world.table.count(product_id(1), changes).await
 }
 
-/// What is stored: reviews with one star, two, … five, and the last change that they hold.
+/// The stored counters of reviews with one to five stars, and the position of the last change that they include.
 fn stored(world: &World, id: ProductId) -> ([String; 5], String) {
     let item = world.item(&keys::rating(id));
     let number = |name: &str| item[name]["N"].as_str().unwrap_or("0").to_owned();
@@ -113,7 +113,7 @@ async fn of_a_batch_that_comes_again_with_more_only_that_is_added() {
     assert_stored(&world, [1; 5], "5");
 }
 
-/// Bisection, retries and restarts cut a batch anywhere and deliver any of it again: the second delivery begins at or
+/// Bisection, retries and restarts split a batch at any record and deliver records again; a delivery begins at or
 /// before the first change that was not counted.
 #[tokio::test]
 async fn a_batch_that_is_cut_anywhere_is_counted_once() {
@@ -148,7 +148,7 @@ async fn an_addition_that_was_never_answered_is_counted_once_when_it_comes_again
     assert_stored(&world, [1, 2, 2, 2, 1], "8");
 }
 
-/// The part that was new is lost on the way, after the part that was not has been dropped.
+/// A batch of counted and new changes, whose first two responses are lost.
 #[tokio::test]
 async fn the_rest_of_a_batch_whose_answer_was_lost_is_counted_once() {
     let world = world().await;
@@ -177,7 +177,7 @@ async fn a_product_that_is_gone_has_no_rating_and_none_is_made() {
     assert_eq!(world.items().len(), 0);
 }
 
-/// While a product is being deleted, its reviews go one after the other, and its rating with the product.
+/// While a product is being deleted, its reviews are deleted first, and its rating together with the product.
 #[tokio::test]
 async fn the_rating_of_a_product_that_is_being_deleted_is_counted_until_it_goes() {
     let world = world().await;
@@ -191,7 +191,7 @@ async fn the_rating_of_a_product_that_is_being_deleted_is_counted_until_it_goes(
     assert_eq!(world.items().len(), 0);
 }
 
-/// They are held all the same, or half of them could be counted when they come again.
+/// Their position is stored, because otherwise a repeated delivery of a part of them would be counted.
 #[tokio::test]
 async fn changes_that_cancel_each_other_out_are_held() {
     let world = world().await;
@@ -212,7 +212,8 @@ async fn nothing_to_count_is_no_request() {
     assert_eq!(world.wire.take_sent().len(), 0);
 }
 
-/// The stream keeps a product's changes in order. If it did not, a change would be missing, and none counted twice.
+/// The stream delivers a product's changes in order. If it did not, a change would be missing, but none would be
+/// counted twice.
 #[tokio::test]
 async fn a_batch_that_comes_after_a_later_one_changes_nothing() {
     let world = world().await;

@@ -1,4 +1,4 @@
-//! Reviews, one at a time.
+//! Single reviews.
 
 use domain::{Error, review::Review};
 use serde_json::{Value, json};
@@ -12,14 +12,14 @@ use tests::{
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
 const NO_REVIEW: Error = Error::NotFound { what: "review" };
 const TWICE: Error = Error::Conflict { detail: "You have reviewed this product already." };
-const WRITER: [u8; 16] = [9; 16];
+const WRITER: table::Writer = table::Writer([9; 16]);
 const PRODUCT: &str = "019aa251-4b48-7000-8000-000000000001";
 const AUTHOR: &str = "019aa251-4760-7000-8000-0000fffffffd";
 
 /// A review of product 1 with this text.
 fn with_text(number: u32, body: &str) -> Review {
     let mut review = review(product_id(1), number);
-    body.clone_into(&mut review.draft.body);
+    review.draft.body = body.parse().unwrap();
     review
 }
 
@@ -31,14 +31,15 @@ async fn read(world: &World, review: &Review) -> Result<Review, Error> {
     world.table.review(review.product_id, review.author_id).await
 }
 
-/// A world in which this review was written.
+/// A world with this review.
 async fn world_with(review: &Review) -> World {
     let world = World::new();
-    assert_eq!(world.table.create_review(review, None, [1; 16]).await, Ok(Reviewed::Created));
+    assert_eq!(world.table.create_review(review, None, table::Writer([1; 16])).await, Ok(Reviewed::Created));
     world
 }
 
-/// What DynamoDB charges by: the bytes of all names and values. Numbers of up to two digits count two bytes.
+/// The size of an item as DynamoDB bills it: the bytes of all names and values. A number of up to two digits has two
+/// bytes.
 fn bytes_of(item: &Value) -> usize {
     let size = |(name, value): (&String, &Value)| {
         let value = match value.as_object().unwrap().iter().next().unwrap() {
@@ -103,11 +104,11 @@ async fn a_review_is_stored_under_its_author_and_on_its_products_page() {
 
 #[tokio::test]
 async fn a_long_text_is_stored_compressed_and_all_else_as_it_is() {
-    let review = with_text(2, &"Sweet as ever. ".repeat(600));
+    let review = with_text(2, "Sweet as ever. ".repeat(600).trim_end());
     let (long, short) = (world_with(&review).await, world_with(&with_text(2, "")).await);
     let (mut long_item, mut short_item) = (stored(&long, &review), stored(&short, &review));
     let text = long_item["bodyZstd"]["B"].take();
-    // "KLUv/" is how the magic number of a zstd frame begins in base64.
+    // "KLUv/" is the base64 prefix of the magic number of a zstd frame.
     assert!(text.as_str().is_some_and(|text| text.starts_with("KLUv/") && text.len() < 100), "{text}");
     long_item.as_object_mut().unwrap().remove("bodyZstd");
     assert_eq!(short_item.as_object_mut().unwrap().remove("body"), Some(json!({"S": ""})));
@@ -216,7 +217,7 @@ async fn the_next_version_takes_the_place_of_the_one_before() {
     let world = world_with(&first).await;
     let mut expected = stored(&world, &first);
     let mut next = next_review(&first);
-    "After all.".clone_into(&mut next.draft.body);
+    next.draft.body = "After all.".parse().unwrap();
     let replace = world.table.replace_review(&next, WRITER);
     assert_eq!(world.measure("replace_review", "", replace).await, Ok(()));
 
@@ -235,7 +236,7 @@ async fn a_text_that_grows_or_shrinks_is_stored_once() {
     let world = world_with(&review).await;
     for (body, attribute) in [("x".repeat(2000), "bodyZstd"), ("short again".to_owned(), "body")] {
         review = next_review(&review);
-        review.draft.body = body;
+        review.draft.body = body.parse().unwrap();
         world.table.replace_review(&review, WRITER).await.unwrap();
         let item = stored(&world, &review);
         let names: Vec<_> =
@@ -254,10 +255,13 @@ async fn a_version_replaces_only_the_one_before_it() {
     let before = world.items();
 
     let late = next_review(&first);
-    let stale = world.table.replace_review(&late, [1; 16]);
+    let stale = world.table.replace_review(&late, table::Writer([1; 16]));
     assert_eq!(world.measure("replace_review", "stale", stale).await, Err(Error::Stale { current: 2 }));
     let ahead = next_review(&next_review(&second));
-    assert_eq!(world.table.replace_review(&ahead, [1; 16]).await, Err(Error::Stale { current: 2 }));
+    assert_eq!(
+        world.table.replace_review(&ahead, table::Writer([1; 16])).await,
+        Err(Error::Stale { current: 2 })
+    );
     assert_eq!(world.items(), before);
 }
 
@@ -277,7 +281,7 @@ async fn the_same_change_by_another_request_is_stale() {
     let world = world_with(&first).await;
     let next = next_review(&first);
     world.table.replace_review(&next, WRITER).await.unwrap();
-    let other = world.table.replace_review(&next, [8; 16]).await;
+    let other = world.table.replace_review(&next, table::Writer([8; 16])).await;
     assert_eq!(other, Err(Error::Stale { current: 2 }));
 }
 
@@ -327,7 +331,7 @@ async fn another_version_than_the_one_that_was_seen_is_not_deleted() {
     assert_eq!(world.items(), before);
 }
 
-/// The steps of the machine, with a review that was on its way when its product was hidden.
+/// The steps of the state machine, with a review whose request began before its product was hidden.
 #[tokio::test]
 async fn a_review_on_its_way_while_its_product_is_deleted_does_not_survive() {
     let world = World::new();

@@ -11,14 +11,14 @@ use tests::{
     samples::{later, product, product_id, review, stars, user_id},
 };
 
-/// No page asks the index more often, however rare the stars are.
+/// The maximum number of Queries for a page, however rare the stars are.
 const MOST_QUERIES: usize = 5;
 
 fn size(size: i64) -> PageSize {
     PageSize::new(size).unwrap()
 }
 
-/// Puts reviews of product 1 and gives them back newest first.
+/// Stores sample reviews of product 1 and returns them, newest first.
 fn reviews(world: &World, count: u32) -> Vec<Review> {
     let mut reviews: Vec<_> = (0..count).map(|number| world.put_review(product_id(1), number)).collect();
     reviews.reverse();
@@ -26,14 +26,14 @@ fn reviews(world: &World, count: u32) -> Vec<Review> {
 }
 
 async fn create(world: &World, review: &Review) {
-    world.table.create_review(review, None, [1; 16]).await.unwrap();
+    world.table.create_review(review, None, table::Writer([1; 16])).await.unwrap();
 }
 
 fn position(review: &Review) -> ReviewPosition {
     ReviewPosition { created_at: review.created_at, author_id: review.author_id }
 }
 
-/// Reads a list to its end and tells the size of each page with all that they held.
+/// Reads all pages of a list; returns the size of each page, and all reviews.
 async fn read_to_the_end(
     world: &World,
     stars: Option<Stars>,
@@ -88,7 +88,7 @@ async fn pages_of_every_size_neither_skip_nor_repeat() {
     }
 }
 
-/// A last page that is full has no next: no reader asks for an empty one.
+/// A full last page has no next page, so that no client requests an empty page.
 #[tokio::test]
 async fn pages_that_end_with_the_list_have_no_next() {
     let world = World::new();
@@ -150,7 +150,7 @@ async fn a_list_goes_on_where_it_was_although_reviews_come_and_go() {
         let (mut read, mut after, mut next_number) = (Vec::new(), None, 45);
         loop {
             let page = world.table.reviews_of(product_id(1), None, size(of), after).await.unwrap();
-            // Newer ones come, and the one at which the list goes on is deleted.
+            // A newer review is created, and the review at the cursor is deleted.
             create(&world, &review(product_id(1), next_number)).await;
             next_number += 1;
             if let Some(last) = page.items.last() {
@@ -166,14 +166,18 @@ async fn a_list_goes_on_where_it_was_although_reviews_come_and_go() {
     }
 }
 
-/// A review keeps its place when it is changed.
+/// A changed review keeps its position in the list.
 #[tokio::test]
 async fn a_review_that_changes_meanwhile_is_neither_skipped_nor_repeated() {
     let world = World::new();
     let all = reviews(&world, 6);
     let first = world.table.reviews_of(product_id(1), None, size(3), None).await.unwrap();
     for changed in [&all[1], &all[4]] {
-        world.table.replace_review(&tests::samples::next_review(changed), [1; 16]).await.unwrap();
+        world
+            .table
+            .replace_review(&tests::samples::next_review(changed), table::Writer([1; 16]))
+            .await
+            .unwrap();
     }
     let rest = world.table.reviews_of(product_id(1), None, size(3), first.next).await.unwrap();
     let authors = |reviews: &[Review]| reviews.iter().map(|review| review.author_id).collect::<Vec<_>>();
@@ -201,13 +205,13 @@ async fn a_review_is_listed_by_the_stars_it_has_now() {
     let world = World::new();
     let all = reviews(&world, 5);
     let changed = tests::samples::next_review(&all[0]);
-    world.table.replace_review(&changed, [1; 16]).await.unwrap();
+    world.table.replace_review(&changed, table::Writer([1; 16])).await.unwrap();
     let list = async |wanted| read_to_the_end(&world, Some(wanted), size(20), None).await.1;
     assert_eq!(list(all[0].draft.rating).await, []);
     assert_eq!(list(changed.draft.rating).await, [changed, all[1].clone()]);
 }
 
-/// Common stars fill a page with one Query; it looks at a hundred reviews.
+/// One Query reads a hundred reviews, which fills a page of common stars.
 #[tokio::test]
 async fn a_page_of_common_stars_is_one_query() {
     let world = World::new();
@@ -218,7 +222,7 @@ async fn a_page_of_common_stars_is_one_query() {
     assert!(page.next.is_some());
 }
 
-/// A page of rare stars is short rather than slow, and the next one goes on where it stopped looking.
+/// A page of rare stars is short rather than slow, and the next page continues where it stopped reading.
 #[tokio::test]
 async fn a_page_of_rare_stars_is_short_and_goes_on_to_the_end() {
     let world = World::new();
@@ -239,7 +243,7 @@ async fn a_page_of_rare_stars_is_short_and_goes_on_to_the_end() {
     assert_eq!(read_to_the_end(&world, Some(stars(2)), size(20), None).await, (vec![0, 0, 0], Vec::new()));
 }
 
-/// A page fills up in the middle of what was looked at: the next one begins right there.
+/// If a page is full before all read reviews are used, the next page continues after the page's last review.
 #[tokio::test]
 async fn a_page_by_stars_that_is_full_goes_on_after_its_last_review() {
     let world = World::new();
@@ -251,7 +255,7 @@ async fn a_page_by_stars_that_is_full_goes_on_after_its_last_review() {
     assert_eq!((sizes[0], sizes.iter().sum::<usize>()), (7, 50));
 }
 
-/// DynamoDB ends a Query at 1 MB: a page of long reviews takes more than one.
+/// A Query returns at most 1 MB, so a page of long reviews needs more than one.
 #[tokio::test]
 async fn a_page_of_long_reviews_is_full_all_the_same() {
     let world = World::new();
@@ -259,12 +263,12 @@ async fn a_page_of_long_reviews_is_full_all_the_same() {
     let mut random = 1_u64;
     for number in 0..101 {
         let mut review = review(product_id(1), number);
-        // Letters without a pattern: they hardly compress.
+        // Pseudo-random characters, which hardly compress.
         let letter = |_| {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             char::from_u32(0x4e00 + u32::try_from(random >> 40).unwrap() % 0x5000).unwrap()
         };
-        review.draft.body = (0..10_000).map(letter).collect();
+        review.draft.body = (0..10_000).map(letter).collect::<String>().parse().unwrap();
         create(&world, &review).await;
         all.insert(0, review);
     }
@@ -275,7 +279,7 @@ async fn a_page_of_long_reviews_is_full_all_the_same() {
     assert_eq!(read_to_the_end(&world, None, size(100), None).await, (vec![100, 1], all));
 }
 
-/// A cursor leads nowhere but into the list of its product.
+/// A position without a review is valid: the list continues with older reviews of the same product.
 #[tokio::test]
 async fn a_position_that_never_was_goes_on_below_it() {
     let world = World::new();

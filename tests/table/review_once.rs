@@ -2,7 +2,7 @@
 
 use domain::{
     Error,
-    idempotency::{KEY_SECONDS, Once},
+    idempotency::{Idempotency, KEY_SECONDS},
     review::Review,
 };
 use serde_json::json;
@@ -13,14 +13,14 @@ use tests::{
 };
 
 const TWICE: Error = Error::Conflict { detail: "You have reviewed this product already." };
-const WRITER: [u8; 16] = [9; 16];
+const WRITER: table::Writer = table::Writer([9; 16]);
 
 /// The first request of a user, at second 0.
 fn first() -> Review {
     review(product_id(1), 0)
 }
 
-/// The same request again, so many seconds later.
+/// The same request, this number of seconds later.
 fn again(seconds: u64) -> Review {
     let mut again = first();
     again.created_at = later(seconds);
@@ -32,10 +32,10 @@ fn before(review: &Review) -> Reviewed {
     Reviewed::Before(Box::new(review.clone()))
 }
 
-async fn create(world: &World, review: &Review, once: &Once) -> Result<Reviewed, Error> {
-    // Each request has random bytes of its own.
+async fn create(world: &World, review: &Review, once: &Idempotency) -> Result<Reviewed, Error> {
+    // Each request has its own random bytes.
     let random = u8::try_from(review.created_at.unix_seconds() % 251).unwrap();
-    world.table.create_review(review, Some(once), [random; 16]).await
+    world.table.create_review(review, Some(once), table::Writer([random; 16])).await
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn a_request_whose_answer_was_lost_is_done_and_not_replayed() {
     assert_eq!(create(&world, &first(), &once("k", 1)).await, Ok(Reviewed::Created));
 }
 
-/// The function dies, or the client gives up, after the write: the next call tells what the first one did.
+/// The function dies, or the client stops retrying, after the write: the next request replays the first result.
 #[tokio::test]
 async fn a_request_that_was_done_and_never_answered_is_replayed() {
     let world = World::new();
@@ -133,7 +133,7 @@ async fn a_review_that_was_changed_meanwhile_is_answered_as_it_is_now() {
     assert_eq!(create(&world, &again(5), &once("k", 2)).await, Err(Error::KeyReused));
 }
 
-/// The key went with the review that it stood in.
+/// The idempotency key is an attribute of the review, so it is deleted with the review.
 #[tokio::test]
 async fn after_the_review_is_deleted_the_same_request_writes_it_anew() {
     let world = World::new();

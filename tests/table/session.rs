@@ -1,4 +1,4 @@
-//! Log-ins.
+//! Log-in sessions.
 
 use crate::is_unavailable;
 use domain::Error;
@@ -11,7 +11,7 @@ use tests::{
 
 const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
 
-/// SHA-256 hashes, as far as the table is concerned.
+/// Stand-ins for SHA-256 hashes of refresh secrets.
 const FIRST: [u8; 32] = [1; 32];
 const SECOND: [u8; 32] = [2; 32];
 const THIRD: [u8; 32] = [3; 32];
@@ -94,7 +94,7 @@ async fn an_exchange_whose_answer_was_lost_has_succeeded() {
     assert_eq!(world.items().len(), 1, "the session goes on");
 }
 
-/// A reuse that could not end the session is told apart from one that did, and the next one ends it.
+/// If the deletion of the session fails, a reuse returns another error, and the next reuse deletes the session.
 #[tokio::test]
 async fn a_reuse_whose_end_of_the_session_failed_is_unavailable() {
     let world = World::new();
@@ -109,7 +109,7 @@ async fn a_reuse_whose_end_of_the_session_failed_is_unavailable() {
     assert_eq!((reuse, world.items().len()), (Err(REFUSED), 0));
 }
 
-/// The `ttl` attribute deletes late, so the time counts.
+/// DynamoDB deletes expired items late, so the expiry time is checked.
 #[tokio::test]
 async fn an_expired_session_is_refused_although_it_is_still_stored() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! The public halves of signing keys.
+//! Public signing keys.
 
 use serde_json::json;
 use table::PublishedKey;
@@ -11,7 +11,7 @@ fn key(kid: &str, seconds: u64) -> PublishedKey {
     PublishedKey { kid: kid.to_owned(), public: [7; 32], expires_at: later(seconds - 1).whole() }
 }
 
-/// Keys expire at whole seconds.
+/// The next whole second; keys expire at whole seconds.
 trait Whole {
     fn whole(self) -> Self;
 }
@@ -79,7 +79,7 @@ async fn two_keys_are_known_while_one_replaces_the_other_and_an_expired_one_is_n
     assert_eq!(world.items().len(), 3, "the expired one is still stored");
 }
 
-/// A token is never older than its key.
+/// A key is published before the first token is signed with it, so a consistent read always finds it.
 #[tokio::test]
 async fn keys_are_read_consistently() {
     let world = World::new();

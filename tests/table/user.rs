@@ -87,7 +87,7 @@ async fn a_registration_whose_answer_was_lost_has_succeeded() {
     assert_eq!(world.table.user(user.user_id).await, Ok(user));
 }
 
-/// The first read costs half as much and mostly finds the profile; the second one always does.
+/// The eventually consistent first read costs half as much and usually finds the profile; the second read always does.
 #[tokio::test]
 async fn a_profile_that_is_not_everywhere_yet_is_read_consistently() {
     let world = World::new();
@@ -102,7 +102,7 @@ async fn a_profile_that_is_not_everywhere_yet_is_read_consistently() {
     assert_eq!(consistent, [false, true]);
 }
 
-/// Who has just registered can log in at once.
+/// A user can log in immediately after registration.
 #[tokio::test]
 async fn credentials_are_read_consistently() {
     let world = World::new();

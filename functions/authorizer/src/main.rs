@@ -1,11 +1,11 @@
-//! The gateway asks it before every route that is not public: who calls?
+//! The gateway asks it to check the access token of every route that is not public.
 
+use app::tokens::TokenVerifier;
 use domain::Error;
-use runtime::App;
 use serde::{Deserialize, Serialize};
 use web::token::Verified;
 
-/// What the gateway sends (payload format 2.0): the values of the identity sources, here the `Authorization` header.
+/// The event (payload format 2.0): the values of the identity sources, here the `Authorization` header.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event {
@@ -13,7 +13,7 @@ struct Event {
     identity_source: Vec<String>,
 }
 
-/// A simple response; the context reaches the function that the route leads to.
+/// The simple response; API Gateway passes the context to the function of the route.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -30,13 +30,15 @@ struct Context {
     expires_at: u64,
 }
 
+app::clients! { verifier: TokenVerifier }
+
 fn main() -> runtime::Exit {
     runtime::step(authorize)
 }
 
 async fn authorize(app: &App, event: Event) -> Result<Answer, Error> {
     let verified = match event.identity_source.first().and_then(|value| bearer(value)) {
-        Some(token) => app.verify(token, app.now()).await?,
+        Some(token) => app.verifier.verify(token, app.now()).await?,
         None => None,
     };
     let context = verified.map(|Verified { caller, expires_at }| Context {
@@ -47,7 +49,7 @@ async fn authorize(app: &App, event: Event) -> Result<Answer, Error> {
     Ok(Answer { is_authorized: context.is_some(), context })
 }
 
-/// The token of `Bearer <token>` (RFC 6750); the scheme is written in any case.
+/// The token of `Bearer <token>` (RFC 6750); the scheme is case-insensitive.
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

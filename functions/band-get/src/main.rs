@@ -1,7 +1,9 @@
 //! `GET /bands/{bandId}`: a band.
 
-use runtime::App;
+use app::table::Table;
 use web::{Problem, Request, Response, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(get_band)

@@ -1,10 +1,10 @@
-//! Step of concert-create: creates a new band of the request, unseen.
+//! Step of concert-create: creates a new band as pending, hidden from readers.
 
+use app::table::Table;
 use domain::{
     Error,
     concert::{ConcertRequest, RequestedBand},
 };
-use runtime::App;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -12,6 +12,8 @@ struct Input {
     request: ConcertRequest,
     band: RequestedBand,
 }
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::step(prepare)

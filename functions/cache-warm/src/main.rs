@@ -1,21 +1,27 @@
-//! Table stream: keeps the cached page of each product up to date.
+//! Table stream: writes the current page of each changed product to the cache.
 
+use app::{
+    cache::{Cache, CurrentPage},
+    table::Table,
+};
 use domain::{Error, id::ProductId, product::ProductPage};
-use runtime::{App, Now, Work};
+use runtime::Selected;
 use std::time::Duration;
-use table::{Change, Changed};
-use web::pages::{ProductDocument, REVIEWS_ON_PAGE};
+use table::{Changed, StreamChange};
+use web::product_document::{ProductDocument, REVIEWS_ON_PAGE};
 
-/// How often the index is asked until it shows what the stream has told, and how long in between.
-const LOOKS: usize = 20;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+/// The maximum number of reads until the index reflects the stream's changes, and the interval between them.
+const INDEX_READS: usize = 20;
+const READ_INTERVAL: Duration = Duration::from_millis(50);
+
+app::clients! { table: Table, cache: Cache }
 
 fn main() -> runtime::Exit {
     runtime::consume(select, warm)
 }
 
-/// Whatever changes a product's page.
-fn select(change: &Change) -> Option<(ProductId, Changed)> {
+/// Selects the changes that affect a product's page.
+fn select(change: &StreamChange) -> Option<(ProductId, Changed)> {
     let id = match change.of {
         Changed::Product(id) | Changed::Rating(id) => id,
         Changed::Review { product, .. } => product,
@@ -24,39 +30,39 @@ fn select(change: &Change) -> Option<(ProductId, Changed)> {
     Some((id, change.of))
 }
 
-async fn warm(app: &App, id: ProductId, changes: Vec<Work<Changed>>) -> Result<(), Error> {
-    let Some(place) = changes.last().map(|change| change.sequence.clone()) else { return Ok(()) };
-    if !app.has_cache() {
+async fn warm(app: &App, id: ProductId, changes: Vec<Selected<Changed>>) -> Result<(), Error> {
+    let Some(position) = changes.last().map(|change| change.sequence.clone()) else { return Ok(()) };
+    if !app.cache.exists() {
         return Ok(());
     }
     let now = present(app, id, &changes).await?;
-    app.put_into_cache(id, &place, &now).await
+    app.cache.put(id, &position, &now).await
 }
 
-/// What the product is now, once the index shows what the stream has told.
-async fn present(app: &App, id: ProductId, changes: &[Work<Changed>]) -> Result<Now, Error> {
-    for _ in 0..LOOKS {
+/// The current page of the product, once the index reflects the stream's changes.
+async fn present(app: &App, id: ProductId, changes: &[Selected<Changed>]) -> Result<CurrentPage, Error> {
+    for _ in 0..INDEX_READS {
         let page = match app.table.present_page(id, REVIEWS_ON_PAGE).await {
-            Err(Error::NotFound { .. }) => return Ok(Now::Gone),
+            Err(Error::NotFound { .. }) => return Ok(CurrentPage::Withdrawn),
             page => page?,
         };
         if is_up_to_date(app, &page, changes).await? {
             let document = ProductDocument::render(&page);
-            return Ok(Now::There(document.map_err(|problem| Error::internal(problem.detail))?));
+            return Ok(CurrentPage::Page(document.map_err(|problem| Error::internal(problem.detail))?));
         }
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+        tokio::time::sleep(READ_INTERVAL).await;
     }
-    Err(Error::unavailable("the index does not show yet what the stream has told"))
+    Err(Error::unavailable("the index does not reflect the stream's changes yet"))
 }
 
-/// Product and rating are read as they are; reviews come from an index that may lag behind.
-async fn is_up_to_date(app: &App, page: &ProductPage, changes: &[Work<Changed>]) -> Result<bool, Error> {
+/// Whether the page's reviews reflect the changes: the index is eventually consistent. Product and rating are current.
+async fn is_up_to_date(app: &App, page: &ProductPage, changes: &[Selected<Changed>]) -> Result<bool, Error> {
     for change in changes {
-        let Changed::Review { product, author, old, new } = &change.what else { continue };
+        let Changed::Review { product, author, old, new } = &change.change else { continue };
         if page.reflects(*author, *old, *new) {
             continue;
         }
-        // It may have been changed again since: what counts is what it is now.
+        // The review may have changed again since, so the page is compared with its current state.
         let now = match app.table.review(*product, *author).await {
             Err(Error::NotFound { .. }) => None,
             review => Some(review?.outline()),

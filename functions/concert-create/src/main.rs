@@ -1,17 +1,22 @@
-//! `POST /concerts`: asks for a concert, with new bands and a new venue if need be; all of it comes about, or nothing.
+//! `POST /concerts`: creates a concert, with new bands and a new venue if needed, all or nothing.
 
+use app::{
+    machines::{ConcertCreate, Execution, Machines},
+    table::Table,
+};
 use domain::{
     Error,
     concert::{ConcertDraft, ConcertRequest, Progress},
-    idempotency::Once,
+    idempotency::Idempotency,
     user::Caller,
 };
-use runtime::{App, Execution};
 use table::Recorded;
-use web::{Asked, Problem, Request, Response, pages::ConcertStatus, problem::Kind, respond};
+use web::{Problem, Request, Response, Submission, concert_status::ConcertStatus, problem::Kind, respond};
 
-/// A request for a concert, and how it stands.
-type Standing = (ConcertRequest, Progress);
+/// A request for a concert, and its progress.
+type RequestState = (ConcertRequest, Progress);
+
+app::clients! { table: Table, machines: Machines<ConcertCreate> }
 
 fn main() -> runtime::Exit {
     runtime::serve(create_concert)
@@ -19,39 +24,42 @@ fn main() -> runtime::Exit {
 
 async fn create_concert(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let (draft, once) = Problem::both(request.json::<ConcertDraft>(), request.required_once())?;
-    let asked = match app.table.concert_asked_before(caller.user_id, &once, request.received_at).await? {
-        Some(id) => Asked { now: app.table.request(id).await?, replayed: true },
-        None => record(app, &caller, draft, &once).await?,
+    let (draft, idempotency) = Problem::both(request.json::<ConcertDraft>(), request.required_idempotency())?;
+    let recorded =
+        app.table.concert_recorded_before(caller.user_id, &idempotency, request.received_at).await?;
+    let Submission { state, replayed } = match recorded {
+        Some(id) => Submission { state: app.table.request(id).await?, replayed: true },
+        None => record(app, &caller, draft, &idempotency).await?,
     };
-    let input = asked.now.0.clone();
+    let input = state.0.clone();
     let id = input.concert_id;
-    let execution = Execution { machine: "CONCERT_CREATE_MACHINE_ARN", name: &id.to_string(), input: &input };
-    let look = async || app.table.request(id).await;
-    let asked = app.see_through(&request, asked, execution, is_pending, look).await?;
-    asked.answer(&request, &format!("/concerts/{id}"), answer(&asked.now))
+    let execution = Execution { name: &id.to_string(), input: &input };
+    let read = async || app.table.request(id).await;
+    let state = app.machines.run_and_wait(execution, request.wait_seconds(), state, is_pending, read).await?;
+    let answer = answer(&state);
+    Submission { state, replayed }.respond(&request, &format!("/concerts/{id}"), answer)
 }
 
-/// Fixes what is asked for, and remembers it under its key.
+/// Resolves the draft, and records the request under its idempotency key.
 async fn record(
     app: &App,
     caller: &Caller,
     draft: ConcertDraft,
-    once: &Once,
-) -> Result<Asked<Standing>, Error> {
-    let known = app.table.known(&draft.existing_bands(), draft.existing_venue()).await?;
+    idempotency: &Idempotency,
+) -> Result<Submission<RequestState>, Error> {
+    let known = app.table.referenced(&draft.existing_bands(), draft.existing_venue()).await?;
     let request = draft.resolve(caller, app.now(), &known, || app.random())?;
-    Ok(match app.table.record_request(&request, once).await? {
-        Recorded::Now => Asked { now: (request, Progress::Pending), replayed: false },
-        Recorded::Before(id) => Asked { now: app.table.request(id).await?, replayed: true },
+    Ok(match app.table.record_request(&request, idempotency).await? {
+        Recorded::Now => Submission { state: (request, Progress::Pending), replayed: false },
+        Recorded::Before(id) => Submission { state: app.table.request(id).await?, replayed: true },
     })
 }
 
-fn is_pending((_, progress): &Standing) -> bool {
+fn is_pending((_, progress): &RequestState) -> bool {
     *progress == Progress::Pending
 }
 
-fn answer((request, progress): &Standing) -> Result<Response, Problem> {
+fn answer((request, progress): &RequestState) -> Result<Response, Problem> {
     match progress {
         Progress::Pending => {
             let (concert_id, progress) = (request.concert_id, progress.clone());

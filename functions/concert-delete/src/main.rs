@@ -1,7 +1,9 @@
-//! `DELETE /concerts/{concertId}`: deletes a concert of the caller's; its bands and its venue stay.
+//! `DELETE /concerts/{concertId}`: deletes a concert of the caller's; its bands and its venue are kept.
 
-use runtime::App;
+use app::table::Table;
 use web::{Problem, Request, Response, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(delete_concert)

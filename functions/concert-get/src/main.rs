@@ -1,8 +1,10 @@
-//! `GET /concerts/{concertId}`: a concert, or how the request for it stands.
+//! `GET /concerts/{concertId}`: a concert, or the progress of the request for it.
 
+use app::table::Table;
 use domain::{Error, concert::Progress, id::ConcertId};
-use runtime::App;
-use web::{Problem, Request, Response, pages::ConcertStatus, respond};
+use web::{Problem, Request, Response, concert_status::ConcertStatus, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(get_concert)
@@ -16,7 +18,7 @@ async fn get_concert(app: &App, request: Request) -> Result<Response, Problem> {
     }
     let (_, progress) = app.table.request(id).await?;
     match progress {
-        // It has been published since it was looked for; or deleted, and then it is not found.
+        // The concert was published between the two reads; or it was deleted since, and is not found.
         Progress::Done => respond::ok(&app.table.concert(id).await?),
         progress => respond::ok(&ConcertStatus { concert_id: id, progress }),
     }

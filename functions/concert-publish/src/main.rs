@@ -1,13 +1,15 @@
-//! Step of concert-create: makes the concert, its new bands and its new venue visible, all at once.
+//! Step of concert-create: publishes the concert, its new bands and its new venue in one transaction.
 
+use app::table::Table;
 use domain::{Error, concert::ConcertRequest};
-use runtime::App;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Input {
     request: ConcertRequest,
 }
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::step(publish)

@@ -1,15 +1,15 @@
-//! `GET /concerts`: concerts by who plays, by place and radius, or both.
+//! `GET /concerts`: searches concerts by band, by distance from a point, or both.
 
+use app::table::Table;
 use domain::{
     Timestamp,
     concert::Concert,
-    geo::{Area, LARGEST_RADIUS_KM, Place},
+    geo::{Area, Coordinates, LARGEST_RADIUS_KM},
     id::BandId,
     page::PageSize,
 };
-use runtime::App;
 use serde::Serialize;
-use table::{Found, Sort, Wanted};
+use table::{ConcertQuery, FoundConcert, Sort};
 use web::{Problem, Request, Response, cursor, respond};
 
 const MOST_BANDS: usize = 20;
@@ -23,6 +23,8 @@ struct Shown {
     distance_km: Option<f64>,
 }
 
+app::clients! { table: Table }
+
 fn main() -> runtime::Exit {
     runtime::serve(search_concerts)
 }
@@ -31,7 +33,7 @@ async fn search_concerts(app: &App, request: Request) -> Result<Response, Proble
     let list = request.query().encode_without(&["limit", "cursor"]);
     let (wanted, size, after) = read(&request, &list)?;
     let page = app.table.concerts(&wanted, size, after).await?;
-    let show = |Found { concert, distance_km }| Shown { concert, distance_km };
+    let show = |FoundConcert { concert, distance_km }| Shown { concert, distance_km };
     let items: Vec<_> = page.items.into_iter().map(show).collect();
     let next = page.next.map(|next| cursor::encode(&list, &next));
     respond::page(&items, next.as_deref(), |cursor| {
@@ -39,7 +41,7 @@ async fn search_concerts(app: &App, request: Request) -> Result<Response, Proble
     })
 }
 
-fn read(request: &Request, list: &str) -> Result<(Wanted, PageSize, Option<String>), Problem> {
+fn read(request: &Request, list: &str) -> Result<(ConcertQuery, PageSize, Option<String>), Problem> {
     let mut query = request.query();
     query.together(&["latitude", "longitude", "radius"], "bandIds");
     let bands = query.optional("bandIds", |text| bands(&text));
@@ -51,8 +53,12 @@ fn read(request: &Request, list: &str) -> Result<(Wanted, PageSize, Option<Strin
     });
     let from = query.optional("from", |text| time(&text)).unwrap_or(request.received_at);
     let to = query.optional("to", |text| time(&text)).unwrap_or(Timestamp::from_unix_milliseconds(u64::MAX));
-    let area =
-        || Some(Area { center: Place { latitude: latitude?, longitude: longitude? }, radius_km: radius_km? });
+    let area = || {
+        Some(Area {
+            center: Coordinates { latitude: latitude?, longitude: longitude? },
+            radius_km: radius_km?,
+        })
+    };
     let area = area();
     let sort = query.optional("sort", |text| match (text.as_str(), area) {
         ("startsAt", _) => Ok(Sort::Soonest),
@@ -63,7 +69,7 @@ fn read(request: &Request, list: &str) -> Result<(Wanted, PageSize, Option<Strin
     let sort = sort.unwrap_or(Sort::Soonest);
     let size = query.page_size();
     let after = query.cursor(list);
-    let wanted = Wanted { bands: bands.unwrap_or_default(), area, from, to, sort };
+    let wanted = ConcertQuery { bands: bands.unwrap_or_default(), area, from, to, sort };
     query.finish(|| Some((wanted, size, after)))
 }
 

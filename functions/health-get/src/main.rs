@@ -1,6 +1,6 @@
-//! `GET /health`: tells that the gateway reaches a function.
+//! `GET /health`: a health check, which shows that the gateway reaches a function.
 
-use runtime::App;
+use runtime::Stateless;
 use serde_json::json;
 use web::{Problem, Request, Response, respond};
 
@@ -8,6 +8,6 @@ fn main() -> runtime::Exit {
     runtime::serve(get_health)
 }
 
-async fn get_health(_app: &App, _request: Request) -> Result<Response, Problem> {
+async fn get_health(_app: &Stateless, _request: Request) -> Result<Response, Problem> {
     respond::ok(&json!({"status": "ok"}))
 }

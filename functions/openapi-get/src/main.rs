@@ -1,13 +1,12 @@
-//! `GET /openapi.json`: the contract.
+//! `GET /openapi.json`: the OpenAPI document, compressed as the client accepts it.
 
-use http::StatusCode;
-use runtime::App;
-use web::{Problem, Request, Response, openapi, respond};
+use runtime::Stateless;
+use web::{Problem, Request, Response, openapi};
 
 fn main() -> runtime::Exit {
     runtime::serve(get_openapi)
 }
 
-async fn get_openapi(_app: &App, _request: Request) -> Result<Response, Problem> {
-    Ok(respond::text(StatusCode::OK, "application/json", openapi::DOCUMENT.to_owned()))
+async fn get_openapi(_app: &Stateless, request: Request) -> Result<Response, Problem> {
+    openapi::response(&request).unless_known_to(&request)
 }

@@ -1,8 +1,13 @@
-//! `POST /orders/{orderId}/cancellation`: takes a confirmed order back; twice is the same as once.
+//! `POST /orders/{orderId}/cancellation`: cancels a confirmed order. Idempotent.
 
-use domain::order::{Change, Effect};
-use runtime::App;
+use app::{
+    machines::{Execution, Machines, OrderCancel},
+    table::Table,
+};
+use domain::order::{Effect, Transition};
 use web::{Problem, Request, Response, respond};
+
+app::clients! { table: Table, machines: Machines<OrderCancel> }
 
 fn main() -> runtime::Exit {
     runtime::serve(cancel_order)
@@ -11,12 +16,12 @@ fn main() -> runtime::Exit {
 async fn cancel_order(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let placed = app.table.order(caller.user_id, request.path("orderId")?).await?;
-    let placed = match placed.order.status.allows(Change::Cancel)? {
+    let placed = match placed.order.status.allows(Transition::Cancel)? {
         Effect::Changes => app.table.cancel_order(placed).await?,
         Effect::Repeats => placed,
     };
-    // Whoever cancelled it may have died before starting the execution, which its name makes happen once.
+    // An earlier request may have cancelled the order and ended before it started the execution.
     let id = placed.order.order_id.to_string();
-    app.start("ORDER_CANCEL_MACHINE_ARN", &id, &placed.request()).await?;
+    app.machines.start(Execution { name: &id, input: &placed.request() }).await?;
     Ok(respond::ok(&placed.order)?.etag(placed.order.version))
 }

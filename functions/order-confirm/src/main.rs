@@ -1,7 +1,7 @@
-//! Step of order-place: confirms an order whose stock and payment are there.
+//! Step of order-place: confirms an order whose stock is reserved and whose payment is authorized.
 
+use app::table::Table;
 use domain::{Error, order::OrderRequest, payment::PaymentId};
-use runtime::App;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -9,6 +9,8 @@ struct Input {
     order: OrderRequest,
     payment: PaymentId,
 }
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::step(confirm)

@@ -1,8 +1,10 @@
 //! `GET /orders`: the caller's orders, newest first.
 
-use domain::{id::OrderId, order::Status, page::PageSize};
-use runtime::App;
+use app::table::Table;
+use domain::{id::OrderId, order::OrderStatus, page::PageSize};
 use web::{Problem, Request, Response, cursor, query, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(list_orders)
@@ -21,11 +23,11 @@ async fn list_orders(app: &App, request: Request) -> Result<Response, Problem> {
 }
 
 /// The query that selects the orders, which also names the list that a cursor belongs to.
-fn list(status: Option<Status>) -> String {
+fn list(status: Option<OrderStatus>) -> String {
     status.map(|status| query::encode(&[("status", &status.to_string())])).unwrap_or_default()
 }
 
-fn read(request: &Request) -> Result<(Option<Status>, PageSize, Option<OrderId>), Problem> {
+fn read(request: &Request) -> Result<(Option<OrderStatus>, PageSize, Option<OrderId>), Problem> {
     let mut query = request.query();
     let status = query.optional("status", |text| {
         text.parse().map_err(|_| "must be pending, confirmed, rejected or cancelled".to_owned())

@@ -1,14 +1,19 @@
 //! `POST /orders`: places an order, once for each idempotency key.
 
+use app::{
+    machines::{Execution, Machines, OrderPlace},
+    table::Table,
+};
 use domain::{
     Error,
-    idempotency::Once,
-    order::{OrderDraft, Placed, Status},
+    idempotency::Idempotency,
+    order::{OrderDraft, OrderStatus, PlacedOrder},
     user::Caller,
 };
-use runtime::{App, Execution};
 use table::Recorded;
-use web::{Asked, Problem, Request, Response, pages, respond};
+use web::{Problem, Request, Response, Submission, order_problem, respond};
+
+app::clients! { table: Table, machines: Machines<OrderPlace> }
 
 fn main() -> runtime::Exit {
     runtime::serve(place_order)
@@ -16,37 +21,46 @@ fn main() -> runtime::Exit {
 
 async fn place_order(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let (draft, once) = Problem::both(request.json::<OrderDraft>(), request.required_once())?;
-    let asked = match app.table.order_asked_before(caller.user_id, &once, request.received_at).await? {
-        Some(id) => Asked { now: app.table.order(caller.user_id, id).await?, replayed: true },
-        None => record(app, &caller, draft, &once).await?,
+    let (draft, idempotency) = Problem::both(request.json::<OrderDraft>(), request.required_idempotency())?;
+    let recorded = app.table.order_recorded_before(caller.user_id, &idempotency, request.received_at).await?;
+    let Submission { state, replayed } = match recorded {
+        Some(id) => Submission { state: app.table.order(caller.user_id, id).await?, replayed: true },
+        None => record(app, &caller, draft, &idempotency).await?,
     };
-    let input = asked.now.request();
+    let input = state.request();
     let id = input.order_id;
-    let execution = Execution { machine: "ORDER_PLACE_MACHINE_ARN", name: &id.to_string(), input: &input };
-    let look = async || app.table.order(caller.user_id, id).await;
-    let asked = app.see_through(&request, asked, execution, is_pending, look).await?;
-    asked.answer(&request, &format!("/orders/{id}"), answer(&asked.now))
+    let execution = Execution { name: &id.to_string(), input: &input };
+    let read = async || app.table.order(caller.user_id, id).await;
+    let state = app.machines.run_and_wait(execution, request.wait_seconds(), state, is_pending, read).await?;
+    let answer = answer(&state);
+    Submission { state, replayed }.respond(&request, &format!("/orders/{id}"), answer)
 }
 
-/// Fixes what is ordered at the prices of now, and remembers it under its key.
-async fn record(app: &App, caller: &Caller, draft: OrderDraft, once: &Once) -> Result<Asked<Placed>, Error> {
+/// Prices the order at the current prices, and records it under its idempotency key.
+async fn record(
+    app: &App,
+    caller: &Caller,
+    draft: OrderDraft,
+    idempotency: &Idempotency,
+) -> Result<Submission<PlacedOrder>, Error> {
     let known = app.table.products(&draft.products()).await?;
     let placed = draft.place(app.new_id()?, caller, app.now(), &known)?;
-    Ok(match app.table.record_order(&placed, once).await? {
-        Recorded::Now => Asked { now: placed, replayed: false },
-        Recorded::Before(id) => Asked { now: app.table.order(caller.user_id, id).await?, replayed: true },
+    Ok(match app.table.record_order(&placed, idempotency).await? {
+        Recorded::Now => Submission { state: placed, replayed: false },
+        Recorded::Before(id) => {
+            Submission { state: app.table.order(caller.user_id, id).await?, replayed: true }
+        }
     })
 }
 
-fn is_pending(placed: &Placed) -> bool {
-    placed.order.status == Status::Pending
+fn is_pending(placed: &PlacedOrder) -> bool {
+    placed.order.status == OrderStatus::Pending
 }
 
-fn answer(Placed { order, .. }: &Placed) -> Result<Response, Problem> {
+fn answer(PlacedOrder { order, .. }: &PlacedOrder) -> Result<Response, Problem> {
     match &order.reason {
-        Some(reason) => Err(pages::rejected(order, reason)),
-        None if order.status == Status::Pending => Ok(respond::accepted(order)?.etag(order.version)),
+        Some(reason) => Err(order_problem::order_rejected(order, reason)),
+        None if order.status == OrderStatus::Pending => Ok(respond::accepted(order)?.etag(order.version)),
         None => Ok(respond::created(order)?.etag(order.version)),
     }
 }

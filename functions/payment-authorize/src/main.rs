@@ -1,8 +1,8 @@
-//! Step of order-place: has the customer's bank hold the money.
+//! Step of order-place: authorizes the payment, so that the customer's bank holds the amount.
 
+use app::{payments::PaymentProvider, table::Table};
 use domain::{Error, order::OrderRequest, payment::PaymentId};
 use payments::Payments;
-use runtime::App;
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -15,14 +15,16 @@ struct Output {
     payment: PaymentId,
 }
 
+app::clients! { table: Table, payments: PaymentProvider }
+
 fn main() -> runtime::Exit {
     runtime::step(authorize)
 }
 
 async fn authorize(app: &App, Input { order }: Input) -> Result<Output, Error> {
-    let payments = app.payments().await?;
+    let payments = app.payments.client().await?;
     let payment = payments.begin(order.order_id, order.total).await?;
-    // An undo has to know the payment before there is money in it.
+    // Recorded before it is authorized, so that an undo can void it.
     app.table.begin_payment(order.order_id, &payment).await?;
     payments.authorize(order.order_id, &payment, &order.payment_method).await?;
     Ok(Output { payment })

@@ -1,7 +1,7 @@
-//! Step of order-place: takes the money of a confirmed order.
+//! Step of order-place: captures the payment of a confirmed order.
 
+use app::settlement::Capture;
 use domain::{Error, order::OrderRequest, payment::PaymentId};
-use runtime::App;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -10,10 +10,12 @@ struct Input {
     payment: PaymentId,
 }
 
+app::clients! { capture: Capture }
+
 fn main() -> runtime::Exit {
     runtime::step(capture)
 }
 
 async fn capture(app: &App, Input { order, payment }: Input) -> Result<(), Error> {
-    app.capture_payment(order.order_id, &payment).await
+    app.capture.capture(order.order_id, &payment).await
 }

@@ -1,12 +1,14 @@
 //! `POST /products`: publishes a product of the caller's.
 
+use app::table::Table;
 use domain::{
-    idempotency::Outcome,
+    idempotency::Creation,
     product::{ListedProduct, Product, ProductDraft},
 };
 use http::header;
-use runtime::App;
 use web::{Problem, Request, Response, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(create_product)
@@ -14,15 +16,19 @@ fn main() -> runtime::Exit {
 
 async fn create_product(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let (draft, once) = Problem::both(request.json::<ProductDraft>(), request.once())?;
+    let (draft, idempotency) = Problem::both(request.json::<ProductDraft>(), request.idempotency())?;
     let product = Product::publish(app.new_id()?, &caller, draft, request.received_at);
     let location = format!("/products/{}", product.product_id);
     let response = respond::created(&ListedProduct::unrated(product.clone()))?
         .etag(product.version)
         .with(header::LOCATION, location);
     let answer = response.to_answer();
-    match app.table.create_product(&product, once.as_ref().map(|once| (once, &answer))).await? {
-        Outcome::Done => Ok(response),
-        Outcome::Replayed(answer) => respond::replayed(answer),
+    match app
+        .table
+        .create_product(&product, idempotency.as_ref().map(|idempotency| (idempotency, &answer)))
+        .await?
+    {
+        Creation::New => Ok(response),
+        Creation::Replayed(answer) => respond::replayed(answer),
     }
 }

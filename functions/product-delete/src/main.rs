@@ -1,10 +1,16 @@
-//! `DELETE /products/{productId}`: withdraws a product that the caller has seen.
+//! `DELETE /products/{productId}`: withdraws a product, if the version in If-Match is current.
 
+use app::{
+    cache::Cache,
+    machines::{Execution, Machines, ProductDelete},
+    table::Table,
+};
 use domain::Error;
-use runtime::App;
 use serde_json::json;
 use table::Hidden;
 use web::{Problem, Request, Response, respond};
+
+app::clients! { table: Table, cache: Cache, machines: Machines<ProductDelete> }
 
 fn main() -> runtime::Exit {
     runtime::serve(delete_product)
@@ -16,13 +22,14 @@ async fn delete_product(app: &App, request: Request) -> Result<Response, Problem
     let seen = request.if_match()?;
     let product = app.table.product(id).await?;
     product.withdraw(&caller, &seen)?;
-    // The machine is started first. If this function dies after that, the machine hides the product; if it died the
-    // other way round, a hidden product would never be removed.
+    // The execution is started first. If this function dies after that, the execution hides the product. In the other
+    // order, a hidden product could be left that no execution removes.
     let input = json!({"productId": id, "sellerId": product.seller_id, "version": product.version});
-    app.start("PRODUCT_DELETE_MACHINE_ARN", &format!("{id}-{}", product.version), &input).await?;
+    let name = format!("{id}-{}", product.version);
+    app.machines.start(Execution { name: &name, input: &input }).await?;
     match app.table.hide_product(id, product.version).await? {
         Hidden::Done | Hidden::Gone => {
-            app.tell_cache_gone(id).await;
+            app.cache.withdraw(id).await;
             Ok(respond::no_content())
         }
         Hidden::Superseded(current) => Err(Error::Stale { current }.into()),

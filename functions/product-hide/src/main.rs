@@ -1,7 +1,7 @@
 //! Step of product-delete: hides this version of a product from all readers.
 
+use app::table::Table;
 use domain::{Error, Version, id::ProductId};
-use runtime::App;
 use serde::{Deserialize, Serialize};
 use table::Hidden;
 
@@ -14,9 +14,11 @@ struct Input {
 
 #[derive(Serialize)]
 struct Output {
-    /// `hidden`, or `superseded` when the product was changed since: then it stays.
+    /// `hidden`, or `superseded` when the product was changed in the meantime: then it is kept.
     outcome: &'static str,
 }
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::step(hide)

@@ -1,16 +1,16 @@
 //! `GET /products?category=…` or `?seller=…`: products, newest first.
 
+use app::table::Table;
 use domain::{
     id::{ProductId, UserId},
     page::PageSize,
-    product::category,
+    product::Category,
 };
-use runtime::App;
 use web::{Problem, Request, Response, cursor, query, respond};
 
 /// Which products.
 enum Of {
-    Category(String),
+    Category(Category),
     Seller(UserId),
 }
 
@@ -18,11 +18,13 @@ impl Of {
     /// The query that selects them, which also names the list that a cursor belongs to.
     fn query(&self) -> String {
         match self {
-            Self::Category(category) => query::encode(&[("category", category)]),
+            Self::Category(category) => query::encode(&[("category", category.as_str())]),
             Self::Seller(seller) => query::encode(&[("seller", &seller.to_string())]),
         }
     }
 }
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(list_products)
@@ -43,7 +45,7 @@ async fn list_products(app: &App, request: Request) -> Result<Response, Problem>
 fn read(request: &Request) -> Result<(Of, PageSize, Option<ProductId>), Problem> {
     let mut query = request.query();
     let one = query.either(["category", "seller"]);
-    let by_category = query.optional("category", |text| category(text.into()).map_err(query::detail));
+    let by_category = query.optional("category", |text| text.parse().map_err(query::detail));
     let by_seller =
         query.optional("seller", |text| text.parse().map_err(|_| "must be the id of a user".to_owned()));
     let of = by_category.map(Of::Category).or(by_seller.map(Of::Seller)).filter(|_| one);

@@ -1,10 +1,10 @@
-//! Step of product-delete: removes a hidden product for good.
+//! Step of product-delete: deletes a hidden product, its rating and its entry under the seller.
 
+use app::table::Table;
 use domain::{
     Error,
     id::{ProductId, UserId},
 };
-use runtime::App;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -13,6 +13,8 @@ struct Input {
     product_id: ProductId,
     seller_id: UserId,
 }
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::step(purge)

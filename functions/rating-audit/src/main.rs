@@ -1,13 +1,15 @@
-//! Invoked by hand: compares ratings with what their reviews say, and repairs them if asked to.
+//! Invoked by hand: compares ratings with their reviews, and repairs them on request.
 
+use app::table::Table;
 use domain::{
     Error,
     id::ProductId,
     page::{Page, PageSize},
+    product::Category,
 };
 use futures::future::try_join_all;
-use runtime::App;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
 use table::Recount;
 
@@ -16,14 +18,14 @@ use table::Recount;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Input {
     product_id: Option<ProductId>,
-    category: Option<String>,
-    /// Where a category goes on: `next` of the answer before.
+    category: Option<Value>,
+    /// The position in the category after which to start: `next` of the previous output.
     after: Option<ProductId>,
-    /// Whether to repair what has drifted.
+    /// Whether to repair ratings that differ.
     #[serde(default)]
     repair: bool,
-    /// How long the reviews have to stand still before a difference counts as drift, in seconds: as long as the stream
-    /// may take to tell of a change.
+    /// How long a difference must last without changes before it counts as drift, in seconds: at least the delay of the
+    /// stream.
     #[serde(default = "a_minute")]
     quiet_seconds: u64,
 }
@@ -36,7 +38,7 @@ fn a_minute() -> u64 {
 struct Output {
     checked: usize,
     drifted: Vec<Drift>,
-    /// Where the category goes on.
+    /// The position of the next page of the category.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<ProductId>,
 }
@@ -51,15 +53,18 @@ struct Drift {
     repaired: bool,
 }
 
+app::clients! { table: Table }
+
 fn main() -> runtime::Exit {
     runtime::step(audit)
 }
 
 async fn audit(app: &App, input: Input) -> Result<Output, Error> {
-    let Page { items, next } = match (input.product_id, &input.category) {
+    let Page { items, next } = match (input.product_id, input.category) {
         (Some(id), None) => Page { items: vec![id], next: None },
         (None, Some(category)) => {
-            let page = app.table.products_of_category(category, PageSize::DEFAULT, input.after).await?;
+            let category = Category::from_value(category).map_err(Error::Invalid)?;
+            let page = app.table.products_of_category(&category, PageSize::DEFAULT, input.after).await?;
             page.map(|listed| listed.product.product_id)
         }
         _ => return Err(Error::internal("either productId or category is needed")),
@@ -77,7 +82,7 @@ async fn check(app: &App, id: ProductId, repair: bool, quiet_seconds: u64) -> Re
     Ok(Some(Drift { product_id: id, stored, counted, repaired }))
 }
 
-/// A difference that stays when the reviews stand still for a while: one that the stream is about to mend goes away.
+/// A difference that is the same after `quiet_seconds`; one that the stream's delay causes disappears by then.
 async fn drift(app: &App, id: ProductId, quiet_seconds: u64) -> Result<Option<Recount>, Error> {
     let Some(first) = recount(app, id).await?.filter(|recount| recount.stored != recount.counted) else {
         return Ok(None);
@@ -86,7 +91,7 @@ async fn drift(app: &App, id: ProductId, quiet_seconds: u64) -> Result<Option<Re
     Ok(recount(app, id).await?.filter(|second| *second == first))
 }
 
-/// A product that has been withdrawn meanwhile has no rating to be wrong.
+/// `None` when the product was withdrawn in the meantime.
 async fn recount(app: &App, id: ProductId) -> Result<Option<Recount>, Error> {
     match app.table.recount(id).await {
         Err(Error::NotFound { .. }) => Ok(None),

@@ -1,13 +1,15 @@
-//! `POST /products/{productId}/reviews`: the caller's review of a product. A second one is refused.
+//! `POST /products/{productId}/reviews`: creates the caller's review of a product; a user has at most one per product.
 
+use app::table::Table;
 use domain::{
     id::ProductId,
     review::{Review, ReviewDraft},
 };
 use http::header;
-use runtime::App;
 use table::Reviewed;
 use web::{Problem, Request, Response, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(create_review)
@@ -16,10 +18,10 @@ fn main() -> runtime::Exit {
 async fn create_review(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let id: ProductId = request.path("productId")?;
-    let (draft, once) = Problem::both(request.json::<ReviewDraft>(), request.once())?;
+    let (draft, idempotency) = Problem::both(request.json::<ReviewDraft>(), request.idempotency())?;
     app.table.require_product(id).await?;
     let review = Review::write(id, &caller, draft, request.received_at);
-    match app.table.create_review(&review, once.as_ref(), app.random()?).await? {
+    match app.table.create_review(&review, idempotency.as_ref(), app.new_writer()?).await? {
         Reviewed::Created => answer(&review),
         Reviewed::Before(review) => Ok(respond::replayed(answer(&review)?.to_answer())?),
     }

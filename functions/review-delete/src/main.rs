@@ -1,7 +1,9 @@
-//! `DELETE /products/{productId}/reviews/{authorId}`: removes the version of a review that its author has seen.
+//! `DELETE /products/{productId}/reviews/{authorId}`: deletes the caller's review, if If-Match names its version.
 
-use runtime::App;
+use app::table::Table;
 use web::{Problem, Request, Response, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(delete_review)

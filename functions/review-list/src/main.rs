@@ -1,8 +1,10 @@
 //! `GET /products/{productId}/reviews`: the reviews of a product, newest first.
 
+use app::table::Table;
 use domain::{id::ProductId, page::PageSize, product::ReviewPosition, review::Stars};
-use runtime::App;
 use web::{Problem, Request, Response, cursor, query, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(list_reviews)
@@ -11,11 +13,8 @@ fn main() -> runtime::Exit {
 async fn list_reviews(app: &App, request: Request) -> Result<Response, Problem> {
     let id: ProductId = request.path("productId")?;
     let (stars, size, after) = read(id, &request)?;
-    let first = after.is_none();
-    let page = app.table.reviews_of(id, stars, size, after).await?;
-    if first && page.items.is_empty() {
-        app.table.require_product(id).await?;
-    }
+    let (page, ()) =
+        futures::try_join!(app.table.reviews_of(id, stars, size, after), app.table.require_product(id))?;
     let next = page.next.map(|next| cursor::encode(&list(id, stars), &next));
     respond::page(&page.items, next.as_deref(), |cursor| {
         let stars = stars.map(|stars| format!("stars={}&", stars.get())).unwrap_or_default();
@@ -37,7 +36,7 @@ fn read(
     query.finish(|| Some((stars, size, after)))
 }
 
-/// The list that a cursor belongs to. The one of all reviews goes on where the product's page ends.
+/// The list that a cursor belongs to. The cursor on a product's page belongs to the list of all reviews.
 fn list(id: ProductId, stars: Option<Stars>) -> String {
     let all = cursor::reviews_of(id);
     match stars {

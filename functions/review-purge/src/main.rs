@@ -1,7 +1,7 @@
-//! Step of product-delete: removes a page of a product's reviews.
+//! Step of product-delete: deletes one page of a product's reviews.
 
+use app::table::Table;
 use domain::{Error, id::ProductId};
-use runtime::App;
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -16,6 +16,8 @@ struct Output {
     /// Whether there may be more.
     more: bool,
 }
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::step(purge)

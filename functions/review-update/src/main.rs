@@ -1,8 +1,10 @@
-//! `PATCH /products/{productId}/reviews/{authorId}`: changes the version of a review that its author has seen.
+//! `PATCH /products/{productId}/reviews/{authorId}`: changes the caller's review, if If-Match names its version.
 
+use app::table::Table;
 use domain::input::MergePatch;
-use runtime::App;
 use web::{Problem, Request, Response, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(update_review)
@@ -12,8 +14,9 @@ async fn update_review(app: &App, request: Request) -> Result<Response, Problem>
     let caller = request.caller()?;
     let (product, author) = (request.path("productId")?, request.path("authorId")?);
     let (patch, seen) = Problem::both(request.merge_patch::<MergePatch>(), request.if_match())?;
-    let review = app.table.review(product, author).await?;
+    let (review, ()) =
+        futures::try_join!(app.table.review(product, author), app.table.require_product(product))?;
     let changed = review.change(&caller, patch, &seen, request.received_at)?;
-    app.table.replace_review(&changed, app.random()?).await?;
+    app.table.replace_review(&changed, app.new_writer()?).await?;
     Ok(respond::ok(&changed)?.etag(changed.version))
 }

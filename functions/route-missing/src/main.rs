@@ -1,22 +1,15 @@
-//! `$default`: refuses what no route takes, a path that does not exist with 404, a method that a path does not have with 405.
+//! `$default`: answers requests without a route: 404 for an unknown path, 405 for an unsupported method.
 
 use http::header;
-use runtime::App;
-use std::sync::LazyLock;
-use web::{
-    Problem, Request, Response,
-    openapi::{self, PathItem},
-    problem::Kind,
-};
-
-static PATHS: LazyLock<Vec<PathItem>> = LazyLock::new(openapi::paths);
+use runtime::Stateless;
+use web::{Problem, Request, Response, openapi, problem::Kind};
 
 fn main() -> runtime::Exit {
     runtime::serve(refuse)
 }
 
-async fn refuse(_app: &App, request: Request) -> Result<Response, Problem> {
-    let Some(item) = openapi::find(&PATHS, &request.path) else {
+async fn refuse(_app: &Stateless, request: Request) -> Result<Response, Problem> {
+    let Some(item) = openapi::find(&request.path) else {
         return Err(Problem::new(Kind::NotFound, "There is no such path."));
     };
     let allowed = item.methods.join(", ");

@@ -1,16 +1,22 @@
-//! `POST /sessions`: logs in. An unknown address and a wrong password have the same answer after the same work.
+//! `POST /sessions`: logs in. An unknown address and a wrong password give the same response after the same work.
 
+use app::{
+    limits::{Limits, LogIns},
+    table::Table,
+    tokens::TokenIssuer,
+};
 use domain::{
     Error,
     session::{REFRESH_SECONDS, RefreshSecret, RefreshToken, Session, Tokens},
     user::{Caller, Credentials},
 };
 use http::header;
-use runtime::App;
 use web::{Problem, Request, Response, password, respond, token};
 
 const REFUSED: Error =
     Error::Unauthenticated { detail: "There is no account with this e-mail address and password." };
+
+app::clients! { table: Table, limits: Limits<LogIns>, tokens: TokenIssuer }
 
 fn main() -> runtime::Exit {
     runtime::serve(create_session)
@@ -19,11 +25,7 @@ fn main() -> runtime::Exit {
 async fn create_session(app: &App, request: Request) -> Result<Response, Problem> {
     let Credentials { email, password } = request.json()?;
     let now = request.received_at;
-    let limits = [
-        ("email", "LIMIT_LOGIN_EMAIL", &*email.account()),
-        ("source", "LIMIT_LOGIN_SOURCE", &*request.source_network()),
-    ];
-    app.admit("log-in", &limits, now).await?;
+    app.limits.admit([&email.account(), &request.source_network()], now).await?;
     let credential = app.table.credential(&email).await?;
     let user_id = credential.as_ref().map(|credential| credential.user_id);
     let hash = credential.map(|credential| credential.password_hash);
@@ -38,7 +40,7 @@ async fn create_session(app: &App, request: Request) -> Result<Response, Problem
         created_at: now,
         expires_at: now.plus_seconds(REFRESH_SECONDS),
     };
-    let access = app.access_token(&Caller { user_id, session_id: session.session_id }, now).await?;
+    let access = app.tokens.issue(&Caller { user_id, session_id: session.session_id }, now).await?;
     app.table.create_session(&session).await?;
     Ok(respond::created(&Tokens::new(access, &refresh))?.with(header::CACHE_CONTROL, "no-store"))
 }

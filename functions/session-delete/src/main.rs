@@ -1,7 +1,9 @@
-//! `DELETE /sessions/current`: logs out. The session's refresh token is void at once; its access tokens run out.
+//! `DELETE /sessions/current`: logs out. The refresh token is revoked; access tokens stay valid until they expire.
 
-use runtime::App;
+use app::table::Table;
 use web::{Problem, Request, Response, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(delete_session)

@@ -1,13 +1,15 @@
-//! Step of order-place: takes the stock of all lines of an order, or of none.
+//! Step of order-place: reserves the stock of all lines of an order, or of none.
 
+use app::table::Table;
 use domain::{Error, order::OrderRequest};
-use runtime::App;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Input {
     order: OrderRequest,
 }
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::step(reserve)

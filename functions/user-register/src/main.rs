@@ -1,10 +1,15 @@
-//! `POST /users`: opens an account. An address that has one is refused, and its account is not touched.
+//! `POST /users`: creates an account. An address that has an account gives 409, and that account is not changed.
 
+use app::{
+    limits::{Limits, Registrations},
+    table::Table,
+};
 use domain::user::{Registration, User};
 use http::header;
-use runtime::App;
 use table::Credential;
 use web::{Problem, Request, Response, password, respond};
+
+app::clients! { table: Table, limits: Limits<Registrations> }
 
 fn main() -> runtime::Exit {
     runtime::serve(register_user)
@@ -12,11 +17,7 @@ fn main() -> runtime::Exit {
 
 async fn register_user(app: &App, request: Request) -> Result<Response, Problem> {
     let Registration { email, password, display_name } = request.json()?;
-    let limits = [
-        ("email", "LIMIT_REGISTER_EMAIL", &*email.account()),
-        ("source", "LIMIT_REGISTER_SOURCE", &*request.source_network()),
-    ];
-    app.admit("register", &limits, request.received_at).await?;
+    app.limits.admit([&email.account(), &request.source_network()], request.received_at).await?;
     let user = User {
         user_id: app.new_id()?,
         email: email.as_written().to_owned(),

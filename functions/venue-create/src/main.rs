@@ -1,12 +1,14 @@
 //! `POST /venues`: adds a venue of the caller's.
 
+use app::table::Table;
 use domain::{
-    idempotency::Outcome,
+    idempotency::Creation,
     venue::{Venue, VenueDraft},
 };
 use http::header;
-use runtime::App;
 use web::{Problem, Request, Response, respond};
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::serve(create_venue)
@@ -14,13 +16,17 @@ fn main() -> runtime::Exit {
 
 async fn create_venue(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let (draft, once) = Problem::both(request.json::<VenueDraft>(), request.once())?;
+    let (draft, idempotency) = Problem::both(request.json::<VenueDraft>(), request.idempotency())?;
     let venue_id = app.new_id()?;
     let venue = Venue { venue_id, owner_id: caller.user_id, draft, created_at: request.received_at };
     let response = respond::created(&venue)?.with(header::LOCATION, format!("/venues/{venue_id}"));
     let answer = response.to_answer();
-    match app.table.create_venue(&venue, once.as_ref().map(|once| (once, &answer))).await? {
-        Outcome::Done => Ok(response),
-        Outcome::Replayed(answer) => respond::replayed(answer),
+    match app
+        .table
+        .create_venue(&venue, idempotency.as_ref().map(|idempotency| (idempotency, &answer)))
+        .await?
+    {
+        Creation::New => Ok(response),
+        Creation::Replayed(answer) => respond::replayed(answer),
     }
 }

@@ -1,13 +1,15 @@
-//! Step of concert-create: creates the new venue of the request, unseen.
+//! Step of concert-create: creates the new venue as pending, hidden from readers.
 
+use app::table::Table;
 use domain::{Error, concert::ConcertRequest};
-use runtime::App;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Input {
     request: ConcertRequest,
 }
+
+app::clients! { table: Table }
 
 fn main() -> runtime::Exit {
     runtime::step(prepare)

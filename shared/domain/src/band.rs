@@ -4,27 +4,37 @@ use crate::{
     Error, Input, Timestamp,
     id::{BandId, UserId},
     input::{Checked, Members},
-    text,
+    text::text_type,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What is said of a band.
+text_type! {
+    /// A band's name: one line of 1 to 200 characters.
+    BandName = line(1, 200)
+}
+
+text_type! {
+    /// A band's genre: one line of 1 to 64 characters.
+    Genre = line(1, 64)
+}
+
+/// The fields of a band that its owner writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BandDraft {
-    /// One line of 1 to 200 characters.
-    pub name: String,
-    /// One line of 1 to 64 characters.
+    /// The name.
+    pub name: BandName,
+    /// The genre.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub genre: Option<String>,
+    pub genre: Option<Genre>,
 }
 
 impl BandDraft {
-    /// Reads a new band.
+    /// Parses a new band, or lists every fault.
     pub fn read(value: Value) -> Checked<Self> {
         let mut members = Members::of(value)?;
-        let name = members.required("name", |value| text::line(value, 1, 200));
-        let genre = members.optional("genre", |value| text::line(value, 1, 64));
+        let name = members.required("name", BandName::from_value);
+        let genre = members.optional("genre", Genre::from_value);
         members.finish(|| Some(Self { name: name?, genre }))
     }
 }
@@ -41,11 +51,11 @@ impl Input for BandDraft {
 pub struct Band {
     /// The id.
     pub band_id: BandId,
-    /// Who added it.
+    /// The user who added it.
     pub owner_id: UserId,
-    /// What is said of it.
+    /// The fields that its owner wrote.
     #[serde(flatten)]
     pub draft: BandDraft,
-    /// When it was added.
+    /// The time of creation.
     pub created_at: Timestamp,
 }

@@ -1,34 +1,34 @@
-//! Concerts, and the requests that bring them about.
+//! Concerts, and the requests that create them.
 
 use crate::{
     Error, Fault, Input, Timestamp,
-    band::{Band, BandDraft},
-    geo::Place,
+    band::{Band, BandDraft, BandName},
+    geo::Coordinates,
     id::{BandId, ConcertId, Id, UserId, VenueId},
     input::{Checked, Members, elements},
     saga::FailedStep,
-    text,
+    text::{self, text_type},
     user::Caller,
-    venue::{Venue, VenueDraft},
+    venue::{Address, Venue, VenueDraft, VenueName},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// How many bands a concert has at most.
+/// The maximum number of bands of a concert.
 pub const MOST_BANDS: usize = 20;
 
-/// A thing that is there already, or a new one.
+/// A reference to an existing resource, or the draft of a new one.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Choice<I, D> {
-    /// The one of this id.
+    /// The id of an existing resource.
     Existing(I),
-    /// A new one.
+    /// The draft of a new resource.
     New(D),
 }
 
 impl<I: std::str::FromStr, D> Choice<I, D> {
-    /// `{"<member>": "<id>"}`, or what is said of a new one.
+    /// Parses `{"<member>": "<id>"}` as a reference, any other value as a draft.
     fn read(value: Value, member: &str, draft: impl FnOnce(Value) -> Checked<D>) -> Checked<Self> {
         if !value.as_object().is_some_and(|object| object.contains_key(member)) {
             return draft(value).map(Self::New);
@@ -42,37 +42,42 @@ impl<I: std::str::FromStr, D> Choice<I, D> {
     }
 }
 
-/// What is sent to create a concert.
+text_type! {
+    /// A concert's name: one line of 1 to 200 characters.
+    ConcertName = line(1, 200)
+}
+
+/// The body of a request to create a concert.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConcertDraft {
-    /// One line of 1 to 200 characters.
-    pub name: String,
-    /// When it begins.
+    /// The name.
+    pub name: ConcertName,
+    /// The start time.
     pub starts_at: Timestamp,
-    /// Who plays: 1 to [`MOST_BANDS`], none twice.
+    /// The line-up: 1 to [`MOST_BANDS`] bands, no existing band twice.
     pub bands: Vec<Choice<BandId, BandDraft>>,
-    /// Where.
+    /// The venue.
     pub venue: Choice<VenueId, VenueDraft>,
 }
 
 impl ConcertDraft {
     fn read(value: Value) -> Checked<Self> {
         let mut members = Members::of(value)?;
-        let name = members.required("name", |value| text::line(value, 1, 200));
+        let name = members.required("name", ConcertName::from_value);
         let starts_at = members.required("startsAt", |value| {
             let at = text::string(value)?.parse();
             at.map_err(|_| vec![Fault::here("must be an RFC 3339 date and time since 1970")])
         });
         let bands = members.required("bands", |value| {
             let bands = elements(value, 1, MOST_BANDS, |band| Choice::read(band, "bandId", BandDraft::read))?;
-            different(bands)
+            refuse_duplicates(bands)
         });
         let venue = members.required("venue", |value| Choice::read(value, "venueId", VenueDraft::read));
         members.finish(|| Some(Self { name: name?, starts_at: starts_at?, bands: bands?, venue: venue? }))
     }
 }
 
-fn different(bands: Vec<Choice<BandId, BandDraft>>) -> Checked<Vec<Choice<BandId, BandDraft>>> {
+fn refuse_duplicates(bands: Vec<Choice<BandId, BandDraft>>) -> Checked<Vec<Choice<BandId, BandDraft>>> {
     let repeats = |(index, band): (usize, &Choice<_, _>)| {
         let again = matches!(band, Choice::Existing(_)) && bands[..index].contains(band);
         again.then(|| Fault::here("is in the line-up already").under("bandId").under(&index.to_string()))
@@ -87,34 +92,34 @@ impl Input for ConcertDraft {
     }
 }
 
-/// What a draft refers to, as far as it is there.
+/// The existing bands and venue that a draft refers to, as read from the table. Missing ones are absent.
 #[derive(Debug, Default)]
-pub struct Known {
-    /// The bands.
+pub struct Referenced {
+    /// The existing bands.
     pub bands: HashMap<BandId, Band>,
-    /// The venue.
+    /// The existing venue.
     pub venue: Option<Venue>,
 }
 
 impl ConcertDraft {
-    /// The bands that it refers to.
+    /// The ids of the existing bands that the draft refers to.
     pub fn existing_bands(&self) -> Vec<BandId> {
         let existing = |band: &Choice<_, _>| if let Choice::Existing(id) = band { Some(*id) } else { None };
         self.bands.iter().filter_map(existing).collect()
     }
 
-    /// The venue that it refers to.
+    /// The id of the existing venue that the draft refers to.
     pub fn existing_venue(&self) -> Option<VenueId> {
         if let Choice::Existing(id) = self.venue { Some(id) } else { None }
     }
 
-    /// The request that it makes, with all ids. What it refers to and is not there is a fault at its place. `random`
-    /// makes new ids.
+    /// Turns the draft into a request with all ids. Each reference to a missing band or venue is a fault. `random`
+    /// supplies the random bytes of new ids.
     pub fn resolve(
         self,
         caller: &Caller,
         now: Timestamp,
-        known: &Known,
+        known: &Referenced,
         mut random: impl FnMut() -> Result<[u8; 10], Error>,
     ) -> Result<ConcertRequest, Error> {
         let mut faults = Vec::new();
@@ -162,54 +167,54 @@ impl ConcertDraft {
     }
 }
 
-/// A band of a request, there already or to be created with it.
+/// A band of a concert request, existing or to be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestedBand {
     /// The id.
     pub band_id: BandId,
-    /// What is said of it.
+    /// The fields that its owner wrote.
     #[serde(flatten)]
     pub draft: BandDraft,
-    /// Whether it is created with the concert.
+    /// Whether the request creates it.
     pub new: bool,
 }
 
-/// The venue of a request, there already or to be created with it.
+/// The venue of a concert request, existing or to be created.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestedVenue {
     /// The id.
     pub venue_id: VenueId,
-    /// What is said of it.
+    /// The fields that its owner wrote.
     #[serde(flatten)]
     pub draft: VenueDraft,
-    /// Whether it is created with the concert.
+    /// Whether the request creates it.
     pub new: bool,
 }
 
-/// A request for a concert with all that it takes to carry it out: the input of the state machine, fixed once.
+/// The input of the state machine that creates a concert. It does not change between retries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConcertRequest {
-    /// The concert's id, and the name of the execution.
+    /// The concert's id, which is also the name of the execution.
     pub concert_id: ConcertId,
-    /// Whose concert, and whose new bands and venue.
+    /// The owner of the concert and of the new bands and venue.
     pub owner_id: UserId,
     /// The concert's name.
-    pub name: String,
-    /// When it begins.
+    pub name: ConcertName,
+    /// The start time.
     pub starts_at: Timestamp,
-    /// When it was asked for.
+    /// The time of the request.
     pub created_at: Timestamp,
-    /// Who plays.
+    /// The line-up.
     pub bands: Vec<RequestedBand>,
-    /// Where.
+    /// The venue.
     pub venue: RequestedVenue,
 }
 
 impl ConcertRequest {
-    /// The concert that it asks for.
+    /// The concert that the request creates.
     pub fn concert(&self) -> Concert {
         let band = |band: &RequestedBand| Performer { band_id: band.band_id, name: band.draft.name.clone() };
         let RequestedVenue { venue_id, draft, .. } = &self.venue;
@@ -230,42 +235,42 @@ impl ConcertRequest {
         }
     }
 
-    /// A new band of the request, as it will be.
+    /// The band that the request creates.
     pub fn band(&self, band: &RequestedBand) -> Band {
         let RequestedBand { band_id, draft, .. } = band.clone();
         Band { band_id, owner_id: self.owner_id, draft, created_at: self.created_at }
     }
 
-    /// The new venue of the request, as it will be.
+    /// The venue that the request creates.
     pub fn new_venue(&self) -> Venue {
         let RequestedVenue { venue_id, draft, .. } = self.venue.clone();
         Venue { venue_id, owner_id: self.owner_id, draft, created_at: self.created_at }
     }
 }
 
-/// Who plays at a concert.
+/// A band in the line-up of a concert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Performer {
     /// The band.
     pub band_id: BandId,
-    /// Its name.
-    pub name: String,
+    /// The name.
+    pub name: BandName,
 }
 
-/// Where a concert is.
+/// The venue of a concert, as the concert shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VenueSummary {
     /// The venue.
     pub venue_id: VenueId,
-    /// Its name.
-    pub name: String,
-    /// Its address.
-    pub address: String,
-    /// Where it is.
+    /// The name.
+    pub name: VenueName,
+    /// The postal address.
+    pub address: Address,
+    /// The coordinates.
     #[serde(flatten)]
-    pub place: Place,
+    pub place: Coordinates,
 }
 
 /// A concert.
@@ -274,42 +279,38 @@ pub struct VenueSummary {
 pub struct Concert {
     /// The id.
     pub concert_id: ConcertId,
-    /// Who added it, and alone may delete it.
+    /// The user who added it; only this user may delete it.
     pub owner_id: UserId,
-    /// What it is called.
-    pub name: String,
-    /// Who plays.
+    /// The name.
+    pub name: ConcertName,
+    /// The line-up.
     pub bands: Vec<Performer>,
-    /// Where.
+    /// The venue.
     pub venue: VenueSummary,
-    /// When it begins.
+    /// The start time.
     pub starts_at: Timestamp,
-    /// When it was asked for.
+    /// The time of the request.
     pub created_at: Timestamp,
 }
 
 impl Concert {
-    /// Whether the caller may delete it.
+    /// Checks that the caller may delete the concert: `Forbidden` unless the caller is its owner.
     pub fn delete(&self, caller: &Caller) -> Result<(), Error> {
-        if self.owner_id == caller.user_id {
-            Ok(())
-        } else {
-            Err(Error::Forbidden { detail: "Only who added a concert may delete it." })
-        }
+        caller.must_be(self.owner_id, "Only its owner may delete a concert.")
     }
 }
 
-/// How a request for a concert stands.
+/// The state of a concert request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "camelCase")]
 pub enum Progress {
-    /// It is under way.
+    /// The request is being processed.
     Pending,
-    /// The concert is there.
+    /// The concert exists.
     Done,
-    /// It failed, and left nothing behind.
+    /// The request failed; everything that it created is deleted.
     Failed {
-        /// At which step, and why.
+        /// The failed step and the reason.
         reason: FailedStep,
     },
 }
@@ -317,24 +318,24 @@ pub enum Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Place as FaultPlace;
+    use crate::FaultLocation;
     use serde_json::json;
 
     fn pointers(value: Value) -> Vec<String> {
-        places(ConcertDraft::from_json(value))
+        pointers_of(ConcertDraft::from_json(value))
     }
 
-    fn places<T>(read: Result<T, Error>) -> Vec<String> {
+    fn pointers_of<T>(read: Result<T, Error>) -> Vec<String> {
         let Err(Error::Invalid(faults)) = read else { panic!() };
-        let pointer = |fault: Fault| match fault.place {
-            FaultPlace::Body(pointer) => pointer,
+        let pointer = |fault: Fault| match fault.location {
+            FaultLocation::Body(pointer) => pointer,
             _ => String::new(),
         };
         faults.into_iter().map(pointer).collect()
     }
 
     #[test]
-    fn bands_and_venue_are_new_or_there_already() {
+    fn bands_and_venue_are_new_or_existing() {
         let band: BandId = BandId::new(Timestamp::from_unix_milliseconds(1), [1; 10]);
         let venue =
             json!({"name": "Hall", "address": "1 Road", "latitude": 1, "longitude": 2, "timeZone": "UTC"});
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_placed_where_it_is() {
+    fn all_faults_of_a_draft_are_reported_with_their_pointers() {
         let band: BandId = BandId::new(Timestamp::from_unix_milliseconds(1), [1; 10]);
         let value = json!({"name": "", "startsAt": "soon", "bands": [{"name": ""}, {"bandId": "x"}, {"bandId": band, "name": "a"}], "venue": {"venueId": 1}});
         assert_eq!(
@@ -355,24 +356,24 @@ mod tests {
         );
         let twice = json!({"name": "a", "startsAt": "2027-01-01T20:00:00Z", "bands": [{"bandId": band}, {"bandId": band}], "venue": {"venueId": band}});
         assert_eq!(pointers(twice), ["/bands/1/bandId"]);
-        let nobody =
+        let no_bands =
             json!({"name": "a", "startsAt": "2027-01-01T20:00:00Z", "bands": [], "venue": {"venueId": band}});
-        assert_eq!(pointers(nobody), ["/bands"]);
+        assert_eq!(pointers(no_bands), ["/bands"]);
     }
 
     #[test]
-    fn what_is_referred_to_has_to_be_there() {
+    fn missing_bands_and_venues_are_faults() {
         let now = Timestamp::from_unix_milliseconds(1);
         let caller = Caller { user_id: Id::new(now, [1; 10]), session_id: Id::new(now, [2; 10]) };
-        let (there, not) = (BandId::new(now, [3; 10]), BandId::new(now, [4; 10]));
-        let value = json!({"name": "a", "startsAt": "2027-01-01T20:00:00Z", "bands": [{"bandId": there}, {"bandId": not}, {"name": "New"}],
+        let (existing, missing) = (BandId::new(now, [3; 10]), BandId::new(now, [4; 10]));
+        let value = json!({"name": "a", "startsAt": "2027-01-01T20:00:00Z", "bands": [{"bandId": existing}, {"bandId": missing}, {"name": "New"}],
             "venue": {"venueId": VenueId::new(now, [5; 10])}});
         let draft = ConcertDraft::from_json(value).unwrap();
-        assert_eq!(draft.existing_bands(), [there, not]);
-        let band_draft = BandDraft { name: "There".into(), genre: None };
-        let band = Band { band_id: there, owner_id: caller.user_id, draft: band_draft, created_at: now };
-        let known = Known { bands: HashMap::from([(there, band)]), venue: None };
+        assert_eq!(draft.existing_bands(), [existing, missing]);
+        let band_draft = BandDraft { name: "There".parse().unwrap(), genre: None };
+        let band = Band { band_id: existing, owner_id: caller.user_id, draft: band_draft, created_at: now };
+        let known = Referenced { bands: HashMap::from([(existing, band)]), venue: None };
         let resolved = draft.resolve(&caller, now, &known, || Ok([9; 10]));
-        assert_eq!(places(resolved), ["/bands/1/bandId", "/venue/venueId"]);
+        assert_eq!(pointers_of(resolved), ["/bands/1/bandId", "/venue/venueId"]);
     }
 }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
 
-/// A currency, by its alphabetic code.
+/// An active currency, identified by its alphabetic code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Currency([u8; 3]);
 
-/// The active alphabetic codes of ISO 4217 as of 2026-01-01 (list one, by the standard's maintenance agency), without
-/// fund codes, precious metals and test codes: what somebody can pay with. Sorted.
+/// The active alphabetic codes of ISO 4217 as of 2026-01-01 (list one of the maintenance agency), sorted. Excludes fund
+/// codes, precious metals and test codes, which are no means of payment.
 const ACTIVE: [[u8; 3]; 155] = [
     *b"AED", *b"AFN", *b"ALL", *b"AMD", *b"AOA", *b"ARS", *b"AUD", *b"AWG", *b"AZN", *b"BAM", *b"BBD",
     *b"BDT", *b"BHD", *b"BIF", *b"BMD", *b"BND", *b"BOB", *b"BRL", *b"BSD", *b"BTN", *b"BWP", *b"BYN",
@@ -27,7 +27,7 @@ const ACTIVE: [[u8; 3]; 155] = [
     *b"ZWG",
 ];
 
-/// A text that is no active currency.
+/// The text is not the code of an active currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotACurrency;
 
@@ -37,7 +37,7 @@ impl Currency {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// All of them, sorted by code.
+    /// All active currencies, sorted by code.
     pub fn all() -> impl Iterator<Item = Self> {
         ACTIVE.into_iter().map(Self)
     }
@@ -76,13 +76,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_sorted_and_found_by_code() {
+    fn active_codes_are_sorted_and_parse() {
         assert!(ACTIVE.is_sorted());
         assert!(Currency::all().all(|currency| currency.code().parse() == Ok(currency)));
     }
 
     #[test]
-    fn other_texts_are_no_currencies() {
+    fn texts_that_are_not_active_codes_are_refused() {
         for code in ["", "sgd", "SG", "SGDX", "XXX", "ABC", "€"] {
             assert_eq!(code.parse::<Currency>(), Err(NotACurrency), "{code}");
         }

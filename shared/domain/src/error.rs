@@ -1,10 +1,10 @@
-//! What can go wrong, in terms that know nothing of HTTP.
+//! Errors and validation faults, independent of HTTP.
 
-use crate::{Version, limit::Standing, order::Reason};
+use crate::{Version, limit::LimitStatus, rejection::Reason};
 
-/// Where in a request a fault lies.
+/// The part of a request that a fault is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum FaultLocation {
     /// A JSON Pointer (RFC 6901) into the body; empty for the body itself.
     Body(String),
     /// A query parameter.
@@ -13,35 +13,35 @@ pub enum Place {
     Header(&'static str),
 }
 
-/// One thing that is wrong with a request.
+/// One validation error of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Where it lies.
-    pub place: Place,
-    /// What is wrong, for the caller to read; it never repeats a secret.
+    /// The faulty part of the request.
+    pub location: FaultLocation,
+    /// The message for the caller. It never repeats a secret.
     pub detail: String,
 }
 
 impl Fault {
-    /// A fault of the value itself; whoever holds the value adds where it stands.
+    /// A fault of the value itself, with an empty pointer. [`Fault::under`] adds the members that enclose the value.
     pub fn here(detail: impl Into<String>) -> Self {
-        Self { place: Place::Body(String::new()), detail: detail.into() }
+        Self { location: FaultLocation::Body(String::new()), detail: detail.into() }
     }
 
     /// A fault of a query parameter.
     pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { place: Place::Parameter(name.into()), detail: detail.into() }
+        Self { location: FaultLocation::Parameter(name.into()), detail: detail.into() }
     }
 
     /// A fault of a header field.
     pub fn header(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { place: Place::Header(name), detail: detail.into() }
+        Self { location: FaultLocation::Header(name), detail: detail.into() }
     }
 
-    /// The same fault, seen from the object that holds the faulty value as `member`.
+    /// The same fault relative to the enclosing object: prepends `/member` to the pointer.
     #[must_use]
     pub fn under(mut self, member: &str) -> Self {
-        if let Place::Body(pointer) = &mut self.place {
+        if let FaultLocation::Body(pointer) = &mut self.location {
             let escaped = member.replace('~', "~0").replace('/', "~1");
             pointer.insert_str(0, &escaped);
             pointer.insert(0, '/');
@@ -50,66 +50,66 @@ impl Fault {
     }
 }
 
-/// Why something was not done. What the caller may read and what only the log may hold are different fields.
+/// Why an operation failed. `detail` is for the caller; `cause` is for the log and is never sent to the client.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
-    /// The input breaks rules; all of them are listed.
+    /// The input is invalid. Lists every fault.
     Invalid(Vec<Fault>),
-    /// Who calls is not known: no token, or credentials that do not fit.
+    /// The caller is not authenticated: no token, or wrong credentials.
     Unauthenticated {
-        /// For the caller.
+        /// Message for the caller.
         detail: &'static str,
     },
-    /// The caller is known and may not.
+    /// The caller is authenticated but not authorised.
     Forbidden {
-        /// For the caller.
+        /// Message for the caller.
         detail: &'static str,
     },
-    /// There is no such thing, or none that the caller may know of.
+    /// The resource does not exist, or the caller may not know that it exists.
     NotFound {
-        /// What was looked for, as in "There is no such product."
+        /// The noun of the resource type, as in "There is no such product."
         what: &'static str,
     },
-    /// The present state does not allow it.
+    /// The current state of the resource does not allow the operation.
     Conflict {
-        /// For the caller.
+        /// Message for the caller.
         detail: &'static str,
     },
-    /// The caller has seen another version than the current one.
+    /// `If-Match` does not name the current version.
     Stale {
         /// The current version.
         current: Version,
     },
-    /// An order cannot be carried out, for a reason that is the customer's to mend.
+    /// The order is rejected for a reason that the customer can correct.
     Rejected(Reason),
-    /// An idempotency key was used before with another request.
+    /// The idempotency key was used before with a different request.
     KeyReused,
-    /// A rate limit is spent.
-    TooMany(Vec<Standing>),
-    /// Something that we depend on did not answer in time or not now; the same request may succeed later.
+    /// A rate limit is exceeded.
+    TooMany(Vec<LimitStatus>),
+    /// A dependency timed out or is unavailable. The same request may succeed later.
     Unavailable {
-        /// For the log.
+        /// Detail for the log; never sent to the client.
         cause: String,
     },
-    /// Something is wrong on our side.
+    /// A defect or a misconfiguration of Souk.
     Internal {
-        /// For the log.
+        /// Detail for the log; never sent to the client.
         cause: String,
     },
 }
 
 impl Error {
-    /// One fault alone.
+    /// `Invalid` with one fault.
     pub fn invalid(fault: Fault) -> Self {
         Self::Invalid(vec![fault])
     }
 
-    /// Our own mistake, told to the log only.
+    /// `Internal`; `cause` goes to the log only.
     pub fn internal(cause: impl Into<String>) -> Self {
         Self::Internal { cause: cause.into() }
     }
 
-    /// A dependency's failure, told to the log only.
+    /// `Unavailable`; `cause` goes to the log only.
     pub fn unavailable(cause: impl Into<String>) -> Self {
         Self::Unavailable { cause: cause.into() }
     }
@@ -122,11 +122,14 @@ mod tests {
     #[test]
     fn a_pointer_is_built_from_the_inside_out_and_escaped() {
         let fault = Fault::here("is negative").under("amount").under("a/b~c");
-        assert_eq!(fault.place, Place::Body("/a~1b~0c/amount".into()));
+        assert_eq!(fault.location, FaultLocation::Body("/a~1b~0c/amount".into()));
     }
 
     #[test]
     fn only_faults_of_the_body_have_a_pointer() {
-        assert_eq!(Fault::parameter("limit", "is zero").under("x").place, Place::Parameter("limit".into()));
+        assert_eq!(
+            Fault::parameter("limit", "is zero").under("x").location,
+            FaultLocation::Parameter("limit".into())
+        );
     }
 }

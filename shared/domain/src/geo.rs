@@ -1,7 +1,7 @@
-//! Places on Earth, and the cells that an index finds them by.
+//! Coordinates, distances, and the cells of the geographic index.
 //!
-//! Distances are great-circle distances on a sphere of 6,371.007 km (the mean radius of WGS 84 by area), as H3 has
-//! them. Cells are H3's: they are about as large everywhere, at the poles and at the antimeridian too
+//! Distances are great-circle distances on a sphere with radius 6,371.007 km (the authalic radius of WGS 84), as in H3.
+//! Cells are H3 cells: their size is about the same everywhere, including the poles and the antimeridian
 //! (<https://h3geo.org/docs/core-library/restable>).
 
 use crate::input::{Members, number};
@@ -9,31 +9,31 @@ use h3o::{CellIndex, LatLng, Resolution};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-/// The largest radius that can be searched, in kilometres.
+/// The largest search radius, in kilometres.
 pub const LARGEST_RADIUS_KM: f64 = 500.0;
 
 /// A point on Earth.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Coordinates {
     /// Degrees north, −90 to 90.
     pub latitude: f64,
     /// Degrees east, −180 to 180.
     pub longitude: f64,
 }
 
-/// How fine cells are. Each place is in one cell of each level; a search uses the level that suits its radius.
+/// The resolution of cells. Each point is in one cell of each level. The radius of a search determines its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Some 86,800 km² a cell: for a radius over 150 km.
+    /// About 86,800 km² per cell: for a radius over 150 km.
     Coarse,
-    /// Some 12,400 km² a cell: for a radius over 20 km.
+    /// About 12,400 km² per cell: for a radius over 20 km.
     Middle,
-    /// Some 253 km² a cell.
+    /// About 253 km² per cell: for a radius of at most 20 km.
     Fine,
 }
 
 impl Level {
-    /// All of them.
+    /// All levels.
     pub const ALL: [Self; 3] = [Self::Coarse, Self::Middle, Self::Fine];
 
     fn resolution(self) -> Resolution {
@@ -55,7 +55,7 @@ impl Level {
     }
 }
 
-impl Place {
+impl Coordinates {
     /// Reads `latitude` and `longitude` among other members.
     pub fn read(members: &mut Members) -> Option<Self> {
         let latitude = members.required("latitude", |value| number(&value, -90.0, 90.0));
@@ -63,70 +63,72 @@ impl Place {
         Some(Self { latitude: rounded(latitude?), longitude: rounded(longitude?) })
     }
 
-    /// How far it is to another place, in kilometres.
+    /// The distance to another point, in kilometres.
     pub fn distance_km(self, other: Self) -> f64 {
         self.point().distance_km(other.point())
     }
 
-    /// The cell of this level that the place is in.
+    /// The H3 index of the cell of this level that contains the point, in hexadecimal.
     pub fn cell(self, level: Level) -> String {
         self.point().to_cell(level.resolution()).to_string()
     }
 
     fn point(self) -> LatLng {
-        // A place holds finite numbers only: it is read through rules that let nothing else in.
+        // Cannot fail: `read` accepts finite numbers only.
         LatLng::new(self.latitude, self.longitude).unwrap_or_default()
     }
 }
 
-/// To nine decimals, a tenth of a millimetre: finer is no place, and DynamoDB keeps no number below 1e-130.
+/// Rounds to nine decimals (0.1 mm), because DynamoDB cannot store a magnitude below 1e-130.
 fn rounded(degrees: f64) -> f64 {
     (degrees * 1e9).round() / 1e9
 }
 
-/// All places within a radius of one.
+/// A circle on Earth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Area {
-    /// The middle.
-    pub center: Place,
-    /// In kilometres: more than 0, at most [`LARGEST_RADIUS_KM`].
+    /// The center.
+    pub center: Coordinates,
+    /// The radius in kilometres: more than 0, at most [`LARGEST_RADIUS_KM`].
     pub radius_km: f64,
 }
 
-/// What floating point may put a point on the wrong side of a border by, in kilometres, and more.
+/// Upper bound of the rounding error of a distance, in kilometres.
 const TOLERANCE_KM: f64 = 0.001;
 
 impl Area {
-    /// How far a place is from the middle, in kilometres, if it lies within the area.
-    pub fn distance_km(&self, place: Place) -> Option<f64> {
-        let distance = self.center.distance_km(place);
+    /// The distance of a point from the center, in kilometres; `None` outside the area.
+    pub fn distance_km(&self, point: Coordinates) -> Option<f64> {
+        let distance = self.center.distance_km(point);
         (distance <= self.radius_km).then_some(distance)
     }
 
-    /// The cells that together cover the area: no place within it is in any other cell of their level.
+    /// The cells of one level that cover the area.
     ///
-    /// Starting from the cell of the middle, neighbours are added as long as the circle around a cell meets the area.
-    /// The cells that meet the area hang together, so all of them are found.
+    /// A flood fill from the center's cell: neighbours are added while their circumscribed circle intersects the area.
+    /// The cells that intersect the area are connected, so the search finds all of them.
     pub fn cells(&self) -> Vec<String> {
         let center = self.center.point();
         let first = center.to_cell(Level::for_radius(self.radius_km).resolution());
-        let mut seen = HashSet::from([first]);
-        let mut open = vec![first];
+        let mut visited = HashSet::from([first]);
+        let mut frontier = vec![first];
         let mut cover = Vec::new();
-        while let Some(cell) = open.pop() {
-            if !self.may_meet(cell) {
+        while let Some(cell) = frontier.pop() {
+            if !self.may_intersect(cell) {
                 continue;
             }
             cover.push(cell.to_string());
-            open.extend(cell.grid_disk::<Vec<_>>(1).into_iter().filter(|neighbour| seen.insert(*neighbour)));
+            frontier.extend(
+                cell.grid_disk::<Vec<_>>(1).into_iter().filter(|neighbour| visited.insert(*neighbour)),
+            );
         }
         cover
     }
 
-    fn may_meet(&self, cell: CellIndex) -> bool {
-        let middle = LatLng::from(cell);
-        let reach = cell.boundary().iter().map(|vertex| middle.distance_km(*vertex)).fold(0.0, f64::max);
-        self.center.point().distance_km(middle) <= self.radius_km + reach + TOLERANCE_KM
+    fn may_intersect(&self, cell: CellIndex) -> bool {
+        let cell_center = LatLng::from(cell);
+        let reach = cell.boundary().iter().map(|vertex| cell_center.distance_km(*vertex)).fold(0.0, f64::max);
+        self.center.point().distance_km(cell_center) <= self.radius_km + reach + TOLERANCE_KM
     }
 }
 
@@ -134,18 +136,18 @@ impl Area {
 mod tests {
     use super::*;
 
-    fn place(latitude: f64, longitude: f64) -> Place {
-        Place { latitude, longitude }
+    fn point(latitude: f64, longitude: f64) -> Coordinates {
+        Coordinates { latitude, longitude }
     }
 
     #[test]
-    fn the_antimeridian_and_the_poles_are_nowhere_special() {
-        assert!(place(0.0, 179.99).distance_km(place(0.0, -179.99)) < 3.0);
-        assert!(place(89.99, 0.0).distance_km(place(89.99, 180.0)) < 3.0);
+    fn distances_and_cells_work_at_the_antimeridian_and_the_poles() {
+        assert!(point(0.0, 179.99).distance_km(point(0.0, -179.99)) < 3.0);
+        assert!(point(89.99, 0.0).distance_km(point(89.99, 180.0)) < 3.0);
         for (center, near) in [
-            (place(-16.5, 179.99), place(-16.5, -179.99)),
-            (place(90.0, 0.0), place(89.999, 123.0)),
-            (place(-89.9999, -70.0), place(-89.9999, 110.0)),
+            (point(-16.5, 179.99), point(-16.5, -179.99)),
+            (point(90.0, 0.0), point(89.999, 123.0)),
+            (point(-89.9999, -70.0), point(-89.9999, 110.0)),
         ] {
             for radius_km in [5.0, 100.0, 500.0] {
                 let area = Area { center, radius_km };
@@ -159,22 +161,22 @@ mod tests {
     fn coordinates_are_kept_to_nine_decimals() {
         let json = serde_json::json!({"latitude": 7.4e-293, "longitude": 103.123_456_789_4});
         let mut members = Members::of(json).unwrap_or_else(|_| panic!());
-        assert_eq!(Place::read(&mut members), Some(place(0.0, 103.123_456_789)));
+        assert_eq!(Coordinates::read(&mut members), Some(point(0.0, 103.123_456_789)));
     }
 
     #[test]
-    fn a_cover_has_few_cells_everywhere() {
+    fn every_cover_has_a_bounded_number_of_cells() {
         for latitude in (-90..=90).step_by(9) {
             for longitude in (-180..180).step_by(15) {
                 for radius_km in [0.1, 20.0, 20.1, 150.0, 150.1, 500.0] {
                     let cells =
-                        Area { center: place(latitude.into(), longitude.into()), radius_km }.cells().len();
+                        Area { center: point(latitude.into(), longitude.into()), radius_km }.cells().len();
                     assert!((1..=MOST_CELLS).contains(&cells), "{latitude} {longitude} {radius_km}: {cells}");
                 }
             }
         }
     }
 
-    /// What the loop above finds at most, with some to spare.
+    /// An upper bound above the largest cover in the test.
     const MOST_CELLS: usize = 40;
 }

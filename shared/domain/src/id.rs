@@ -1,20 +1,20 @@
-//! Ids: UUIDv7 (RFC 9562) in their hyphenated form, one type for each kind of thing.
+//! Ids: UUIDv7 (RFC 9562) in their hyphenated form, one type for each resource type.
 
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
 
-/// A text that is no id of this kind.
+/// The text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAnId;
 
-/// What all ids have in common.
+/// The interface of all id types.
 pub trait Id: Sized + fmt::Display + FromStr<Err = NotAnId> {
-    /// What the id names, as in "There is no such product."
+    /// The noun of the resource type, as in "There is no such product."
     const WHAT: &'static str;
 
-    /// A new id, sorted by time to the millisecond.
+    /// A new UUIDv7. Ids sort by `now`, to the millisecond.
     fn new(now: Timestamp, random: [u8; 10]) -> Self;
 }
 
@@ -31,13 +31,13 @@ macro_rules! id {
                 self.0.as_bytes()
             }
 
-            /// The value that sorts just before this id: where a list goes on below it.
+            /// The largest value that sorts before this id, for a list in descending order that continues after it.
             #[must_use]
             pub fn before(&self) -> Self {
                 Self(Uuid::from_u128(self.0.as_u128().saturating_sub(1)))
             }
 
-            /// The id that these sixteen bytes are.
+            /// The id of these sixteen bytes. The UUID version is not checked.
             pub fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
@@ -68,45 +68,45 @@ macro_rules! id {
 }
 
 id!(
-    /// A registered user, who may be a customer, a seller, a reviewer.
+    /// The id of a registered user (customer, seller or reviewer).
     UserId, "user"
 );
 id!(
-    /// A log-in, and the family of refresh tokens that came of it.
+    /// The id of a session: one log-in and all refresh tokens that follow from it.
     SessionId, "session"
 );
 id!(
-    /// A product in the catalog.
+    /// The id of a product in the catalog.
     ProductId, "product"
 );
 
 id!(
-    /// A band.
+    /// The id of a band.
     BandId, "band"
 );
 id!(
-    /// A place where concerts are held.
+    /// The id of a venue.
     VenueId, "venue"
 );
 id!(
-    /// A concert, from the moment it is asked for.
+    /// The id of a concert, assigned when it is requested.
     ConcertId, "concert"
 );
 id!(
-    /// An order, from the moment it is placed.
+    /// The id of an order, assigned when it is placed.
     OrderId, "order"
 );
 
-/// Only version 7, hyphenated and in lower case, is an id: one thing has one name.
+/// Parses a UUIDv7. Accepts only the hyphenated form in lower case, so that each id has one spelling.
 fn parse(text: &str) -> Result<Uuid, NotAnId> {
     let canonical = |b: u8| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     if text.len() != 36 || !text.bytes().all(canonical) {
         return Err(NotAnId);
     }
     let id = Uuid::try_parse(text).map_err(|_| NotAnId)?;
-    let ours =
+    let is_version_7 =
         id.get_version() == Some(uuid::Version::SortRand) && id.get_variant() == uuid::Variant::RFC4122;
-    if ours { Ok(id) } else { Err(NotAnId) }
+    if is_version_7 { Ok(id) } else { Err(NotAnId) }
 }
 
 #[cfg(test)]
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_are_no_ids() {
+    fn other_uuid_spellings_and_versions_are_refused() {
         let others = [
             "",
             "x",

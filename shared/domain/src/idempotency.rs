@@ -1,17 +1,18 @@
-//! Requests that carry an idempotency key are carried out once, however often they are sent.
+//! Idempotency keys: a request with a key takes effect once, even if the client sends it several times.
 
 use crate::{Error, Fault};
 use serde::{Deserialize, Serialize};
 
-/// How long a key is remembered, in seconds.
+/// The lifetime of a key, in seconds.
 pub const KEY_SECONDS: u64 = 24 * 60 * 60;
 
-/// A key that a client chose: 1 to 255 visible ASCII characters. It belongs to the user and the operation.
+/// An idempotency key: 1 to 255 visible ASCII characters, chosen by the client. Its scope is the user and the
+/// operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key(String);
+pub struct IdempotencyKey(String);
 
-impl Key {
-    /// Reads the value of the `Idempotency-Key` header.
+impl IdempotencyKey {
+    /// Parses the value of the `Idempotency-Key` header.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))
@@ -27,33 +28,33 @@ impl Key {
     }
 }
 
-/// A request with a key, reduced to what tells it from another: the key and a hash of the body.
+/// The identity of a request with an idempotency key: the key and a hash of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Once {
+pub struct Idempotency {
     /// The client's key.
-    pub key: Key,
-    /// SHA-256 of the body in canonical JSON: order of members and white space do not make another request.
+    pub key: IdempotencyKey,
+    /// SHA-256 of the body in canonical JSON, so that the order of members and white space do not matter.
     pub fingerprint: [u8; 32],
 }
 
-/// A response that is kept to be given again.
+/// A response that is stored to be replayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct StoredResponse {
     /// The HTTP status.
     pub status: u16,
-    /// Header fields besides those that every response has.
+    /// The stored header fields, as names and values.
     pub headers: Vec<(String, String)>,
-    /// The JSON text.
+    /// The body, a JSON text.
     pub body: String,
 }
 
-/// What became of a request with a key.
+/// The result of a request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was carried out now.
-    Done,
-    /// It was carried out before, with this answer.
-    Replayed(Answer),
+pub enum Creation {
+    /// This request took effect.
+    New,
+    /// An earlier request with the same key took effect, with this response.
+    Replayed(StoredResponse),
 }
 
 #[cfg(test)]
@@ -62,9 +63,9 @@ mod tests {
 
     #[test]
     fn keys_are_visible_ascii() {
-        assert!(Key::parse("4f1b-a~!").is_ok());
+        assert!(IdempotencyKey::parse("4f1b-a~!").is_ok());
         for bad in ["", " ", "a b", "ä", "a\tb", &"a".repeat(256)] {
-            assert!(Key::parse(bad).is_err(), "{bad}");
+            assert!(IdempotencyKey::parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,26 +1,26 @@
-//! Reading a request's JSON so that every fault is found at once.
+//! Parsing of request JSON that reports every fault at once.
 
-use crate::{Error, Fault};
+use crate::{Error, Fault, Version, version::Seen};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// What can be read from the JSON of a request.
+/// A type that is parsed from the JSON body of a request.
 pub trait Input: Sized {
-    /// Reads it, or names every fault.
+    /// Parses the value, or lists every fault.
     fn from_json(value: Value) -> Result<Self, Error>;
 }
 
-/// A value read by a rule, or the faults that it has, placed relative to the value.
+/// A parsed value, or its faults with pointers relative to the value.
 pub type Checked<T> = Result<T, Vec<Fault>>;
 
-/// The members of one JSON object. Each is asked for by name; what nobody asked for is a fault.
+/// The members of a JSON object that were not read yet. [`Members::finish`] reports each unread member as unknown.
 pub struct Members {
     left: Map<String, Value>,
     faults: Vec<Fault>,
 }
 
 impl Members {
-    /// The members of an object; anything else is a fault of the value itself.
+    /// The members of `value`; a fault if `value` is not an object.
     pub fn of(value: Value) -> Checked<Self> {
         match value {
             Value::Object(left) => Ok(Self { left, faults: Vec::new() }),
@@ -28,7 +28,7 @@ impl Members {
         }
     }
 
-    /// A member that has to be there.
+    /// Reads a required member.
     pub fn required<T>(&mut self, name: &str, rule: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
         if self.left.contains_key(name) {
             return self.optional(name, rule);
@@ -37,7 +37,7 @@ impl Members {
         None
     }
 
-    /// A member that may be absent. `null` is a value like any other: the rule refuses it.
+    /// Reads an optional member. `null` is not the same as absent: `rule` decides on it.
     pub fn optional<T>(&mut self, name: &str, rule: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
         match rule(self.left.remove(name)?) {
             Ok(value) => Some(value),
@@ -48,7 +48,7 @@ impl Members {
         }
     }
 
-    /// What was read, unless there was a fault. `build` answers `None` only when a required member failed.
+    /// The result of `build`, or all faults. `build` returns `None` only when a required member failed.
     pub fn finish<T>(mut self, build: impl FnOnce() -> Option<T>) -> Checked<T> {
         let unknown = self.left.keys().map(|name| Fault::here("is not a known member").under(name));
         self.faults.extend(unknown);
@@ -59,7 +59,7 @@ impl Members {
     }
 }
 
-/// The elements of an array of so many, each read by a rule; a fault is placed at its element.
+/// The elements of an array of `fewest` to `most` elements, each read by `rule`. Pointers of faults include the index.
 pub fn elements<T>(
     value: Value,
     fewest: usize,
@@ -81,21 +81,21 @@ pub fn elements<T>(
     if faults.is_empty() { Ok(read) } else { Err(faults) }
 }
 
-/// A number in a range, both ends included.
+/// A number from `lowest` to `highest`, both included.
 pub fn number(value: &Value, lowest: f64, highest: f64) -> Checked<f64> {
     let rule = || vec![Fault::here(format!("must be a number from {lowest} to {highest}"))];
     value.as_f64().filter(|number| (lowest..=highest).contains(number)).ok_or_else(rule)
 }
 
-/// A whole number in a range, both ends included. A JSON number with a zero fraction, like `5.0`, is whole.
+/// An integer from `lowest` to `highest`, both included. A JSON number with a zero fraction, like `5.0`, is an integer.
 pub fn integer(value: &Value, lowest: i64, highest: i64) -> Checked<i64> {
     let rule = || vec![Fault::here(format!("must be a whole number from {lowest} to {highest}"))];
     whole(value).filter(|number| (lowest..=highest).contains(number)).ok_or_else(rule)
 }
 
-/// JSON Schema counts `5.0` among the integers, and so do we.
+/// As in JSON Schema, `5.0` is an integer.
 fn whole(value: &Value) -> Option<i64> {
-    /// Past 2^53 a double no longer tells whole numbers apart.
+    /// 2^53: from here on, a double cannot represent every integer.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if let Some(number) = value.as_i64() {
         return Some(number);
@@ -105,7 +105,7 @@ fn whole(value: &Value) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
 }
 
-/// A change to what somebody wrote: a JSON Merge Patch (RFC 7396).
+/// A JSON Merge Patch (RFC 7396).
 #[derive(Debug, Clone, PartialEq)]
 pub struct MergePatch(Value);
 
@@ -120,7 +120,8 @@ impl Input for MergePatch {
 }
 
 impl MergePatch {
-    /// What `draft` becomes, read by the rules of a new one. `optional` are the members that it may lack.
+    /// Applies the patch to `draft` and validates the result with `read`, the parser of new drafts. `optional` names
+    /// the members that a draft may lack.
     pub fn apply<T: Serialize>(
         self,
         draft: &T,
@@ -129,17 +130,41 @@ impl MergePatch {
     ) -> Result<T, Error> {
         let mut merged = serde_json::to_value(draft)
             .map_err(|error| Error::internal(format!("a draft does not serialize: {error}")))?;
-        let strangers = unknown_removals(&merged, &self.0, optional);
+        let unknown = unknown_removals(&merged, &self.0, optional);
         merge(&mut merged, self.0);
-        match (read(merged), strangers.is_empty()) {
+        match (read(merged), unknown.is_empty()) {
             (Ok(draft), true) => Ok(draft),
-            (Ok(_), false) => Err(Error::Invalid(strangers)),
-            (Err(faults), _) => Err(Error::Invalid(faults.into_iter().chain(strangers).collect())),
+            (Ok(_), false) => Err(Error::Invalid(unknown)),
+            (Err(faults), _) => Err(Error::Invalid(faults.into_iter().chain(unknown).collect())),
         }
     }
 }
 
-/// JSON Merge Patch (RFC 7396): what `target` becomes under `patch`.
+/// The state that a merge patch changes.
+pub struct Revisable<'a, D> {
+    /// The draft, at its current version.
+    pub draft: &'a D,
+    /// The current version.
+    pub version: Version,
+    /// The members that a draft may lack.
+    pub optional: &'a [&'a str],
+}
+
+impl MergePatch {
+    /// The changed draft and its version, if the caller has seen the current version. `read` reads a new draft.
+    pub fn revise<D: Serialize>(
+        self,
+        current: &Revisable<'_, D>,
+        seen: &Seen,
+        read: impl FnOnce(Value) -> Checked<D>,
+    ) -> Result<(D, Version), Error> {
+        let draft = self.apply(current.draft, current.optional, read)?;
+        seen.check(current.version)?;
+        Ok((draft, current.version + 1))
+    }
+}
+
+/// Applies a JSON Merge Patch (RFC 7396) to `target`.
 pub fn merge(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *target = patch;
@@ -158,8 +183,8 @@ pub fn merge(target: &mut Value, patch: Value) {
     }
 }
 
-/// A fault for each member that `patch` removes and that `target` cannot have: a merge alone would pass over it.
-/// `optional` are the members that `target` may lack.
+/// A fault for each unknown member that `patch` sets to `null`: the merge alone would ignore it. `optional` names the
+/// members that `target` may lack.
 fn unknown_removals(target: &Value, patch: &Value, optional: &[&str]) -> Vec<Fault> {
     let (Value::Object(target), Value::Object(patch)) = (target, patch) else { return Vec::new() };
     let faults_of = |(name, value): (&String, &Value)| match target.get(name) {
@@ -180,7 +205,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn every_fault_is_found_in_one_reading() {
+    fn all_faults_are_reported_at_once() {
         let mut members = Members::of(json!({"count": "x", "colour": 1})).unwrap_or_else(|_| panic!());
         let count = members.required("count", |value| integer(&value, 0, 9));
         let size = members.required("size", |value| integer(&value, 0, 9));

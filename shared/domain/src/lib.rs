@@ -1,6 +1,6 @@
 //! The rules of Souk: ids, money, text, decisions and errors.
 //!
-//! Nothing here talks to AWS, waits, reads a clock or draws a random number: time and ids are arguments.
+//! No AWS, no async, no clock, no random numbers: time and ids are arguments.
 
 pub mod band;
 pub mod concert;
@@ -17,6 +17,7 @@ pub mod page;
 pub mod payment;
 pub mod product;
 pub mod rating;
+pub mod rejection;
 pub mod review;
 pub mod saga;
 pub mod session;
@@ -26,10 +27,10 @@ pub mod user;
 pub mod venue;
 pub mod version;
 
-pub use error::{Error, Fault, Place};
+pub use error::{Error, Fault, FaultLocation};
 pub use input::Input;
 pub use money::Money;
 pub use timestamp::Timestamp;
 
-/// The version of a resource: 1 when it is created, one more with each change.
+/// The version of a resource: 1 at creation, incremented by each change.
 pub type Version = u64;

@@ -1,27 +1,28 @@
-//! Rate limits: how often something may be done within a window of time.
+//! Rate limits with fixed windows.
 
 use crate::Timestamp;
 
-/// So many requests for each window.
+/// A quota of requests for each window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// What the limit counts by: `email`, `source`. Names the policy in the `RateLimit` headers.
+    /// The attribute that requests are counted by: `email`, `source`. Also the policy's name in the `RateLimit`
+    /// headers.
     pub name: &'static str,
-    /// How many requests one window allows.
+    /// The number of requests that one window allows.
     pub quota: u64,
-    /// How long a window is, in seconds. Windows begin at whole multiples of it, for everybody at once.
+    /// The length of a window in seconds. Windows start at multiples of it since 1970, the same for all callers.
     pub window_seconds: u64,
 }
 
 impl Limit {
-    /// When the window that `now` lies in began, in seconds since 1970.
+    /// The start of the window that contains `now`, in seconds since 1970.
     pub fn window_start(&self, now: Timestamp) -> u64 {
         now.unix_seconds() - now.unix_seconds() % self.window_seconds.max(1)
     }
 
-    /// How things stand after `used` requests of the present window, the one at hand included.
-    pub fn standing(self, used: u64, now: Timestamp) -> Standing {
-        Standing {
+    /// The status after `used` requests in the current window, including this request.
+    pub fn status(self, used: u64, now: Timestamp) -> LimitStatus {
+        LimitStatus {
             limit: self,
             remaining: self.quota.saturating_sub(used),
             reset_seconds: self.window_start(now) + self.window_seconds.max(1) - now.unix_seconds(),
@@ -30,16 +31,16 @@ impl Limit {
     }
 }
 
-/// How much of a limit is left.
+/// The status of a limit for one caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// Which limit.
+pub struct LimitStatus {
+    /// The limit.
     pub limit: Limit,
-    /// How many more requests the window allows.
+    /// The number of further requests that the window allows.
     pub remaining: u64,
-    /// Seconds until the next window begins; at least 1.
+    /// Seconds until the next window starts; at least 1.
     pub reset_seconds: u64,
-    /// Whether the request at hand is within the limit.
+    /// Whether this request is within the limit.
     pub allowed: bool,
 }
 
@@ -50,19 +51,19 @@ mod tests {
     const LIMIT: Limit = Limit { name: "email", quota: 2, window_seconds: 60 };
 
     #[test]
-    fn the_last_allowed_request_leaves_nothing() {
+    fn the_last_allowed_request_leaves_no_quota() {
         let now = Timestamp::from_unix_milliseconds(61_000);
         assert_eq!(
-            LIMIT.standing(2, now),
-            Standing { limit: LIMIT, remaining: 0, reset_seconds: 59, allowed: true }
+            LIMIT.status(2, now),
+            LimitStatus { limit: LIMIT, remaining: 0, reset_seconds: 59, allowed: true }
         );
-        assert!(!LIMIT.standing(3, now).allowed);
+        assert!(!LIMIT.status(3, now).allowed);
     }
 
     #[test]
-    fn a_window_never_resets_now() {
+    fn reset_seconds_is_at_least_1() {
         let end = Timestamp::from_unix_milliseconds(119_999);
-        assert_eq!(LIMIT.standing(1, end).reset_seconds, 1);
+        assert_eq!(LIMIT.status(1, end).reset_seconds, 1);
         assert_eq!(LIMIT.window_start(end), 60);
     }
 }

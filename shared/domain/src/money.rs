@@ -11,18 +11,18 @@ use serde_json::Value;
 /// An amount of one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
-    /// How many of the currency's minor units (ISO 4217).
+    /// The number of the currency's minor units (ISO 4217).
     pub amount: i64,
-    /// In which currency.
+    /// The currency.
     pub currency: Currency,
 }
 
-/// The highest price, in minor units. Fifty lines of a thousand million such items still fit an `i128`,
-/// and a JSON number holds it exactly.
+/// The highest price, in minor units. It is below 2^53, so that a double holds it exactly, and the sum of 50 order
+/// lines of 10,000 units each fits into an `i64`.
 pub const HIGHEST_PRICE: i64 = 99_999_999_999;
 
 impl Money {
-    /// A price: at least one minor unit, at most [`HIGHEST_PRICE`].
+    /// Parses a price: 1 to [`HIGHEST_PRICE`] minor units.
     pub fn price(value: Value) -> Checked<Self> {
         let mut members = Members::of(value)?;
         let amount = members.required("amount", |value| integer(&value, 1, HIGHEST_PRICE));
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_currencies_and_members_are_faults_of_their_own() {
+    fn each_wrong_member_of_a_price_is_a_fault() {
         let faults = Money::price(json!({"amount": 0, "currency": "sgd", "vat": 1})).unwrap_err();
         assert_eq!(faults.len(), 3);
     }

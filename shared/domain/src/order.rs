@@ -1,4 +1,4 @@
-//! Orders: what a customer asks for, and how it stands.
+//! Orders: drafts, prices, and transitions of the status.
 
 use crate::{
     Error, Fault, Input, Money, Timestamp, Version,
@@ -6,8 +6,8 @@ use crate::{
     input::{Checked, Members, elements, integer},
     money::HIGHEST_PRICE,
     payment::{PaymentId, PaymentMethod},
-    product::Product,
-    saga::FailedStep,
+    product::{Product, ProductName},
+    rejection::Reason,
     text,
     user::Caller,
 };
@@ -15,31 +15,32 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::HashMap, fmt, str::FromStr};
 
-/// How many lines an order has at most: with the entry that marks its stock as taken, all of them fit into one transaction.
+/// The maximum number of lines of an order. All lines and the item that records the reservation fit into one
+/// transaction.
 pub const MOST_LINES: usize = 50;
 
-/// How many of one product a line asks for at most.
+/// The highest quantity of an order line.
 pub const HIGHEST_QUANTITY: i64 = 10_000;
 
-/// How much an order comes to at most, in minor units.
+/// The highest total of an order, in minor units.
 pub const HIGHEST_TOTAL: i64 = HIGHEST_PRICE;
 
-/// So many of one product.
+/// A product and its quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Wanted {
+pub struct RequestedLine {
     /// The product.
     pub product_id: ProductId,
-    /// How many: 1 to [`HIGHEST_QUANTITY`].
+    /// The quantity: 1 to [`HIGHEST_QUANTITY`].
     pub quantity: i64,
 }
 
-/// What is sent to place an order. Prices are not: they are the seller's.
+/// The body of a request to place an order. It has no prices: they come from the catalog.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OrderDraft {
-    /// 1 to [`MOST_LINES`], no product twice.
-    pub lines: Vec<Wanted>,
-    /// How the customer pays.
+    /// 1 to [`MOST_LINES`] lines, no product twice.
+    pub lines: Vec<RequestedLine>,
+    /// The customer's payment method.
     pub payment_method: PaymentMethod,
 }
 
@@ -52,28 +53,29 @@ impl Input for OrderDraft {
 impl OrderDraft {
     fn read(value: Value) -> Checked<Self> {
         let mut members = Members::of(value)?;
-        let lines = members.required("lines", |value| different(elements(value, 1, MOST_LINES, line)?));
+        let lines =
+            members.required("lines", |value| refuse_duplicates(elements(value, 1, MOST_LINES, line)?));
         let payment_method = members.required("paymentMethod", PaymentMethod::from_value);
         members.finish(|| Some(Self { lines: lines?, payment_method: payment_method? }))
     }
 
-    /// The products that it asks for.
+    /// The ids of the ordered products.
     pub fn products(&self) -> Vec<ProductId> {
         self.lines.iter().map(|line| line.product_id).collect()
     }
 
-    /// The order that it makes at the prices of now. A product that is not there, or that is sold in another currency than the
-    /// first, is a fault at its line.
+    /// A pending order at the current prices. A line is a fault if its product does not exist or has another currency
+    /// than the first line.
     pub fn place(
         self,
         order_id: OrderId,
         caller: &Caller,
         now: Timestamp,
         known: &HashMap<ProductId, Product>,
-    ) -> Result<Placed, Error> {
+    ) -> Result<PlacedOrder, Error> {
         let mut faults = Vec::new();
         let mut lines: Vec<OrderLine> = Vec::new();
-        for (index, Wanted { product_id, quantity }) in self.lines.into_iter().enumerate() {
+        for (index, RequestedLine { product_id, quantity }) in self.lines.into_iter().enumerate() {
             let mut fault = |detail: String| {
                 faults.push(Fault::here(detail).under("productId").under(&index.to_string()).under("lines"));
             };
@@ -86,10 +88,10 @@ impl OrderDraft {
                 && first.unit_price.currency != unit_price.currency
             {
                 let (ours, others) = (unit_price.currency.code(), first.unit_price.currency.code());
-                fault(format!("is sold in {ours}, and what stands before it in {others}"));
+                fault(format!("is sold in {ours}, but the lines before it are in {others}"));
                 continue;
             }
-            // Neither factor is near the root of the largest number.
+            // Cannot overflow: the product is at most HIGHEST_PRICE * HIGHEST_QUANTITY, below 2^50.
             let line_total = Money { amount: unit_price.amount * quantity, ..unit_price };
             let name = product.draft.name.clone();
             lines.push(OrderLine { product_id, name, quantity, unit_price, line_total });
@@ -101,27 +103,27 @@ impl OrderDraft {
         match lines.first() {
             Some(first) if faults.is_empty() => {
                 let total = Money { amount, ..first.unit_price };
-                let (status, version) = (Status::Pending, 1);
+                let (status, version) = (OrderStatus::Pending, 1);
                 let order = Order { order_id, status, reason: None, lines, total, version, created_at: now };
                 let payment_method = self.payment_method;
-                Ok(Placed { order, customer_id: caller.user_id, payment_method, payment: None })
+                Ok(PlacedOrder { order, customer_id: caller.user_id, payment_method, payment: None })
             }
             _ => Err(Error::Invalid(faults)),
         }
     }
 }
 
-fn line(value: Value) -> Checked<Wanted> {
+fn line(value: Value) -> Checked<RequestedLine> {
     let mut members = Members::of(value)?;
     let product_id = members.required("productId", |value| {
         let id = text::string(value)?.parse();
         id.map_err(|_| vec![Fault::here("must be the id of a product")])
     });
     let quantity = members.required("quantity", |value| integer(&value, 1, HIGHEST_QUANTITY));
-    members.finish(|| Some(Wanted { product_id: product_id?, quantity: quantity? }))
+    members.finish(|| Some(RequestedLine { product_id: product_id?, quantity: quantity? }))
 }
 
-fn different(lines: Vec<Wanted>) -> Checked<Vec<Wanted>> {
+fn refuse_duplicates(lines: Vec<RequestedLine>) -> Checked<Vec<RequestedLine>> {
     let again = |index: usize| lines[..index].iter().any(|line| line.product_id == lines[index].product_id);
     let fault =
         |index: usize| Fault::here("is in the order already").under("productId").under(&index.to_string());
@@ -129,63 +131,64 @@ fn different(lines: Vec<Wanted>) -> Checked<Vec<Wanted>> {
     if faults.is_empty() { Ok(lines) } else { Err(faults) }
 }
 
-/// A line of an order, at the price of the moment when it was placed.
+/// A line of an order, with the name and the price at the time of placement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderLine {
     /// The product.
     pub product_id: ProductId,
-    /// What it was called.
-    pub name: String,
-    /// How many.
+    /// The product's name.
+    pub name: ProductName,
+    /// The quantity.
     pub quantity: i64,
-    /// The price of one.
+    /// The price of one unit.
     pub unit_price: Money,
-    /// The price of all.
+    /// `unit_price` times `quantity`.
     pub line_total: Money,
 }
 
-/// An order, as its customer sees it.
+/// An order, as its customer reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     /// The id.
     pub order_id: OrderId,
-    /// How it stands.
-    pub status: Status,
-    /// Why it was rejected.
+    /// The status.
+    pub status: OrderStatus,
+    /// The reason for the rejection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// What was ordered.
+    /// The ordered products.
     pub lines: Vec<OrderLine>,
-    /// The price of all lines.
+    /// The sum of all lines.
     pub total: Money,
-    /// One more with each change of the status.
+    /// Incremented by each change of the status.
     pub version: Version,
     /// When it was placed.
     pub created_at: Timestamp,
 }
 
-/// An order with what only we see of it.
+/// An order with its internal fields, which the customer does not read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Placed {
+pub struct PlacedOrder {
     /// The order.
     #[serde(flatten)]
     pub order: Order,
-    /// Whose order it is.
+    /// The customer.
     pub customer_id: UserId,
-    /// How the customer pays.
+    /// The customer's payment method.
     pub payment_method: PaymentMethod,
     /// The payment, once the order is confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment: Option<PaymentId>,
 }
 
-impl Placed {
-    /// What it takes to carry it out.
+impl PlacedOrder {
+    /// The input of the state machines.
     pub fn request(&self) -> OrderRequest {
-        let wanted = |line: &OrderLine| Wanted { product_id: line.product_id, quantity: line.quantity };
+        let wanted =
+            |line: &OrderLine| RequestedLine { product_id: line.product_id, quantity: line.quantity };
         OrderRequest {
             order_id: self.order.order_id,
             customer_id: self.customer_id,
@@ -196,78 +199,78 @@ impl Placed {
     }
 }
 
-/// An order with all that it takes to carry it out: the input of the state machines, fixed once.
+/// The input of the state machines that process an order. It does not change between executions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderRequest {
-    /// The order's id, and the name of its executions.
+    /// The order's id, from which the names of its executions derive.
     pub order_id: OrderId,
-    /// Whose order it is.
+    /// The customer.
     pub customer_id: UserId,
-    /// Which stock it takes.
-    pub lines: Vec<Wanted>,
-    /// What is to be paid.
+    /// The stock to reserve.
+    pub lines: Vec<RequestedLine>,
+    /// The amount to pay.
     pub total: Money,
-    /// How.
+    /// The customer's payment method.
     pub payment_method: PaymentMethod,
 }
 
-/// How an order stands.
+/// The status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Status {
-    /// It is being carried out.
+pub enum OrderStatus {
+    /// The order is being processed.
     Pending,
-    /// It holds: the stock is the customer's, the money the seller's.
+    /// Stock is reserved and the payment is authorised; the payment is captured next.
     Confirmed,
-    /// It could not be carried out; stock and money are where they were.
+    /// The order failed. It takes no stock and no money.
     Rejected,
-    /// The customer took it back; stock and money go back.
+    /// The customer cancelled the order. Stock and money are returned.
     Cancelled,
 }
 
-/// What can happen to an order.
+/// A transition of an order's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Stock and money are there.
+pub enum Transition {
+    /// `Pending` to `Confirmed`.
     Confirm,
-    /// Something is not.
+    /// `Pending` to `Rejected`.
     Reject,
-    /// The customer takes it back.
+    /// `Confirmed` to `Cancelled`.
     Cancel,
 }
 
-/// What a change does to an order that allows it.
+/// The effect of an allowed transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// The order is in another status from then on.
+    /// The status changes.
     Changes,
-    /// It has happened before, and nothing changes.
+    /// The order is already in the target status; nothing changes.
     Repeats,
 }
 
-impl Change {
-    /// The one status that allows it.
-    pub fn from(self) -> Status {
+impl Transition {
+    /// The source status.
+    pub fn from(self) -> OrderStatus {
         match self {
-            Self::Confirm | Self::Reject => Status::Pending,
-            Self::Cancel => Status::Confirmed,
+            Self::Confirm | Self::Reject => OrderStatus::Pending,
+            Self::Cancel => OrderStatus::Confirmed,
         }
     }
 
-    /// The status that it leads to.
-    pub fn to(self) -> Status {
+    /// The target status.
+    pub fn to(self) -> OrderStatus {
         match self {
-            Self::Confirm => Status::Confirmed,
-            Self::Reject => Status::Rejected,
-            Self::Cancel => Status::Cancelled,
+            Self::Confirm => OrderStatus::Confirmed,
+            Self::Reject => OrderStatus::Rejected,
+            Self::Cancel => OrderStatus::Cancelled,
         }
     }
 }
 
-impl Status {
-    /// What a change does to an order in this status.
-    pub fn allows(self, change: Change) -> Result<Effect, Error> {
+impl OrderStatus {
+    /// The effect of a transition in this status; `Conflict` if the transition is not allowed.
+    pub fn allows(self, change: Transition) -> Result<Effect, Error> {
         if self == change.from() {
             Ok(Effect::Changes)
         } else if self == change.to() {
@@ -284,7 +287,7 @@ impl Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for OrderStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Pending => "pending",
@@ -295,11 +298,11 @@ impl fmt::Display for Status {
     }
 }
 
-/// A text that is no status.
+/// The text is not a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAStatus;
 
-impl FromStr for Status {
+impl FromStr for OrderStatus {
     type Err = NotAStatus;
 
     fn from_str(text: &str) -> Result<Self, NotAStatus> {
@@ -308,46 +311,10 @@ impl FromStr for Status {
     }
 }
 
-/// Why an order was rejected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "camelCase")]
-pub enum Reason {
-    /// There is less of some products than it asks for.
-    OutOfStock {
-        /// Of which.
-        lines: Vec<Shortage>,
-    },
-    /// The customer's payment method was declined.
-    PaymentDeclined {
-        /// Why, for the customer.
-        detail: String,
-    },
-    /// Something failed on our side.
-    Failed(FailedStep),
-}
-
-impl Reason {
-    /// Why an order is rejected at a step, by the name of the step's error and its cause: that of `Rejected` is a reason, as JSON.
-    pub fn of(step: String, error: &str, cause: &str) -> Self {
-        let reason = (error == "Rejected").then(|| serde_json::from_str(cause).ok()).flatten();
-        reason.unwrap_or_else(|| Self::Failed(FailedStep::new(step, error)))
-    }
-}
-
-/// A product of which there is not enough.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Shortage {
-    /// The product.
-    pub product_id: ProductId,
-    /// How many there are; none of a product that was withdrawn.
-    pub available: i64,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Place, id::Id, product::ProductDraft};
+    use crate::{FaultLocation, id::Id, product::ProductDraft, rejection::Shortage, saga::FailedStep};
     use serde_json::json;
 
     fn now() -> Timestamp {
@@ -378,18 +345,19 @@ mod tests {
         OrderDraft::from_json(json!({"lines": lines, "paymentMethod": "pm_card_visa"}))
     }
 
-    fn place(lines: &[(&Product, i64)], products: &[Product]) -> Result<Placed, Error> {
+    fn place(lines: &[(&Product, i64)], products: &[Product]) -> Result<PlacedOrder, Error> {
         draft(lines)?.place(Id::new(now(), [3; 10]), &caller(), now(), &known(products))
     }
 
     fn pointers<T>(result: Result<T, Error>) -> Vec<String> {
         let Err(Error::Invalid(faults)) = result else { panic!() };
-        let pointer = |fault: Fault| if let Place::Body(pointer) = fault.place { pointer } else { panic!() };
+        let pointer =
+            |fault: Fault| if let FaultLocation::Body(pointer) = fault.location { pointer } else { panic!() };
         faults.into_iter().map(pointer).collect()
     }
 
     #[test]
-    fn prices_and_names_are_those_of_now() {
+    fn an_order_takes_prices_and_names_from_the_catalog() {
         let (tea, jam) = (product(4, 1250, "SGD"), product(5, 650, "SGD"));
         let placed = place(&[(&tea, 2), (&jam, 3)], &[tea.clone(), jam.clone()]).unwrap();
         assert_eq!(placed.order.total, Money { amount: 4450, ..tea.draft.price });
@@ -398,13 +366,13 @@ mod tests {
             (first.name.as_str(), first.unit_price.amount, first.line_total.amount),
             ("No. 4", 1250, 2500)
         );
-        assert_eq!((placed.order.status, placed.order.version), (Status::Pending, 1));
+        assert_eq!((placed.order.status, placed.order.version), (OrderStatus::Pending, 1));
         let request = placed.request();
         assert_eq!((request.lines[1].quantity, request.total), (3, placed.order.total));
     }
 
     #[test]
-    fn what_is_not_there_or_of_another_currency_is_a_fault_at_its_line() {
+    fn missing_products_and_other_currencies_are_faults_of_their_lines() {
         let (tea, jam, book) = (product(4, 1, "SGD"), product(5, 1, "EUR"), product(6, 1, "SGD"));
         let refused = place(&[(&tea, 1), (&jam, 1), (&book, 1)], &[tea.clone(), jam.clone()]);
         assert_eq!(pointers(refused), ["/lines/1/productId", "/lines/2/productId"]);
@@ -415,14 +383,14 @@ mod tests {
         let dear = product(4, HIGHEST_PRICE, "SGD");
         assert!(place(&[(&dear, 1)], std::slice::from_ref(&dear)).is_ok());
         assert_eq!(pointers(place(&[(&dear, 2)], std::slice::from_ref(&dear))), ["/lines"]);
-        // The highest that can be sent at all does not overflow.
+        // The highest possible total does not overflow.
         let many: Vec<Product> = (0..50).map(|byte| product(byte, HIGHEST_PRICE, "SGD")).collect();
         let lines: Vec<(&Product, i64)> = many.iter().map(|product| (product, HIGHEST_QUANTITY)).collect();
         assert_eq!(pointers(place(&lines, &many)), ["/lines"]);
     }
 
     #[test]
-    fn every_fault_of_a_draft_is_told_at_once() {
+    fn all_faults_of_a_draft_are_reported_at_once() {
         let tea = product(4, 1, "SGD");
         let value = json!({"lines": [{"productId": "x", "quantity": 0}, {"quantity": 10_001, "price": 1}], "paymentMethod": "4242424242424242", "total": 1});
         assert_eq!(
@@ -448,9 +416,9 @@ mod tests {
     }
 
     #[test]
-    fn every_transition_legal_and_illegal() {
-        use Change::{Cancel, Confirm, Reject};
-        use Status::{Cancelled, Confirmed, Pending, Rejected};
+    fn every_status_allows_only_its_own_transitions() {
+        use OrderStatus::{Cancelled, Confirmed, Pending, Rejected};
+        use Transition::{Cancel, Confirm, Reject};
         for (status, change, effect) in [
             (Pending, Confirm, Some(Effect::Changes)),
             (Pending, Reject, Some(Effect::Changes)),
@@ -478,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_read_as_they_were_written() {
+    fn reasons_round_trip_through_json() {
         let shortage = Shortage { product_id: product(4, 1, "SGD").product_id, available: 2 };
         let failed = FailedStep::new("stock-reserve".to_owned(), "Internal");
         assert_eq!(Reason::of("stock-reserve".to_owned(), "Internal", "x"), Reason::Failed(failed.clone()));

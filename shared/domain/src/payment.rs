@@ -1,23 +1,23 @@
-//! Payments, as far as they do not depend on who carries them out.
+//! Payment methods and payment ids, independent of the payment provider.
 
 use crate::{Fault, input::Checked, text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
-/// How a customer pays: a token that the payment provider gave out for it. Card data never comes here.
+/// A payment method: a token that the payment provider issued. Card data is never sent to Souk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PaymentMethod(String);
 
-/// How a token begins.
+/// The prefix of a token.
 const PREFIX: &str = "pm_";
 
-/// How long a token is at most.
+/// The maximum length of a token, in bytes.
 const LONGEST: usize = 255;
 
 impl PaymentMethod {
-    /// Reads a token. What else was sent may be card data, so no fault repeats it.
+    /// Parses a token. Faults never repeat the value, because a wrong value may be card data.
     pub fn from_value(value: Value) -> Checked<Self> {
         let text = text::string(value)?;
         let rest = text.strip_prefix(PREFIX).unwrap_or_default();
@@ -36,18 +36,18 @@ impl PaymentMethod {
     }
 }
 
-/// What the payment provider calls one payment.
+/// The payment provider's id of a payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PaymentId(String);
 
 impl PaymentId {
-    /// The provider's name for it.
+    /// From the provider's id.
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
 
-    /// The provider's name for it.
+    /// The provider's id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,7 +65,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_payment_method_is_a_token_and_nothing_else() {
+    fn only_tokens_are_payment_methods_and_faults_do_not_repeat_them() {
         assert_eq!(PaymentMethod::from_value(json!("pm_card_visa")).unwrap().as_str(), "pm_card_visa");
         let long = format!("pm_{}", "x".repeat(253));
         for wrong in ["", "pm_", "4242424242424242", "pm_4242 4242", "pm-1", "tok_visa", "pm_ä", &long] {

@@ -1,13 +1,13 @@
-//! Products, and who may change them.
+//! Products: drafts, changes and their authorisation, product pages.
 
 use crate::{
     Error, Input, Money, Timestamp, Version,
     id::{ProductId, UserId},
-    input::{Checked, Members, MergePatch, integer},
+    input::{Checked, Members, MergePatch, Revisable, integer},
     page::Page,
     rating::Rating,
     review::{Outline, Review},
-    text,
+    text::text_type,
     user::Caller,
     version::Seen,
 };
@@ -15,42 +15,78 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
 
-/// The highest stock that can be entered.
+/// The highest stock that a seller can set.
 pub const HIGHEST_STOCK: i64 = 1_000_000_000;
 
-/// What a seller says of a product.
+text_type! {
+    /// A product's name: one line of 1 to 200 characters.
+    ProductName = line(1, 200)
+}
+
+text_type! {
+    /// A product's description: up to 5,000 characters; may be empty.
+    Description = lines(0, 5000)
+}
+
+text_type! {
+    /// A product's category: one line of 1 to 64 characters.
+    Category = line(1, 64)
+}
+
+text_type! {
+    /// The https URL of a product's picture.
+    ImageUrl = https_url()
+}
+
+/// The number of units that can be sold: 0 to [`HIGHEST_STOCK`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Stock(i64);
+
+impl Stock {
+    /// `None` outside 0 to [`HIGHEST_STOCK`].
+    pub fn new(stock: i64) -> Option<Self> {
+        (0..=HIGHEST_STOCK).contains(&stock).then_some(Self(stock))
+    }
+
+    /// The number.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+
+    fn from_value(value: &Value) -> Checked<Self> {
+        integer(value, 0, HIGHEST_STOCK).map(Self)
+    }
+}
+
+/// The fields of a product that its seller writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProductDraft {
-    /// One line of 1 to 200 characters.
-    pub name: String,
-    /// Up to 5,000 characters; may be empty.
-    pub description: String,
-    /// One line of 1 to 64 characters; products are listed by it.
-    pub category: String,
-    /// The price of one.
+    /// The name.
+    pub name: ProductName,
+    /// The description.
+    pub description: Description,
+    /// The category.
+    pub category: Category,
+    /// The price of one unit.
     pub price: Money,
-    /// How many can be sold.
-    pub stock: i64,
-    /// A picture.
+    /// The number of units that can be sold.
+    pub stock: Stock,
+    /// The URL of a picture.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_url: Option<String>,
-}
-
-/// A category: one line of 1 to 64 characters.
-pub fn category(value: Value) -> Checked<String> {
-    text::line(value, 1, 64)
+    pub image_url: Option<ImageUrl>,
 }
 
 impl ProductDraft {
     fn read(value: Value) -> Checked<Self> {
         let mut members = Members::of(value)?;
-        let name = members.required("name", |value| text::line(value, 1, 200));
-        let description = members.required("description", |value| text::lines(value, 0, 5000));
-        let category = members.required("category", category);
+        let name = members.required("name", ProductName::from_value);
+        let description = members.required("description", Description::from_value);
+        let category = members.required("category", Category::from_value);
         let price = members.required("price", Money::price);
-        let stock = members.required("stock", |value| integer(&value, 0, HIGHEST_STOCK));
-        let image_url = members.optional("imageUrl", text::https_url);
+        let stock = members.required("stock", |value| Stock::from_value(&value));
+        let image_url = members.optional("imageUrl", ImageUrl::from_value);
         members.finish(|| {
             Some(Self {
                 name: name?,
@@ -76,26 +112,27 @@ impl Input for ProductDraft {
 pub struct Product {
     /// The id.
     pub product_id: ProductId,
-    /// Who sells it, and alone may change it.
+    /// The seller; only the seller may change the product.
     pub seller_id: UserId,
-    /// What the seller says of it.
+    /// The fields that the seller wrote.
     #[serde(flatten)]
     pub draft: ProductDraft,
-    /// For optimistic locking.
+    /// The version, for optimistic locking.
     pub version: Version,
-    /// When it was published.
+    /// The time of publication.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
 impl Product {
-    /// A new product of the caller's.
+    /// A new product with the caller as seller.
     pub fn publish(product_id: ProductId, caller: &Caller, draft: ProductDraft, now: Timestamp) -> Self {
         Self { product_id, seller_id: caller.user_id, draft, version: 1, created_at: now, updated_at: now }
     }
 
-    /// The next version of the product. Only the seller may change it, and only having seen the present version.
+    /// The next version of the product. `Forbidden` unless the caller is the seller; `Stale` unless `seen` names the
+    /// current version.
     pub fn change(
         &self,
         caller: &Caller,
@@ -104,55 +141,52 @@ impl Product {
         now: Timestamp,
     ) -> Result<Self, Error> {
         self.owned_by(caller)?;
-        let draft = patch.apply(&self.draft, &["imageUrl"], ProductDraft::read)?;
-        seen.check(self.version)?;
-        Ok(Self { draft, version: self.version + 1, updated_at: now, ..self.clone() })
+        let current = Revisable { draft: &self.draft, version: self.version, optional: &["imageUrl"] };
+        let (draft, version) = patch.revise(&current, seen, ProductDraft::read)?;
+        Ok(Self { draft, version, updated_at: now, ..self.clone() })
     }
 
-    /// Whether the caller may withdraw the product now. Only the seller may, and only having seen the present version.
+    /// Checks that the caller may withdraw the product: `Forbidden` unless the caller is the seller; `Stale` unless
+    /// `seen` names the current version.
     pub fn withdraw(&self, caller: &Caller, seen: &Seen) -> Result<(), Error> {
         self.owned_by(caller)?;
         seen.check(self.version)
     }
 
     fn owned_by(&self, caller: &Caller) -> Result<(), Error> {
-        if self.seller_id == caller.user_id {
-            Ok(())
-        } else {
-            Err(Error::Forbidden { detail: "Only its seller may change a product." })
-        }
+        caller.must_be(self.seller_id, "Only its seller may change a product.")
     }
 }
 
-/// A product as lists show it.
+/// A product with its rating, as in lists.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedProduct {
     /// The product.
     #[serde(flatten)]
     pub product: Product,
-    /// What its reviews say, taken together.
+    /// The rating.
     pub rating: Rating,
 }
 
-/// A product with what its page shows.
+/// The content of a product's page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProductPage {
     /// The product and its rating.
     pub listed: ListedProduct,
-    /// The newest reviews, and where the rest of them begin.
+    /// The first page of its reviews, newest first.
     pub reviews: Page<Review, ReviewPosition>,
 }
 
 impl ProductPage {
-    /// Whether the reviews shown take a change of the author's review into account, from `old` to `new`: an index
-    /// may show reviews as they were a moment ago.
+    /// Whether the page includes the change of the author's review from `old` to `new`. It may not, because a global
+    /// secondary index is eventually consistent.
     pub fn reflects(&self, author: UserId, old: Option<Outline>, new: Option<Outline>) -> bool {
         let shown = self.reviews.items.iter().find(|review| review.author_id == author);
         match (shown, new) {
             (Some(shown), Some(new)) => (shown.created_at, shown.version) >= (new.created_at, new.version),
             (None, Some(new)) => self.reviews.next.as_ref().is_some_and(|end| {
-                // Newest first: what is older than the end of the page is not shown.
+                // The order is newest first: a review older than the last item of the page is on a later page.
                 (new.created_at, author) < (end.created_at, end.author_id)
             }),
             (Some(shown), None) => old.is_some_and(|old| shown.created_at > old.created_at),
@@ -161,12 +195,12 @@ impl ProductPage {
     }
 }
 
-/// Where a review stands among a product's reviews, newest first.
+/// The position of a review in a product's list of reviews, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewPosition {
-    /// When it was written.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// By whom.
+    /// The author.
     pub author_id: UserId,
 }
 
@@ -176,7 +210,7 @@ impl fmt::Display for ReviewPosition {
     }
 }
 
-/// A text that is no position of a review.
+/// The text is not the position of a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAPosition;
 
@@ -192,7 +226,7 @@ impl FromStr for ReviewPosition {
 }
 
 impl ListedProduct {
-    /// A product that nobody has reviewed yet.
+    /// A product without reviews.
     pub fn unrated(product: Product) -> Self {
         Self { product, rating: Rating::default() }
     }
@@ -232,11 +266,11 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_changes_what_it_names_and_nothing_else() {
+    fn a_patch_changes_only_the_members_it_names() {
         let after =
             changed(json!({"price": {"amount": 700}, "imageUrl": "https://a.example/1.jpg"})).unwrap();
         let price = Money { amount: 700, ..product().draft.price };
-        let image_url = Some("https://a.example/1.jpg".to_owned());
+        let image_url = Some("https://a.example/1.jpg".parse().unwrap());
         let draft = ProductDraft { price, image_url, ..product().draft };
         assert_eq!(
             after,
@@ -245,19 +279,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_required_cannot_be_removed_and_what_the_server_sets_cannot_be_sent() {
+    fn a_patch_cannot_remove_required_members_or_set_server_members() {
         let Err(Error::Invalid(faults)) = changed(json!({"name": null, "price": 5, "version": 7})) else {
             panic!()
         };
-        let pointers: Vec<_> = faults.into_iter().map(|fault| fault.place).collect();
+        let pointers: Vec<_> = faults.into_iter().map(|fault| fault.location).collect();
         assert_eq!(
             pointers,
-            ["/name", "/price", "/version"].map(|pointer| crate::Place::Body(pointer.into()))
+            ["/name", "/price", "/version"].map(|pointer| crate::FaultLocation::Body(pointer.into()))
         );
     }
 
     #[test]
-    fn an_unknown_member_is_a_fault_even_where_it_is_removed() {
+    fn a_patch_that_removes_an_unknown_member_is_a_fault() {
         let Err(Error::Invalid(faults)) = changed(json!({"colour": null, "price": {"vat": null}})) else {
             panic!()
         };
@@ -266,16 +300,16 @@ mod tests {
     }
 
     #[test]
-    fn an_optional_member_is_removed_by_null() {
+    fn null_in_a_patch_removes_an_optional_member() {
         let mut with_image = product();
-        with_image.draft.image_url = Some("https://a.example/1.jpg".into());
+        with_image.draft.image_url = Some("https://a.example/1.jpg".parse().unwrap());
         let patch = MergePatch::from_json(json!({"imageUrl": null})).unwrap();
         let after = with_image.change(&caller(1), patch, &Seen::Any, with_image.created_at).unwrap();
         assert_eq!(after.draft.image_url, None);
     }
 
     #[test]
-    fn only_the_seller_having_seen_the_present_version_may_change_or_withdraw() {
+    fn change_and_withdraw_require_the_seller_and_the_current_version() {
         let patch = MergePatch::from_json(json!({})).unwrap();
         let now = Timestamp::from_unix_milliseconds(5);
         let stale = Seen::Versions(vec![2, 3]);
@@ -290,14 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn a_product_reads_as_it_was_written() {
+    fn a_product_round_trips_through_json() {
         let written = serde_json::to_value(product()).unwrap();
         assert_eq!(written["name"], "Kaya jam");
         assert_eq!(serde_json::from_value::<Product>(written).unwrap(), product());
     }
 
     #[test]
-    fn a_page_reflects_a_change_that_it_shows_or_that_lies_behind_its_end() {
+    fn a_page_reflects_changes_that_it_shows_or_that_are_on_later_pages() {
         let review = |author: u8, at, version| {
             let now = Timestamp::from_unix_milliseconds(at);
             let draft = ReviewDraft::from_json(json!({"rating": 5, "title": "a", "body": ""})).unwrap();
@@ -318,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_reads_as_it_was_written() {
+    fn a_position_round_trips_through_text() {
         let position =
             ReviewPosition { created_at: Timestamp::from_unix_milliseconds(7), author_id: caller(1).user_id };
         assert_eq!(position.to_string().parse(), Ok(position));
@@ -326,7 +360,14 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_of_a_draft_at_once() {
+    fn stock_has_two_bounds() {
+        for (stock, is_valid) in [(-1, false), (0, true), (HIGHEST_STOCK, true), (HIGHEST_STOCK + 1, false)] {
+            assert_eq!(Stock::new(stock).map(Stock::get), is_valid.then_some(stock), "{stock}");
+        }
+    }
+
+    #[test]
+    fn all_faults_of_a_draft_are_reported_at_once() {
         let bad = json!({"name": "", "description": 1, "category": " x", "price": {"amount": -1, "currency": "GOLD"}, "stock": -1, "imageUrl": "x", "id": 1});
         let Err(Error::Invalid(faults)) = ProductDraft::from_json(bad) else { panic!() };
         assert_eq!(faults.len(), 8);

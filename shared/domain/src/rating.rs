@@ -1,9 +1,9 @@
-//! What a product's buyers think of it, taken together.
+//! The rating of a product: histogram, count and average of its reviews.
 
 use crate::review::Stars;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-/// How many reviews give one star, two, … five.
+/// The number of reviews for each number of stars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rating {
     /// `histogram[0]` counts the reviews with one star.
@@ -11,7 +11,7 @@ pub struct Rating {
 }
 
 impl Rating {
-    /// How many reviews there are.
+    /// The number of reviews.
     pub fn count(&self) -> u64 {
         self.histogram.iter().sum()
     }
@@ -21,7 +21,7 @@ impl Rating {
         (1..).zip(self.histogram).map(|(stars, count)| stars * count).sum()
     }
 
-    /// Stars per review; nothing while there is no review.
+    /// The mean number of stars; `None` without reviews.
     pub fn average(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 reviews")]
         (self.count() > 0).then(|| self.sum() as f64 / self.count() as f64)
@@ -47,12 +47,12 @@ impl Serialize for Histogram {
     }
 }
 
-/// What changes of reviews do to a rating: how many reviews more or fewer have one star, two, … five.
+/// A change to a rating: the difference in the number of reviews with 1, 2, … 5 stars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RatingChange(pub [i64; 5]);
 
 impl RatingChange {
-    /// What becomes of a rating when one review's stars go from `old` to `new`; `None` where there is no review.
+    /// The change when one review goes from `old` to `new` stars. `None` means that there is no review before or after.
     pub fn of(old: Option<Stars>, new: Option<Stars>) -> Self {
         let mut change = Self::default();
         for (stars, step) in [(old, -1), (new, 1)] {
@@ -63,7 +63,7 @@ impl RatingChange {
         change
     }
 
-    /// Both, one after the other.
+    /// The sum of both changes.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let mut sum = self;
@@ -73,7 +73,7 @@ impl RatingChange {
         sum
     }
 
-    /// Whether nothing changes.
+    /// Whether all differences are 0.
     pub fn is_nothing(self) -> bool {
         self == Self::default()
     }
@@ -94,18 +94,18 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_stars_takes_one_and_gives_one() {
+    fn a_rating_change_decrements_old_stars_and_increments_new_stars() {
         let stars = |stars| Stars::new(stars);
         assert_eq!(RatingChange::of(None, stars(5)).0, [0, 0, 0, 0, 1]);
         assert_eq!(RatingChange::of(stars(5), stars(1)).0, [1, 0, 0, 0, -1]);
         assert_eq!(RatingChange::of(stars(1), None).0, [-1, 0, 0, 0, 0]);
         assert!(RatingChange::of(stars(3), stars(3)).is_nothing());
-        let there_and_back = RatingChange::of(None, stars(2)).and(RatingChange::of(stars(2), None));
-        assert!(there_and_back.is_nothing());
+        let inverse_sum = RatingChange::of(None, stars(2)).and(RatingChange::of(stars(2), None));
+        assert!(inverse_sum.is_nothing());
     }
 
     #[test]
-    fn no_review_has_no_average() {
+    fn average_is_null_without_reviews() {
         assert_eq!(serde_json::to_value(Rating::default()).unwrap()["average"], json!(null));
     }
 }

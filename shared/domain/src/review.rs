@@ -1,23 +1,23 @@
-//! What one buyer thinks of a product.
+//! Reviews: drafts, changes and their authorisation.
 
 use crate::{
     Error, Fault, Input, Timestamp, Version,
     id::{ProductId, UserId},
-    input::{Checked, Members, MergePatch, integer},
-    text,
+    input::{Checked, Members, MergePatch, Revisable, integer},
+    text::text_type,
     user::Caller,
     version::Seen,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One to five stars.
+/// The stars of a review: 1 to 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Stars(u8);
 
 impl Stars {
-    /// One to five; nothing else.
+    /// `None` outside 1 to 5.
     pub fn new(stars: i64) -> Option<Self> {
         u8::try_from(stars).ok().filter(|stars| (1..=5).contains(stars)).map(Self)
     }
@@ -33,23 +33,33 @@ impl Stars {
     }
 }
 
-/// What an author writes.
+text_type! {
+    /// A review's title: one line of 1 to 200 characters.
+    ReviewTitle = line(1, 200)
+}
+
+text_type! {
+    /// A review's text: up to 10,000 characters; may be empty.
+    ReviewBody = lines(0, 10_000)
+}
+
+/// The fields of a review that its author writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewDraft {
-    /// One to five stars.
+    /// The stars, 1 to 5.
     pub rating: Stars,
-    /// One line of 1 to 200 characters.
-    pub title: String,
-    /// Up to 10,000 characters; may be empty.
-    pub body: String,
+    /// The title.
+    pub title: ReviewTitle,
+    /// The text.
+    pub body: ReviewBody,
 }
 
 impl ReviewDraft {
     fn read(value: Value) -> Checked<Self> {
         let mut members = Members::of(value)?;
         let rating = members.required("rating", |value| Stars::read(&value));
-        let title = members.required("title", |value| text::line(value, 1, 200));
-        let body = members.required("body", |value| text::lines(value, 0, 10_000));
+        let title = members.required("title", ReviewTitle::from_value);
+        let body = members.required("body", ReviewBody::from_value);
         members.finish(|| Some(Self { rating: rating?, title: title?, body: body? }))
     }
 }
@@ -60,38 +70,38 @@ impl Input for ReviewDraft {
     }
 }
 
-/// One user's review of one product; there is at most one.
+/// A user's review of a product. There is at most one per user and product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Review {
-    /// Of what.
+    /// The reviewed product.
     pub product_id: ProductId,
-    /// By whom.
+    /// The author.
     pub author_id: UserId,
-    /// What it says.
+    /// The fields that the author wrote.
     #[serde(flatten)]
     pub draft: ReviewDraft,
-    /// For optimistic locking.
+    /// The version, for optimistic locking.
     pub version: Version,
-    /// When it was written.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
-/// What there is of a review besides its words.
+/// A review without title and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outline {
-    /// One to five stars.
+    /// The stars, 1 to 5.
     pub rating: Stars,
-    /// Its version.
+    /// The version.
     pub version: Version,
-    /// When it was written.
+    /// The time of creation.
     pub created_at: Timestamp,
 }
 
 impl Review {
-    /// What there is of it besides its words.
+    /// The review without title and text.
     pub fn outline(&self) -> Outline {
         Outline { rating: self.draft.rating, version: self.version, created_at: self.created_at }
     }
@@ -101,7 +111,8 @@ impl Review {
         Self { product_id, author_id: caller.user_id, draft, version: 1, created_at: now, updated_at: now }
     }
 
-    /// The next version of the review. Only its author may change it, and only having seen the present version.
+    /// The next version of the review. `Forbidden` unless the caller is the author; `Stale` unless `seen` names the
+    /// current version.
     pub fn change(
         &self,
         caller: &Caller,
@@ -110,23 +121,20 @@ impl Review {
         now: Timestamp,
     ) -> Result<Self, Error> {
         self.written_by(caller)?;
-        let draft = patch.apply(&self.draft, &[], ReviewDraft::read)?;
-        seen.check(self.version)?;
-        Ok(Self { draft, version: self.version + 1, updated_at: now, ..self.clone() })
+        let current = Revisable { draft: &self.draft, version: self.version, optional: &[] };
+        let (draft, version) = patch.revise(&current, seen, ReviewDraft::read)?;
+        Ok(Self { draft, version, updated_at: now, ..self.clone() })
     }
 
-    /// Whether the caller may remove the review now. Only its author may, and only having seen the present version.
+    /// Checks that the caller may remove the review: `Forbidden` unless the caller is the author; `Stale` unless `seen`
+    /// names the current version.
     pub fn remove(&self, caller: &Caller, seen: &Seen) -> Result<(), Error> {
         self.written_by(caller)?;
         seen.check(self.version)
     }
 
     fn written_by(&self, caller: &Caller) -> Result<(), Error> {
-        if self.author_id == caller.user_id {
-            Ok(())
-        } else {
-            Err(Error::Forbidden { detail: "Only its author may change a review." })
-        }
+        caller.must_be(self.author_id, "Only its author may change a review.")
     }
 }
 
@@ -157,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_of_a_draft_at_once() {
+    fn all_faults_of_a_draft_are_reported_at_once() {
         for rating in [json!(0), json!(6), json!(4.5), json!("5"), json!(null)] {
             let bad = json!({"rating": rating, "title": "", "body": "\u{7}", "version": 1});
             let Err(Error::Invalid(faults)) = ReviewDraft::from_json(bad) else { panic!("{rating}") };
@@ -166,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_author_having_seen_the_present_version_may_change_or_remove() {
+    fn change_and_remove_require_the_author_and_the_current_version() {
         let stale = Seen::Versions(vec![2]);
         assert!(matches!(changed(2, json!({}), &Seen::Any), Err(Error::Forbidden { .. })));
         assert_eq!(changed(1, json!({}), &stale), Err(Error::Stale { current: 1 }));
@@ -176,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_changes_what_it_names() {
+    fn a_patch_changes_only_the_members_it_names() {
         let after = changed(1, json!({"rating": 2}), &Seen::Versions(vec![1])).unwrap();
         assert_eq!((after.draft.rating.get(), after.draft.title.as_str(), after.version), (2, "Sweet", 2));
         assert!(matches!(changed(1, json!({"title": null}), &Seen::Any), Err(Error::Invalid(_))));

@@ -1,23 +1,36 @@
-//! What a state machine says of a step that failed.
+//! The failed step of a state machine, as it is reported to the caller.
 
 use serde::{Deserialize, Serialize};
 
-/// At which step a request failed, and why.
+/// The step at which a request failed, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedStep {
-    /// The step, as in `venue-prepare`.
+    /// The name of the step, as in `venue-prepare`.
     pub step: String,
-    /// Why, for the caller.
+    /// The reason, for the caller.
     pub detail: String,
 }
 
+/// The errors that a state machine retries: a function's own, and those of Lambda.
+const TRANSIENT: [&str; 7] = [
+    "Unavailable",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+];
+
 impl FailedStep {
-    /// The step that failed, by the name of its error. The cause is for the log of the step; the caller is told no more
-    /// than what it can act upon.
+    /// Translates the name of a step's error into a detail for the caller. The cause of the error is in the step's log
+    /// and is never sent to the client.
     pub fn new(step: String, error: &str) -> Self {
         let detail = match error {
-            "Unavailable" => "a part of the service did not answer; try again with another key",
-            // What ran out of time: the task, or the function in it.
+            error if TRANSIENT.contains(&error) => {
+                "a part of the service did not answer; try again with another key"
+            }
+            // Timeout of the state machine's task, or of the Lambda function.
             "States.Timeout" | "Sandbox.Timedout" => "it took too long; try again with another key",
             _ => "something went wrong on our side",
         };
@@ -30,9 +43,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_may_pass_is_worth_another_try() {
+    fn only_transient_errors_advise_a_retry() {
         let detail = |error| FailedStep::new("s".to_owned(), error).detail;
-        for error in ["Unavailable", "States.Timeout", "Sandbox.Timedout"] {
+        for error in TRANSIENT.into_iter().chain(["States.Timeout", "Sandbox.Timedout"]) {
             assert!(detail(error).contains("try again"), "{error}");
         }
         assert!(!detail("Internal").contains("try again"));

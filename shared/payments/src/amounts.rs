@@ -1,24 +1,24 @@
 //! Amounts in Stripe's units (<https://docs.stripe.com/currencies>, read in September 2026).
 //!
-//! `Money` counts the minor units of ISO 4217, Stripe its own "smallest units". They are the same for nearly all currencies,
-//! and a wrong factor is a hundredfold charge: whatever differs is listed here, and a test compares both for every currency.
+//! `Money` is in the minor units of ISO 4217, Stripe's amounts are in its own "smallest units". Both are the same for
+//! nearly all currencies, but a wrong factor would charge a hundred times the amount. The differences are listed here,
+//! and a test compares both units for every currency.
 
 use crate::errors::declined;
 use domain::{Error, Money, currency::Currency};
 
-/// How many of Stripe's units a currency's minor units are.
+/// The conversion from ISO minor units to Stripe's units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// The same number.
+    /// The same amount.
     Same,
-    /// So many times the number: ISO has no minor unit any more, Stripe still counts hundredths, of which it takes whole
-    /// hundreds only.
+    /// Multiply: ISO 4217 has no minor unit, Stripe counts hundredths and accepts multiples of 100 only.
     Times(i64),
-    /// That part of the number: ISO has a minor unit, Stripe has none.
+    /// Divide: ISO 4217 has a minor unit, Stripe has none.
     Over(i64),
-    /// The same number, whose last digit has to be 0.
+    /// The same amount, but its last digit must be 0.
     WholeTens,
-    /// Not to be had: its minor unit is a thousandth, and Stripe does not say how it counts it.
+    /// Not supported: the minor unit is a thousandth, and Stripe does not document its unit.
     Unknown,
 }
 
@@ -28,12 +28,12 @@ fn unit(currency: Currency) -> Unit {
         "MGA" => Unit::Over(100),
         "BHD" | "JOD" | "KWD" | "OMR" | "TND" => Unit::WholeTens,
         "IQD" | "LYD" => Unit::Unknown,
-        // With two decimals at both or with none at both. What Stripe does not take at all, it refuses by name.
+        // The same number of decimals in both. Stripe itself refuses currencies that it does not support.
         _ => Unit::Same,
     }
 }
 
-/// The amount as Stripe counts it; declined when Stripe has no number for it.
+/// The amount in Stripe's units; `PaymentDeclined` if Stripe cannot represent it.
 pub fn in_units(money: Money) -> Result<i64, Error> {
     let code = money.currency.code();
     let whole = |step: i64, why: &str| match money.amount % step {
@@ -49,34 +49,35 @@ pub fn in_units(money: Money) -> Result<i64, Error> {
     }
 }
 
-/// For the customer, when Stripe names the amount's upper limit or none can be reached.
+/// Detail for the customer if the amount exceeds Stripe's limit or overflows.
 pub const TOO_LARGE: &str = "The amount is more than can be paid at once.";
 
-/// For the customer, when a currency is not taken.
+/// `PaymentDeclined` for a currency that is not supported.
 pub fn unknown(currency: Currency) -> Error {
-    declined(format!("Nothing can be paid in {} here.", currency.code()))
+    declined(format!("Payments in {} are not supported.", currency.code()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::order::Reason;
+    use domain::rejection::Reason;
 
-    /// ISO 4217: those without a minor unit and those with three decimals; the others of our list have two.
+    /// ISO 4217: currencies without a minor unit, and currencies with three decimals. All others have two decimals.
     const ISO_NONE: [&str; 16] = [
         "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF",
         "XOF", "XPF",
     ];
     const ISO_THREE: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 
-    /// Stripe: those without a minor unit (UGX is listed there too, but is a special case), and those with three decimals.
+    /// Stripe: currencies without a minor unit (UGX is in Stripe's list too, but is a special case), and currencies
+    /// with three decimals.
     const STRIPE_NONE: [&str; 15] = [
         "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF",
         "XPF",
     ];
     const STRIPE_THREE: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 
-    /// How many make one of the currency itself.
+    /// The number of units in one major unit.
     fn parts(code: &str, none: &[&str], three: &[&str]) -> i64 {
         if none.contains(&code) {
             1
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_one_in_every_currency() {
+    fn one_major_unit_converts_to_one_major_unit_in_every_currency() {
         let mut differing = Vec::new();
         for currency in Currency::all() {
             let code = currency.code();
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn examples() {
+    fn amounts_in_stripes_units() {
         for (amount, code, expected) in [
             (650, "SGD", 650),
             (500, "JPY", 500),
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stripe_has_no_number_for_is_declined() {
+    fn amounts_that_stripe_cannot_represent_are_declined() {
         for (amount, code) in [(5124, "KWD"), (1, "BHD"), (250, "MGA"), (1000, "IQD"), (1000, "LYD")] {
             assert!(units(amount, code).unwrap_err().contains(code), "{amount} {code}");
         }

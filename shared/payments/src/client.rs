@@ -1,4 +1,4 @@
-//! HTTP to Stripe: forms there, JSON back.
+//! HTTP client for Stripe: form-encoded requests, JSON responses.
 
 use crate::errors::{Refusal, plain};
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -16,45 +16,46 @@ use form_urlencoded::Serializer;
 use serde::de::DeserializeOwned;
 use std::{error::Error as Cause, sync::OnceLock, time::Duration};
 
-/// The version of the API that this was written for: of 26 August 2026.
+/// The version of Stripe's API, sent with each request.
 const VERSION: &str = "2026-08-26.dahlia";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Long enough for the calls of one invocation. A connection that a frozen function took along is often dead, and to find that
-/// out costs a retry.
+/// Long enough for the calls of one invocation. Connections that stay open while Lambda freezes the function are often
+/// closed by the server, and the next call on them fails.
 const IDLE_CONNECTION: Duration = Duration::from_secs(5);
 
-/// Calls with the account's secret key. It has no `Debug`, so that the key is never printed.
-pub struct Client {
+/// A client with the account's secret key. It does not implement `Debug`, so that the key is never printed.
+pub struct HttpClient {
     base_url: String,
     secret_key: String,
     connector: OnceLock<SharedHttpConnector>,
 }
 
-/// An answer, whatever its status.
-pub struct Answer {
+/// A response with any status.
+pub struct StripeResponse {
     status: u16,
-    /// Stripe keeps the first answer to an idempotency key for a day and repeats it: it tells how it was, not how it is.
+    /// Whether Stripe replayed the stored response of an earlier request with the same idempotency key. Such a response
+    /// may not reflect the current state.
     pub replayed: bool,
     should_retry: Option<bool>,
     body: Vec<u8>,
-    /// For the log: what was asked and what came back.
+    /// Request and response for the log: method, path, status, request id.
     summary: String,
 }
 
-impl Client {
+impl HttpClient {
     pub fn new(base_url: &str, secret_key: &str) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        // A secret that somebody put in by hand often ends with a line break.
+        // A secret that was entered by hand often ends with a line feed.
         Self { base_url, secret_key: secret_key.trim().to_owned(), connector: OnceLock::new() }
     }
 
-    pub async fn get(&self, path: &str) -> Result<Answer, Error> {
+    pub async fn get(&self, path: &str) -> Result<StripeResponse, Error> {
         self.call("GET", path, None, SdkBody::empty()).await
     }
 
-    pub async fn post(&self, path: &str, key: &str, form: &[(&str, &str)]) -> Result<Answer, Error> {
+    pub async fn post(&self, path: &str, key: &str, form: &[(&str, &str)]) -> Result<StripeResponse, Error> {
         let form = Serializer::new(String::new()).extend_pairs(form).finish();
         self.call("POST", path, Some(key), SdkBody::from(form)).await
     }
@@ -65,14 +66,14 @@ impl Client {
         path: &str,
         key: Option<&str>,
         body: SdkBody,
-    ) -> Result<Answer, Error> {
+    ) -> Result<StripeResponse, Error> {
         let what = format!("Stripe, {method} {path}");
         let request = self.request(method, path, key, body);
-        // What is wrong with a header may be the secret key: its value is not told.
+        // The invalid header may be the secret key, so its value is not in the error.
         let request = request.ok_or_else(|| Error::internal(format!("{what}: not a possible request")))?;
-        let lost = |error: &dyn Cause| format!("{what}: {}", chain(error));
+        let failed = |error: &dyn Cause| format!("{what}: {}", chain(error));
         let response = self.connector().call(request).await.map_err(|error| {
-            if error.is_user() { Error::internal(lost(&error)) } else { Error::unavailable(lost(&error)) }
+            if error.is_user() { Error::internal(failed(&error)) } else { Error::unavailable(failed(&error)) }
         })?;
         let status = response.status().as_u16();
         let header = |name| response.headers().get(name).map(str::to_owned);
@@ -80,8 +81,8 @@ impl Client {
         let should_retry = header("stripe-should-retry").and_then(|value| value.parse().ok());
         let summary = format!("{what}: {status} {}", plain(&header("request-id").unwrap_or_default()));
         let body = ByteStream::new(response.into_body()).collect().await;
-        let body = body.map_err(|error| Error::unavailable(lost(&error)))?;
-        Ok(Answer { status, replayed, should_retry, body: body.to_vec(), summary })
+        let body = body.map_err(|error| Error::unavailable(failed(&error)))?;
+        Ok(StripeResponse { status, replayed, should_retry, body: body.to_vec(), summary })
     }
 
     fn request(&self, method: &str, path: &str, key: Option<&str>, body: SdkBody) -> Option<HttpRequest> {
@@ -98,8 +99,8 @@ impl Client {
         Some(request)
     }
 
-    /// Made at the first call: to read the system's certificates takes longer than anything else that a function does before
-    /// its first invocation, and functions that wait for none need none.
+    /// Created on the first call, not at start: loading the system's root certificates would be the slowest part of a
+    /// cold start.
     fn connector(&self) -> &SharedHttpConnector {
         self.connector.get_or_init(|| {
             let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
@@ -116,7 +117,7 @@ impl Client {
     }
 }
 
-/// What happened, and what led to it.
+/// The messages of an error and of all its sources.
 fn chain(error: &dyn Cause) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -128,38 +129,38 @@ fn chain(error: &dyn Cause) -> String {
     text
 }
 
-impl Answer {
-    /// What was asked for, or why it is refused.
+impl StripeResponse {
+    /// Parses the body: a `T` if the status is 2xx, else a [`Refusal`].
     pub fn read<T: DeserializeOwned>(&self) -> Result<Result<T, Refusal>, Error> {
         if !(200..300).contains(&self.status) {
             return Ok(Err(Refusal::read(&self.body)));
         }
-        // The error's own text would repeat a value.
+        // The text of `error` may contain a value from the body, so only its category is in the cause.
         let unexpected = |error: serde_json::Error| {
             Error::internal(format!("{}: unexpected {:?} in the body", self.summary, error.classify()))
         };
         serde_json::from_slice(&self.body).map(Ok).map_err(unexpected)
     }
 
-    /// Whether the bank or Stripe declines a payment.
+    /// Whether the bank or Stripe declined the payment.
     pub fn is_decline(&self) -> bool {
         self.status == 402
     }
 
-    /// Whether the same call may succeed later: as Stripe says it, or else as its own clients take it. A key or an object that
-    /// is in use is a 409 or a 429.
-    pub fn is_passing(&self) -> bool {
+    /// Whether the error is transient: as `Stripe-Should-Retry` says, else by the rule of Stripe's own clients. Stripe
+    /// answers 409 or 429 while another request uses the same idempotency key or object.
+    pub fn is_transient(&self) -> bool {
         self.should_retry.unwrap_or(matches!(self.status, 409 | 429)) || self.is_fault()
     }
 
-    /// Whether Stripe failed. Whether the work was done is then open.
+    /// Whether Stripe failed (5xx). The request may or may not have taken effect.
     pub fn is_fault(&self) -> bool {
         self.status >= 500
     }
 
-    /// What it means for us when nothing better is known of it.
+    /// The default error: `Unavailable` if transient, else `Internal`.
     pub fn error(&self, refusal: &Refusal) -> Error {
         let cause = format!("{} {}", self.summary, refusal.summary());
-        if self.is_passing() { Error::unavailable(cause) } else { Error::internal(cause) }
+        if self.is_transient() { Error::unavailable(cause) } else { Error::internal(cause) }
     }
 }

@@ -1,13 +1,13 @@
-//! What Stripe's refusals mean for us (<https://docs.stripe.com/error-codes>, <https://docs.stripe.com/declines/codes>).
+//! Mapping of Stripe's errors (<https://docs.stripe.com/error-codes>, <https://docs.stripe.com/declines/codes>).
 
-use domain::{Error, order::Reason};
+use domain::{Error, rejection::Reason};
 use serde::Deserialize;
 
-/// How much of a code goes into the log.
+/// The maximum length of a code in the log, in characters.
 const LONGEST_CODE: usize = 60;
 
-/// An error object of Stripe's. Its message may repeat what was sent and is not for the log: there is
-/// no `Debug`.
+/// Stripe's error object. It does not implement `Debug`, because its message may repeat values of the request, which
+/// must not reach the log.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Refusal {
@@ -19,7 +19,7 @@ pub struct Refusal {
     message: Option<String>,
 }
 
-/// The body of an answer that is an error.
+/// The body of an error response.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
@@ -27,25 +27,25 @@ struct Body {
 }
 
 impl Refusal {
-    /// Reads a body. One that is not Stripe's, such as that of a proxy, says nothing.
+    /// Parses a body. A body that is not Stripe's, such as a proxy's, results in an empty error object.
     pub fn read(body: &[u8]) -> Self {
         serde_json::from_slice::<Body>(body).unwrap_or_default().error
     }
 
-    /// Whether it has this code.
+    /// Whether the error has this code.
     pub fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 
-    /// For the log: type, code and parameter, no values.
+    /// Type, code and parameter for the log, without values.
     pub fn summary(&self) -> String {
         let known = [&self.kind, &self.code, &self.param];
         let words: Vec<String> = known.into_iter().flatten().map(|word| plain(word)).collect();
         words.join(" ")
     }
 
-    /// What a customer is told when the bank or Stripe declines. Stripe asks that a suspicion of fraud and a card that is
-    /// reported lost or stolen look like any other decline.
+    /// The decline with a detail for the customer. As Stripe requires, suspected fraud and lost or stolen cards get the
+    /// same detail as any other decline.
     pub fn decline(&self) -> Error {
         let code = match self.code.as_deref() {
             None | Some("card_declined") => self.decline_code.as_deref(),
@@ -73,30 +73,31 @@ impl Refusal {
         })
     }
 
-    /// Whether it is about the payment method, which is the customer's: unknown, of another kind, or used up.
+    /// Whether the payment method, which the customer supplies, caused the error: unknown, unsupported, or already
+    /// used.
     pub fn blames_payment_method(&self) -> bool {
         let code = self.code.as_deref().unwrap_or_default();
-        // A token that can be used once and was has no code and no parameter, only this text.
-        let used_up = self.code.is_none()
+        // The error for an already used single-use token has no code and no parameter, only this message.
+        let already_used = self.code.is_none()
             && self.message.as_deref().is_some_and(|text| text.starts_with("The provided PaymentMethod "));
-        used_up
+        already_used
             || self.param.as_deref() == Some("payment_method")
             || code.starts_with("payment_method_")
             || code == "payment_intent_incompatible_payment_method"
     }
 
-    /// Whether it is about this parameter.
+    /// Whether this parameter caused the error.
     pub fn blames(&self, parameter: &str) -> bool {
         self.param.as_deref() == Some(parameter)
     }
 }
 
-/// The customer cannot pay, and may read why.
+/// `Rejected` with `PaymentDeclined`; `detail` is for the customer.
 pub fn declined(detail: impl Into<String>) -> Error {
     Error::Rejected(Reason::PaymentDeclined { detail: detail.into() })
 }
 
-/// A word of Stripe's, fit for a line of the log.
+/// A code of Stripe's without characters that could break a log line, shortened to [`LONGEST_CODE`].
 pub fn plain(word: &str) -> String {
     let kept = |c: &char| c.is_ascii_alphanumeric() || "_-.[]".contains(*c);
     word.chars().filter(kept).take(LONGEST_CODE).collect()
@@ -110,7 +111,7 @@ mod tests {
         Refusal::read(format!(r#"{{"error": {{{members}}}}}"#).as_bytes())
     }
 
-    fn told(members: &str) -> String {
+    fn detail_of(members: &str) -> String {
         match refusal(members).decline() {
             Error::Rejected(Reason::PaymentDeclined { detail }) => detail,
             error => panic!("{error:?}"),
@@ -118,29 +119,30 @@ mod tests {
     }
 
     #[test]
-    fn customers_are_told_what_they_can_mend() {
-        let declined = |code: &str| told(&format!(r#""code": "card_declined", "decline_code": "{code}""#));
+    fn declines_name_what_the_customer_can_correct() {
+        let declined =
+            |code: &str| detail_of(&format!(r#""code": "card_declined", "decline_code": "{code}""#));
         assert!(declined("insufficient_funds").contains("sufficient funds"));
-        assert!(told(r#""code": "expired_card", "decline_code": "expired_card""#).contains("expired"));
+        assert!(detail_of(r#""code": "expired_card", "decline_code": "expired_card""#).contains("expired"));
         let authentication =
             r#""code": "authentication_required", "decline_code": "authentication_not_handled""#;
-        assert!(told(authentication).contains("authentication"));
-        assert!(told(r#""code": "processing_error""#).contains("later"));
+        assert!(detail_of(authentication).contains("authentication"));
+        assert!(detail_of(r#""code": "processing_error""#).contains("later"));
     }
 
     #[test]
-    fn nobody_is_told_of_fraud_or_theft() {
-        let any = told(r#""code": "card_declined", "decline_code": "generic_decline""#);
+    fn declines_do_not_reveal_fraud_or_theft() {
+        let any = detail_of(r#""code": "card_declined", "decline_code": "generic_decline""#);
         for code in
             ["fraudulent", "lost_card", "stolen_card", "merchant_blacklist", "pickup_card", "restricted_card"]
         {
-            assert_eq!(told(&format!(r#""code": "card_declined", "decline_code": "{code}""#)), any);
+            assert_eq!(detail_of(&format!(r#""code": "card_declined", "decline_code": "{code}""#)), any);
         }
-        assert_eq!(told(""), any);
+        assert_eq!(detail_of(""), any);
     }
 
     #[test]
-    fn the_log_gets_codes_and_no_values() {
+    fn the_summary_has_codes_and_no_values() {
         let members = r#""type": "invalid_request_error", "code": "resource_missing", "param": "payment_method",
             "message": "No such PaymentMethod: 'pm_secret'", "payment_method": {"id": "pm_secret"}"#;
         assert_eq!(refusal(members).summary(), "invalid_request_error resource_missing payment_method");
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_payment_method_is_the_customers() {
+    fn errors_of_the_payment_method_are_recognised() {
         for members in [
             r#""code": "resource_missing", "param": "payment_method""#,
             r#""code": "payment_method_unexpected_state""#,

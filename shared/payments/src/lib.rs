@@ -1,9 +1,9 @@
-//! Payments: what carries an order's money, and how it is asked.
+//! Payments: the interface to the payment provider, and its implementation for Stripe.
 //!
-//! A payment is begun, authorised, and then either captured or voided. Each call may be made again, in any state that the
-//! payment is in, after an answer that was lost or in place of one that is still under way: it does its work once and tells
-//! how the payment stands. `Error::Unavailable` means that the call has to be made again; nothing here does so itself, since
-//! the state machines do.
+//! A payment is begun, authorised, and then either captured or voided. Every call is idempotent in every state of the
+//! payment: it can be repeated after a lost response or during another call, takes effect once, and returns the state
+//! of the payment. `Error::Unavailable` means that the caller must repeat the call. This crate does not retry; the
+//! state machines do.
 
 mod amounts;
 mod client;
@@ -20,37 +20,37 @@ use domain::{
     payment::{PaymentId, PaymentMethod},
 };
 
-/// What became of a call to take the money.
+/// The result of a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Captured {
-    /// The money was taken, now or before; it may have been given back since.
+    /// The payment was captured, by this call or before; it may have been refunded since.
     Done,
-    /// The payment was voided before, and nothing can be taken.
+    /// The payment was voided before and cannot be captured.
     Voided,
 }
 
-/// What became of a call to give the money back. Either way the customer pays nothing.
+/// The result of a void. In both cases the customer pays nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Voided {
-    /// Nothing was taken, and nothing can be any more.
+    /// The payment was not captured and can no longer be captured.
     Released,
-    /// What was taken goes back, now or with an earlier call.
+    /// The captured amount is refunded, by this call or an earlier one.
     Refunded,
 }
 
-/// Who carries payments out.
+/// A payment provider.
 #[expect(async_fn_in_trait, reason = "the runtime has one thread, so that no future has to be Send")]
 pub trait Payments {
-    /// Opens the payment of an order. Nobody's money is touched. Called again within a day, it answers the same payment;
-    /// one that nobody goes on with does no harm.
+    /// Creates the payment of an order without authorising it. A repeated call within 24 hours returns the same
+    /// payment. An abandoned payment holds no money.
     ///
-    /// `Rejected` with `PaymentDeclined` when the amount cannot be paid.
+    /// Error: `Rejected` with `PaymentDeclined` if the amount cannot be paid.
     async fn begin(&self, order: OrderId, total: Money) -> Result<PaymentId, Error>;
 
-    /// Has the customer's bank hold the money. Authorised before, it is well.
+    /// Authorises the payment: the customer's bank holds the amount. Succeeds if it is authorised already.
     ///
-    /// `Rejected` with `PaymentDeclined` when the bank or the provider refuses, also when it did so before; `Conflict` when
-    /// the payment was voided meanwhile.
+    /// Errors: `Rejected` with `PaymentDeclined` if the bank or the provider declines or declined before; `Conflict` if
+    /// the payment was voided.
     async fn authorize(
         &self,
         order: OrderId,
@@ -58,9 +58,9 @@ pub trait Payments {
         method: &PaymentMethod,
     ) -> Result<(), Error>;
 
-    /// Takes the money that is held.
+    /// Captures the authorised amount.
     async fn capture(&self, order: OrderId, payment: &PaymentId) -> Result<Captured, Error>;
 
-    /// Ends a payment in whatever state it is: nothing is held any more, and what was taken is given back in full.
+    /// Ends a payment in any state: cancels the authorisation, or refunds the captured amount in full.
     async fn void(&self, order: OrderId, payment: &PaymentId) -> Result<Voided, Error>;
 }

@@ -1,27 +1,27 @@
-//! Stripe's PaymentIntents (<https://docs.stripe.com/api/payment_intents>), confirmed here and captured later.
+//! Payments by Stripe's PaymentIntents (<https://docs.stripe.com/api/payment_intents>) with manual capture.
 //!
-//! # Calls that are made again
+//! # Repeated calls
 //!
-//! Every POST has an idempotency key that is made of the order's id and the step, so that the answer to a call is the same
-//! however often it is made: an answer that was lost is answered again. Stripe keeps answers for at least 24 hours, and it keeps
-//! those of 500 as well: a call that failed so once fails for a day, though whether its work was done is open. Two things lead
-//! out of this.
+//! Every POST has an idempotency key derived from the order's id and the step, so that a repeated call gets the first
+//! response again. Stripe stores responses for at least 24 hours, including those with status 500: after a 500, a call
+//! with the same key fails for a day, and it is unknown whether the first call took effect. This is resolved as
+//! follows.
 //!
-//! First, an intent is confirmed, captured and cancelled once at most, whatever the keys, and a payment cannot be refunded beyond
-//! its amount. Keys are thus no more than the faster way; when they have expired, nothing is done twice. Only `begin` makes a
-//! second intent then, which holds nobody's money and of which nobody knows.
+//! First, Stripe confirms, captures and cancels an intent at most once with any key, and never refunds more than its
+//! amount. Keys only save requests; after they expire, no step takes effect twice. The exception is `begin`, which then
+//! creates a second intent. It holds no money and is never used.
 //!
-//! Second, an answer that is repeated (`Idempotent-Replayed`) and is not a decline tells how it was. The intent itself is then
-//! read and decides; where the work is still to be done, the call is made under the next key. Stripe advises against a new key
-//! after a 500, since the old one may have had effects: those are what is read before. A 500 that is no repetition is
-//! `Unavailable`, so that the caller's pauses lie between the keys.
+//! Second, a replayed response (`Idempotent-Replayed`) that is not a decline may be out of date. The intent is then
+//! read: if the step is not done, the call is repeated with the next key. Stripe advises against a new key after a 500,
+//! because the first request may have taken effect; reading the intent before rules that out. A 500 that is not
+//! replayed is `Unavailable`, so that the caller's backoff separates the keys.
 //!
-//! Nothing is repeated here otherwise. Lost connections, 409, 429, 5xx and whatever has `Stripe-Should-Retry: true` become
-//! `Unavailable`; so does silence.
+//! There are no other retries. Lost connections, timeouts, 409, 429, 5xx and responses with `Stripe-Should-Retry: true`
+//! become `Unavailable`.
 
 use crate::{
     Captured, Payments, Voided, amounts,
-    client::Client,
+    client::HttpClient,
     errors::{Refusal, declined},
 };
 use domain::{
@@ -32,22 +32,22 @@ use domain::{
 use serde::Deserialize;
 use std::time::Duration;
 
-/// How long one call of ours waits for all that it asks of Stripe. A bank may take longer: the next call meets the first one's
-/// key in use, and then its answer.
+/// The timeout of one call, including all its requests to Stripe. A bank may take longer: a repeated call then gets 409
+/// until the first request ends, and its response afterwards.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many keys a step has.
+/// The maximum number of idempotency keys of a step.
 const KEYS: u32 = 5;
 
 const INTENTS: &str = "/v1/payment_intents";
 
 /// Payments by Stripe.
 pub struct Stripe {
-    client: Client,
+    client: HttpClient,
     patience: Duration,
 }
 
-/// What we want to know of a PaymentIntent.
+/// The fields of a PaymentIntent that are used.
 #[derive(Deserialize)]
 struct Intent {
     id: String,
@@ -60,7 +60,7 @@ struct Refund {
     status: Option<String>,
 }
 
-/// What a look at an intent says of a step: it is done, it is still to be done, or it cannot be.
+/// The state of a step, judged by the intent: done (`Some`), not done (`None`), or impossible (`Err`).
 type Verdict<T> = Result<Option<T>, Error>;
 
 /// A step that changes an intent.
@@ -68,14 +68,14 @@ struct Step<'a, T> {
     name: &'static str,
     form: &'a [(&'a str, &'a str)],
     judge: fn(&Intent) -> Verdict<T>,
-    /// What a refusal means beyond a mistake of ours, given whether it is a decline.
+    /// The error for a refusal that the customer or the bank caused; the second argument is whether it is a decline.
     refused: fn(&Refusal, bool) -> Option<Error>,
 }
 
 impl Stripe {
-    /// Payments at this address, such as `https://api.stripe.com`, with the account's secret key.
+    /// A client for this base URL, such as `https://api.stripe.com`, with the account's secret key.
     pub fn new(base_url: &str, secret_key: &str) -> Self {
-        Self { client: Client::new(base_url, secret_key), patience: PATIENCE }
+        Self { client: HttpClient::new(base_url, secret_key), patience: PATIENCE }
     }
 
     #[cfg(test)]
@@ -83,7 +83,7 @@ impl Stripe {
         Self { patience, ..self }
     }
 
-    async fn within<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    async fn with_timeout<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match tokio::time::timeout(self.patience, work).await {
             Ok(done) => done,
             Err(_) => Err(Error::unavailable(format!("Stripe: no answer within {:?}", self.patience))),
@@ -94,8 +94,8 @@ impl Stripe {
         let amount = amounts::in_units(total)?.to_string();
         let currency = total.currency.code().to_ascii_lowercase();
         let order_id = order.to_string();
-        // Cards alone, instead of whatever the account has switched on: all of them can be authorised now and captured
-        // later, and none sends the customer to another page, for which there is no place in an order.
+        // Cards only, not all methods that the account has enabled: every card supports separate authorisation and
+        // capture, and none requires a redirect of the customer, which the API for orders does not support.
         let form = [
             ("amount", amount.as_str()),
             ("currency", &currency),
@@ -125,28 +125,28 @@ impl Stripe {
         Err(exhausted("begin"))
     }
 
-    /// Does a step, unless the intent shows that it is done or cannot be.
-    async fn act<T>(&self, order: OrderId, payment: &PaymentId, step: &Step<'_, T>) -> Result<T, Error> {
+    /// Performs a step, unless the intent shows that it is done or impossible.
+    async fn perform<T>(&self, order: OrderId, payment: &PaymentId, step: &Step<'_, T>) -> Result<T, Error> {
         let path = format!("{}/{}", intent_path(payment)?, step.name);
         for number in 1..=KEYS {
             let answer = self.client.post(&path, &key(order, step.name, number), step.form).await?;
             let error = match answer.read::<Intent>()? {
                 Ok(intent) if !answer.replayed => {
-                    let stranded = || Error::internal(format!("Stripe, {path}: {}", intent.status));
-                    return (step.judge)(&intent)?.ok_or_else(stranded);
+                    let unexpected_status = || Error::internal(format!("Stripe, {path}: {}", intent.status));
+                    return (step.judge)(&intent)?.ok_or_else(unexpected_status);
                 }
                 Ok(_) => None,
                 Err(refusal) => {
                     if let Some(error) = (step.refused)(&refusal, answer.is_decline()) {
                         return Err(error);
                     }
-                    if answer.is_passing() && !answer.replayed {
+                    if answer.is_transient() && !answer.replayed {
                         return Err(answer.error(&refusal));
                     }
                     Some(answer.error(&refusal))
                 }
             };
-            // Refused, or only repeated: what the intent is now decides.
+            // The request was refused or its response replayed: the current state of the intent decides.
             if let Some(done) = (step.judge)(&self.intent(payment).await?)? {
                 return Ok(done);
             }
@@ -163,7 +163,7 @@ impl Stripe {
         answer.read()?.map_err(|refusal| answer.error(&refusal))
     }
 
-    /// Gives back whatever of it was not given back yet.
+    /// Refunds the amount that is not refunded yet.
     async fn refund(&self, order: OrderId, payment: &PaymentId) -> Result<(), Error> {
         let form = [("payment_intent", payment.as_str())];
         for number in 1..=KEYS {
@@ -190,7 +190,7 @@ impl Stripe {
 
 impl Payments for Stripe {
     async fn begin(&self, order: OrderId, total: Money) -> Result<PaymentId, Error> {
-        self.within(self.create(order, total)).await
+        self.with_timeout(self.create(order, total)).await
     }
 
     async fn authorize(
@@ -201,18 +201,18 @@ impl Payments for Stripe {
     ) -> Result<(), Error> {
         let form = [("payment_method", method.as_str()), ("error_on_requires_action", "true")];
         let step = Step { name: "confirm", form: &form, judge: is_authorized, refused: decline };
-        self.within(self.act(order, payment, &step)).await
+        self.with_timeout(self.perform(order, payment, &step)).await
     }
 
     async fn capture(&self, order: OrderId, payment: &PaymentId) -> Result<Captured, Error> {
         let step = Step { name: "capture", form: &[], judge: is_captured, refused: |_, _| None };
-        self.within(self.act(order, payment, &step)).await
+        self.with_timeout(self.perform(order, payment, &step)).await
     }
 
     async fn void(&self, order: OrderId, payment: &PaymentId) -> Result<Voided, Error> {
         let step = Step { name: "cancel", form: &[], judge: is_ended, refused: |_, _| None };
-        self.within(async {
-            let ended = self.act(order, payment, &step).await?;
+        self.with_timeout(async {
+            let ended = self.perform(order, payment, &step).await?;
             if ended == Voided::Refunded {
                 self.refund(order, payment).await?;
             }
@@ -222,11 +222,11 @@ impl Payments for Stripe {
     }
 }
 
-/// Where an intent lies. Its id comes from Stripe and is part of an address.
+/// The path of an intent. The id is validated, because it becomes part of a URL.
 fn intent_path(payment: &PaymentId) -> Result<String, Error> {
     let id = payment.as_str();
     if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        return Err(Error::internal("Stripe: what is kept as a payment's id is none"));
+        return Err(Error::internal("Stripe: the stored payment id is malformed"));
     }
     Ok(format!("{INTENTS}/{id}"))
 }
@@ -239,7 +239,9 @@ fn key(order: OrderId, step: &str, number: u32) -> String {
 }
 
 fn exhausted(step: &str) -> Error {
-    Error::unavailable(format!("Stripe: only repeats what it answered to all keys of {step}"))
+    Error::unavailable(format!(
+        "Stripe: all idempotency keys of {step} are used, and every response is replayed"
+    ))
 }
 
 fn decline(refusal: &Refusal, declined_by_bank: bool) -> Option<Error> {
@@ -257,7 +259,7 @@ fn is_authorized(intent: &Intent) -> Verdict<()> {
         ("requires_capture" | "succeeded", _) => Ok(Some(())),
         ("canceled", _) => Err(Error::Conflict { detail: "The payment was voided." }),
         ("requires_payment_method", Some(refusal)) => Err(refusal.decline()),
-        ("processing", _) => Err(underway(intent)),
+        ("processing", _) => Err(processing(intent)),
         _ => Ok(None),
     }
 }
@@ -266,21 +268,21 @@ fn is_captured(intent: &Intent) -> Verdict<Captured> {
     match intent.status.as_str() {
         "succeeded" => Ok(Some(Captured::Done)),
         "canceled" => Ok(Some(Captured::Voided)),
-        "processing" => Err(underway(intent)),
+        "processing" => Err(processing(intent)),
         _ => Ok(None),
     }
 }
 
-/// Whether a payment can take nothing any more; what it took has to be refunded.
+/// Whether the payment can no longer be captured. `Refunded` means that it was captured and needs a refund.
 fn is_ended(intent: &Intent) -> Verdict<Voided> {
     match intent.status.as_str() {
         "canceled" => Ok(Some(Voided::Released)),
         "succeeded" => Ok(Some(Voided::Refunded)),
-        "processing" => Err(underway(intent)),
+        "processing" => Err(processing(intent)),
         _ => Ok(None),
     }
 }
 
-fn underway(intent: &Intent) -> Error {
+fn processing(intent: &Intent) -> Error {
     Error::unavailable(format!("Stripe: {} is being processed", intent.id))
 }

@@ -1,8 +1,9 @@
 //! HTTP: from the gateway's event to the gateway's response.
 
 use crate::{
-    App, Exit,
-    telemetry::{Invocation, Record},
+    Exit,
+    application::{self, Application, Host},
+    telemetry::{Invocation, LogRecord},
 };
 use ::http::{HeaderName, HeaderValue};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -14,41 +15,43 @@ use lambda_http::{
 };
 use serde_json::Value;
 use std::{collections::HashMap, convert::Infallible, panic::AssertUnwindSafe};
-use web::{Problem, Request, Response, token::Verified};
+use web::{Problem, Request, Response, response::Body, token::Verified};
 
-type Handler = dyn Fn(&'static App, Request) -> LocalBoxFuture<'static, Result<Response, Problem>>;
+type Handler = dyn Fn(Request) -> LocalBoxFuture<'static, Result<Response, Problem>>;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers HTTP requests until the function is stopped.
-pub fn serve<H, F>(handler: H) -> Exit
+pub fn serve<A, H, F>(handler: H) -> Exit
 where
-    H: Fn(&'static App, Request) -> F + 'static,
+    A: Application,
+    H: Fn(&'static A, Request) -> F + 'static,
     F: Future<Output = Result<Response, Problem>> + 'static,
 {
-    serve_boxed(&move |app, request| handler(app, request).boxed_local())
+    let app: &'static A = application::start()?;
+    serve_boxed(app, &move |request| handler(app, request).boxed_local())
 }
 
-fn serve_boxed(handler: &Handler) -> Exit {
-    crate::app::run(async |app| {
+fn serve_boxed(host: &'static dyn Host, handler: &Handler) -> Exit {
+    application::run(host, async {
         let service = service_fn(move |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-            answer(app, handler, event.payload)
+            answer(host, handler, event.payload)
         });
         Runtime::new(service).run().await
     })
 }
 
-/// Answers one request, whatever happens to the handler.
+/// Answers one request, even when the handler panics.
 async fn answer(
-    app: &'static App,
+    host: &dyn Host,
     handler: &Handler,
     event: ApiGatewayV2httpRequest,
 ) -> Result<ApiGatewayV2httpResponse, Infallible> {
-    let invocation = Invocation::begin(app.now());
+    let invocation = Invocation::begin(host.now());
     let route = event.request_context.route_key.clone().unwrap_or_default();
     let id = event.request_context.request_id.clone().unwrap_or_default();
-    let outcome = match to_request(event, app.now()) {
-        Ok(request) => AssertUnwindSafe(handler(app, request))
+    let outcome = match to_request(event, host.now()) {
+        Ok(request) => AssertUnwindSafe(handler(request))
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| Err(panicked(&*panic))),
@@ -60,19 +63,19 @@ async fn answer(
     };
     let mut response = outcome.unwrap_or_else(|problem| problem.into_response(&id));
     response.headers.extend(HeaderValue::from_str(&id).ok().map(|id| (REQUEST_ID, id)));
-    invocation.end(&Record {
+    invocation.end(&LogRecord {
         request_id: &id,
         route: &route,
         status: response.status.as_u16(),
         response_bytes: response.body.len(),
-        units: app.table.take_units(),
+        units: host.take_units(),
         error,
         cause: cause.as_deref(),
     });
     Ok(to_event(response))
 }
 
-/// A panic is our own mistake: it ends the request, not the process.
+/// A panic is answered as an internal error; the process goes on.
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
@@ -85,7 +88,7 @@ fn to_request(event: ApiGatewayV2httpRequest, now: Timestamp) -> Result<Request,
     let body = if event.is_base64_encoded {
         STANDARD
             .decode(body)
-            .map_err(|error| Error::internal(format!("the gateway's body is no base64: {error}")))?
+            .map_err(|error| Error::internal(format!("the gateway's body is not valid base64: {error}")))?
     } else {
         body.into_bytes()
     };
@@ -103,19 +106,59 @@ fn to_request(event: ApiGatewayV2httpRequest, now: Timestamp) -> Result<Request,
     })
 }
 
-/// What the authorizer said of the caller.
+/// The caller, from the authorizer's context.
 fn verified(context: &HashMap<String, Value>) -> Option<Verified> {
     let caller = Caller {
         user_id: context.get("userId")?.as_str()?.parse().ok()?,
         session_id: context.get("sessionId")?.as_str()?.parse().ok()?,
     };
-    Some(Verified { caller, expires_at: context.get("expiresAt")?.as_u64()? })
+    Some(Verified { caller, expires_at: seconds(context.get("expiresAt")?)? })
+}
+
+/// A whole number of seconds. The authorizer returns a number; AWS does not document whether the gateway hands it on as
+/// an integer, as a floating-point number or as a string.
+fn seconds(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "in the range of whole seconds"
+        )]
+        Value::Number(number) => number.as_u64().or_else(|| {
+            let float = number.as_f64()?;
+            (float.fract() == 0.0 && (0.0..9e15).contains(&float)).then_some(float as u64)
+        }),
+        _ => None,
+    }
 }
 
 fn to_event(response: Response) -> ApiGatewayV2httpResponse {
     let mut event = ApiGatewayV2httpResponse::default();
     event.status_code = response.status.as_u16().into();
     event.headers = response.headers;
-    event.body = (!response.body.is_empty()).then(|| response.body.into());
+    // The gateway decodes a body that is declared as base64, which is how a function sends bytes.
+    event.is_base64_encoded = matches!(response.body, Body::Binary(_));
+    event.body = (!response.body.is_empty()).then(|| match response.body {
+        Body::Text(text) => text.into(),
+        Body::Binary(bytes) => bytes.to_vec().into(),
+    });
     event
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_expiry_is_read_as_integer_float_or_string() {
+        for value in [json!(1_763_660_727), json!(1_763_660_727.0), json!("1763660727")] {
+            assert_eq!(seconds(&value), Some(1_763_660_727), "{value}");
+        }
+        for value in [json!(-1), json!(1.5), json!("soon"), json!(""), json!(null), json!(1e300), json!([1])]
+        {
+            assert_eq!(seconds(&value), None, "{value}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
-//! Steps of state machines, and other calls that bring JSON and take JSON.
+//! Steps of state machines, and other invocations with JSON input and JSON output.
 
 use crate::{
-    App, Exit,
-    telemetry::{Invocation, Record},
+    Exit,
+    application::{self, Application, Host},
+    telemetry::{Invocation, LogRecord},
 };
 use domain::Error;
 use futures::{FutureExt, future::LocalBoxFuture};
@@ -10,56 +11,57 @@ use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-type Handler = dyn Fn(&'static App, Value) -> LocalBoxFuture<'static, Result<Value, Error>>;
+type Handler = dyn Fn(Value) -> LocalBoxFuture<'static, Result<Value, Error>>;
 
-/// Takes a step, each time it is called, until the function is stopped.
+/// Runs the handler for each invocation until the function is stopped.
 ///
-/// An error's name is what a state machine matches: `Unavailable` for what may succeed when it is tried again, and
-/// that alone is to be retried.
-pub fn step<I, O, H, F>(handler: H) -> Exit
+/// State machines match errors by name. `Unavailable` is transient; it is the only one of these to be retried.
+pub fn step<A, I, O, H, F>(handler: H) -> Exit
 where
+    A: Application,
     I: DeserializeOwned,
     O: Serialize,
-    H: Fn(&'static App, I) -> F + Clone + 'static,
+    H: Fn(&'static A, I) -> F + Clone + 'static,
     F: Future<Output = Result<O, Error>> + 'static,
 {
-    step_boxed(&move |app, input| {
+    let app: &'static A = application::start()?;
+    step_boxed(app, &move |input| {
         let handler = handler.clone();
         async move {
             let input = serde_json::from_value(input)
-                .map_err(|error| Error::internal(format!("the input does not read: {error}")))?;
+                .map_err(|error| Error::internal(format!("the input cannot be deserialized: {error}")))?;
             let output = handler(app, input).await?;
             serde_json::to_value(output)
-                .map_err(|error| Error::internal(format!("the output does not serialize: {error}")))
+                .map_err(|error| Error::internal(format!("the output cannot be serialized: {error}")))
         }
         .boxed_local()
     })
 }
 
-fn step_boxed(handler: &Handler) -> Exit {
-    crate::app::run(async |app| {
-        let service = service_fn(move |event: LambdaEvent<Value>| take(app, handler, event));
+fn step_boxed(host: &'static dyn Host, handler: &Handler) -> Exit {
+    application::run(host, async {
+        let service = service_fn(move |event: LambdaEvent<Value>| take(host, handler, event));
         Runtime::new(service).run().await
     })
 }
 
-async fn take(app: &'static App, handler: &Handler, event: LambdaEvent<Value>) -> Result<Value, Failure> {
-    let invocation = Invocation::begin(app.now());
-    let outcome = handler(app, event.payload).await.map_err(Failure);
+async fn take(host: &dyn Host, handler: &Handler, event: LambdaEvent<Value>) -> Result<Value, Failure> {
+    let invocation = Invocation::begin(host.now());
+    let outcome = handler(event.payload).await.map_err(Failure);
     let failure = outcome.as_ref().err();
-    invocation.end(&Record {
+    invocation.end(&LogRecord {
         request_id: &event.context.request_id,
         route: "step",
         status: if failure.is_some() { 500 } else { 200 },
         response_bytes: 0,
-        units: app.table.take_units(),
+        units: host.take_units(),
         error: failure.map(Failure::name),
         cause: failure.map(Failure::cause).as_deref(),
     });
     outcome
 }
 
-/// A domain error on its way to a state machine.
+/// A domain error, as the state machine receives it.
 #[derive(Debug)]
 struct Failure(Error);
 
@@ -83,7 +85,7 @@ impl Failure {
     fn cause(&self) -> String {
         match &self.0 {
             Error::Unavailable { cause } | Error::Internal { cause } => cause.clone(),
-            // A machine hands it on to the step that records it.
+            // The state machine passes the reason to the step that records it.
             Error::Rejected(reason) => serde_json::to_string(reason).unwrap_or_default(),
             other => format!("{other:?}"),
         }

@@ -1,13 +1,13 @@
-//! One line for each invocation: a structured log record that is at the same time metrics.
+//! One JSON line for each invocation: a log record in CloudWatch's embedded metric format, so it also carries metrics.
 //!
 //! CloudWatch reads the metrics out of the line (embedded metric format,
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>),
 //! so that none of them costs a request.
 
-use crate::environment;
 use domain::Timestamp;
 use serde::Serialize;
 use std::{
+    env,
     io::Write,
     sync::{
         LazyLock,
@@ -18,54 +18,54 @@ use std::{
 use table::Units;
 
 static NAMESPACE: LazyLock<String> =
-    LazyLock::new(|| environment::optional("METRICS_NAMESPACE").unwrap_or_else(|| "Souk".to_owned()));
+    LazyLock::new(|| env::var("METRICS_NAMESPACE").unwrap_or_else(|_| "Souk".to_owned()));
 static FUNCTION: LazyLock<String> =
-    LazyLock::new(|| environment::optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default());
+    LazyLock::new(|| env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default());
 static COLD: AtomicBool = AtomicBool::new(true);
 
-/// An invocation under way.
+/// A running invocation.
 pub struct Invocation {
     at: Timestamp,
     started: Instant,
     cold: bool,
 }
 
-/// How an invocation ended.
-pub struct Record<'a> {
-    /// Names the invocation.
+/// The result of an invocation, for the log.
+pub struct LogRecord<'a> {
+    /// The id of the request or invocation.
     pub request_id: &'a str,
-    /// As in `GET /products/{productId}`; for what is no HTTP, how the function is triggered.
+    /// The route key, such as `GET /products/{productId}`; for other triggers, the kind of trigger.
     pub route: &'a str,
-    /// An HTTP status, or 200 and 500 for what is no HTTP.
+    /// The HTTP status; for other triggers, 200 or 500.
     pub status: u16,
-    /// Of the response's body.
+    /// The length of the response body in bytes.
     pub response_bytes: usize,
-    /// What DynamoDB charged.
+    /// The capacity units that DynamoDB reported.
     pub units: Units,
     /// The kind of problem or error.
     pub error: Option<&'a str>,
-    /// What only the log may hold.
+    /// Detail for the log; never sent to the client.
     pub cause: Option<&'a str>,
 }
 
 impl Invocation {
-    /// Begins now.
+    /// Starts the clock of the invocation.
     pub fn begin(at: Timestamp) -> Self {
         Self { at, started: Instant::now(), cold: COLD.swap(false, Ordering::Relaxed) }
     }
 
-    /// Ends now, with its one line on standard output.
-    pub fn end(self, record: &Record<'_>) {
+    /// Writes the log line to standard output.
+    pub fn end(self, record: &LogRecord<'_>) {
         let latency_ms = self.started.elapsed().as_secs_f64() * 1000.0;
         let line = line((&NAMESPACE, &FUNCTION), self.at, latency_ms, self.cold, record);
-        // Nothing in it can fail to be written, and there is nobody to tell when standard output is gone.
+        // Serialization cannot fail for this type, and an error of standard output could not be reported anywhere.
         let Ok(mut text) = serde_json::to_vec(&line) else { return };
         text.push(b'\n');
         let _ = std::io::stdout().lock().write_all(&text);
     }
 }
 
-/// What stands in the line; the order is of no account.
+/// The members of the log line.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Line<'a> {
@@ -93,7 +93,7 @@ struct Line<'a> {
     cause: Option<&'a str>,
 }
 
-/// What CloudWatch makes metrics of.
+/// The `_aws` member, which declares the metrics to CloudWatch.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata<'a> {
@@ -135,7 +135,7 @@ fn line<'a>(
     at: Timestamp,
     latency_ms: f64,
     cold: bool,
-    record: &Record<'a>,
+    record: &LogRecord<'a>,
 ) -> Line<'a> {
     let fault = record.status >= 500;
     let dimensions: [&[_]; 2] = [&["Function"], &["Function", "Route", "StatusClass"]];
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn each_metric_and_dimension_of_the_line_has_a_value() {
         let units = Units { read: 0.5, write: 3.0 };
-        let record = Record {
+        let record = LogRecord {
             request_id: "r",
             route: "GET /x",
             status: 503,

@@ -1,84 +1,110 @@
-//! Concerts: from a request to a concert that can be found, and back.
+//! Concerts: recording requests, publishing, deleting.
 
 use crate::{
-    Table,
+    engine::{
+        item::{Item, from_item, s, text, to_item},
+        request::Written,
+        table::Table,
+        transaction::Transacted,
+        update::ItemUpdate,
+    },
     idempotency::Recorded,
-    item::{Item, from_item, s, text, to_item},
     keys::{self, Key},
-    performer::{Discarded, PENDING_FOR},
-    request::Written,
-    transaction::Transacted,
-    update::Change,
+    pending::{Discarded, PENDING_FOR, visible},
 };
 use domain::{
     Error, Timestamp,
-    concert::{Concert, ConcertRequest, Progress},
+    band::Band,
+    concert::{Concert, ConcertRequest, Progress, Referenced},
     geo::Level,
-    id::{ConcertId, UserId},
-    idempotency::{KEY_SECONDS, Once},
+    id::{BandId, ConcertId, UserId, VenueId},
+    idempotency::{Idempotency, KEY_SECONDS},
     saga::FailedStep,
 };
+use futures::future::try_join_all;
 
 /// The request, as JSON: the input of its execution.
 const INPUT: &str = "input";
-/// How the request stands, as JSON.
+/// The progress of the request, as JSON.
 const PROGRESS: &str = "progress";
 
 const OPERATION: &str = "concert-create";
 
-/// The error of all who look for a concert that is not there.
+/// The error when a concert does not exist.
 const NO_CONCERT: Error = Error::NotFound { what: "concert" };
 
 impl Table {
-    /// The concert that an earlier request with the same key and body asked for.
-    pub async fn concert_asked_before(
+    /// The concert of an earlier request with the same idempotency key and body.
+    pub async fn concert_recorded_before(
         &self,
         user: UserId,
-        once: &Once,
+        idempotency: &Idempotency,
         now: Timestamp,
     ) -> Result<Option<ConcertId>, Error> {
-        self.asked_before(user, OPERATION, once, now).await
+        self.recorded_under_key(user, OPERATION, idempotency, now).await
     }
 
-    /// Records a request for a concert under its key.
+    /// The bands and the venue among these that exist and are not pending.
+    pub async fn referenced(&self, bands: &[BandId], venue: Option<VenueId>) -> Result<Referenced, Error> {
+        let bands = try_join_all(bands.iter().map(|id| self.visible_item(keys::band(*id))));
+        let venue = async {
+            match venue {
+                Some(id) => self.visible_item(keys::venue(id)).await,
+                None => Ok(None),
+            }
+        };
+        let (bands, venue) = futures::try_join!(bands, venue)?;
+        let bands = bands.into_iter().flatten().map(from_item::<Band>).collect::<Result<Vec<_>, _>>()?;
+        let bands = bands.into_iter().map(|band| (band.band_id, band)).collect();
+        Ok(Referenced { bands, venue: venue.map(from_item).transpose()? })
+    }
+
+    /// Records a request for a concert under its idempotency key.
     pub async fn record_request(
         &self,
         request: &ConcertRequest,
-        once: &Once,
+        idempotency: &Idempotency,
     ) -> Result<Recorded<ConcertId>, Error> {
         let (id, now) = (request.concert_id, request.created_at);
         let mut item: Item = keys::concert_request(id).primary();
         item.insert(INPUT.into(), s(json(request)?));
         item.insert(PROGRESS.into(), s(json(&Progress::Pending)?));
         item.extend([keys::ttl(now.plus_seconds(KEY_SECONDS))]);
-        self.record_asked(request.owner_id, OPERATION, once, &id, vec![self.new_item(item)?], now).await
+        self.record_under_key(
+            request.owner_id,
+            OPERATION,
+            idempotency,
+            &id,
+            vec![self.put_if_absent(item)?],
+            now,
+        )
+        .await
     }
 
-    /// A request and how it stands, while it is remembered.
+    /// A request and its progress, until the request expires.
     pub async fn request(&self, concert: ConcertId) -> Result<(ConcertRequest, Progress), Error> {
         let item = self.get_item(keys::concert_request(concert), true).await?.ok_or(NO_CONCERT)?;
         Ok((parse(&item, INPUT)?, parse(&item, PROGRESS)?))
     }
 
-    /// A concert that can be seen.
+    /// A concert that is not pending.
     pub async fn concert(&self, id: ConcertId) -> Result<Concert, Error> {
         let item = self.get_item(keys::concert(id), true).await?;
-        let seen = item.filter(|item| !item.contains_key(PENDING_FOR));
-        seen.map(from_item).transpose()?.ok_or(NO_CONCERT)
+        visible(item).map(from_item).transpose()?.ok_or(NO_CONCERT)
     }
 
-    /// Creates the concert of a request, unseen. A second time changes nothing.
+    /// Creates the concert of a request as pending. Idempotent.
     pub async fn prepare_concert(&self, concert: &Concert) -> Result<(), Error> {
         self.prepare(to_item(concert)?, keys::concert(concert.concert_id), concert.concert_id).await
     }
 
-    /// Makes a concert, its new bands and its new venue visible, all at once. A second time changes nothing.
+    /// Publishes a concert, its new bands and its new venue in one transaction. Idempotent.
     pub async fn publish_concert(&self, request: &ConcertRequest) -> Result<(), Error> {
         let concert = request.concert();
         let id = concert.concert_id;
         let cell = keys::concert_in_cell(&concert.venue.place.cell(Level::Coarse), concert.starts_at, id);
         let [pk, sk] = [s(cell.pk), s(cell.sk)];
-        let mut writes = vec![self.changed_item(Change {
+        let mut writes = vec![self.update_if(ItemUpdate {
             key: keys::concert(id),
             update: "SET #gsi2pk = :cell, #gsi2sk = :start REMOVE #pendingFor",
             condition: "attribute_exists(#pendingFor)",
@@ -86,13 +112,13 @@ impl Table {
             values: vec![("cell", pk), ("start", sk)],
         })?];
         for entry in entries(&concert)? {
-            writes.push(self.any_item(entry)?);
+            writes.push(self.put_always(entry)?);
         }
         let new_bands = request.bands.iter().filter(|band| band.new).map(|band| keys::band(band.band_id));
         let new_venue = request.venue.new.then(|| keys::venue(request.venue.venue_id));
         for key in new_bands.chain(new_venue) {
             let (names, condition) = (&[keys::PK, PENDING_FOR], "attribute_exists(#pk)");
-            writes.push(self.changed_item(Change {
+            writes.push(self.update_if(ItemUpdate {
                 key,
                 update: "REMOVE #pendingFor",
                 condition,
@@ -100,47 +126,47 @@ impl Table {
                 values: vec![],
             })?);
         }
-        writes.push(self.changed_item(progress_of(id, &Progress::Done)?)?);
+        writes.push(self.update_if(progress_of(id, &Progress::Done)?)?);
         match self.transact(writes).await? {
             Transacted::Done => Ok(()),
             Transacted::Refused(0, Some(stored)) if !stored.contains_key(PENDING_FOR) => Ok(()),
             Transacted::Refused(index, _) => {
-                Err(Error::internal(format!("write {index} of a publication was refused")))
+                Err(Error::internal(format!("the condition of write {index} of a publication failed")))
             }
         }
     }
 
-    /// Deletes a concert with all its entries; one that is not there stays so. Its bands and its venue stay.
+    /// Deletes a concert with all its index entries, if it exists. Its bands and its venue are kept.
     pub async fn delete_concert(&self, concert: &Concert) -> Result<(), Error> {
         let id = concert.concert_id;
-        let mut writes = vec![self.absent_item(keys::concert(id))?];
+        let mut writes = vec![self.delete_always(keys::concert(id))?];
         let line_up = concert.bands.iter().map(|band| keys::line_up_entry(id, band.band_id));
-        for key in line_up.chain(places(id)) {
-            writes.push(self.absent_item(key)?);
+        for key in line_up.chain(cell_entry_keys(id)) {
+            writes.push(self.delete_always(key)?);
         }
         match self.transact(writes).await? {
             Transacted::Done => Ok(()),
-            Transacted::Refused(..) => Err(Error::internal("an unconditional removal was refused")),
+            Transacted::Refused(..) => Err(Error::internal("an unconditional delete failed its condition")),
         }
     }
 
-    /// Deletes the concert of a request that was never published. Whether it has been published: then it stays.
+    /// Deletes the pending concert of a request. A published concert is kept.
     pub async fn discard_concert(&self, concert: ConcertId) -> Result<Discarded, Error> {
         self.discard(keys::concert(concert), concert).await
     }
 
     /// Records that a request failed, and why.
     pub async fn reject_request(&self, concert: ConcertId, reason: FailedStep) -> Result<(), Error> {
-        match self.changed(progress_of(concert, &Progress::Failed { reason })?).await? {
-            // A request that is not remembered any more has nobody to be told, one that ended has been told.
+        match self.send_update(progress_of(concert, &Progress::Failed { reason })?).await? {
+            // A failed condition means that the request has expired or has ended already: then nothing is recorded.
             Written::Done(_) | Written::Refused(_) => Ok(()),
         }
     }
 }
 
-/// The write that says how a request ended. What has ended stays as it ended.
-fn progress_of(concert: ConcertId, progress: &Progress) -> Result<Change<'static>, Error> {
-    Ok(Change {
+/// The update that records how a request ended, if it is pending: the first recorded result is kept.
+fn progress_of(concert: ConcertId, progress: &Progress) -> Result<ItemUpdate<'static>, Error> {
+    Ok(ItemUpdate {
         key: keys::concert_request(concert),
         update: "SET #progress = :progress",
         condition: "#progress = :pending",
@@ -149,13 +175,13 @@ fn progress_of(concert: ConcertId, progress: &Progress) -> Result<Change<'static
     })
 }
 
-/// The keys of the entries that tell where a concert is, beside the concert itself.
-fn places(id: ConcertId) -> [Key; 2] {
+/// The keys of a concert's cell entries. The coarse cell has none: the concert itself is listed there.
+fn cell_entry_keys(id: ConcertId) -> [Key; 2] {
     [keys::concert_place(id, Level::Middle), keys::concert_place(id, Level::Fine)]
 }
 
-/// The entries that a concert is found by, beside itself. Each holds the whole concert, so that a search reads no more
-/// than its index.
+/// The index entries of a concert, for its cells and its line-up. Each holds the whole concert, so that a search reads
+/// only the index.
 fn entries(concert: &Concert) -> Result<Vec<Item>, Error> {
     let id = concert.concert_id;
     let content = to_item(concert)?;
@@ -165,7 +191,7 @@ fn entries(concert: &Concert) -> Result<Vec<Item>, Error> {
         item.extend(index);
         item
     };
-    let place = |level| {
+    let cell_entry = |level| {
         let cell = concert.venue.place.cell(level);
         entry(keys::concert_place(id, level), keys::concert_in_cell(&cell, concert.starts_at, id).gsi2())
     };
@@ -173,14 +199,14 @@ fn entries(concert: &Concert) -> Result<Vec<Item>, Error> {
         let index = keys::concert_of_band(band.band_id, concert.starts_at, id).gsi1();
         entry(keys::line_up_entry(id, band.band_id), index)
     });
-    Ok([place(Level::Middle), place(Level::Fine)].into_iter().chain(line_up).collect())
+    Ok([cell_entry(Level::Middle), cell_entry(Level::Fine)].into_iter().chain(line_up).collect())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|error| Error::internal(format!("does not serialize: {error}")))
+    serde_json::to_string(value).map_err(|error| Error::internal(format!("cannot be serialized: {error}")))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(item: &Item, name: &str) -> Result<T, Error> {
     let parsed = text(item, name).and_then(|text| serde_json::from_str(text).ok());
-    parsed.ok_or_else(|| Error::internal(format!("a request whose {name} does not read")))
+    parsed.ok_or_else(|| Error::internal(format!("the {name} of a request cannot be parsed")))
 }

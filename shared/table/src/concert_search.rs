@@ -1,12 +1,14 @@
-//! Finding concerts by who plays and by where they are.
+//! Search of concerts by band, by distance from a point, or both.
 //!
-//! A search reads the concerts of each band or of each cell that the area meets, each list in order of time, a little
-//! of each at once, and merges them. So it reads about as much as it answers, however many concerts there are
-//! elsewhere or at other times.
+//! A search reads one list for each band, or for each geographic cell that intersects the area. Each list is sorted by
+//! start time; the search reads the lists in small pages and merges them. So the number of items read is close to the
+//! number returned, whatever the number of concerts elsewhere or at other times.
 
 use crate::{
-    Table,
-    item::{Item, from_item, s, text},
+    engine::{
+        item::{Item, from_item, s, text},
+        table::Table,
+    },
     keys::{self, GSI1, GSI1_PK, GSI1_SK, GSI2, GSI2_PK, GSI2_SK},
 };
 use domain::{
@@ -19,86 +21,86 @@ use domain::{
 use futures::future::try_join_all;
 use std::collections::{HashSet, VecDeque};
 
-/// How many Queries one search makes at most. A page that would take more is short, and has a next page.
+/// The maximum number of Queries of one search. A page that would need more is short and has a next page.
 const MOST_QUERIES: usize = 120;
 
-/// How many concerts a search by distance looks at at most: all of them have to be seen before the nearest is known.
+/// The maximum number of concerts that a search by distance reads: it must read all matches to find the nearest.
 const MOST_BY_DISTANCE: usize = 2000;
 
-/// How many concerts each Query of a search by distance reads at most.
+/// The page size of each Query of a search by distance.
 const READ_BY_DISTANCE: usize = 200;
 
-/// In which order.
+/// The order of the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
-    /// The next one first.
+    /// By start time, ascending.
     Soonest,
-    /// The last one first.
+    /// By start time, descending.
     Latest,
-    /// The nearest first; needs an area.
+    /// By distance, ascending; needs an area.
     Nearest,
 }
 
-/// What is searched for.
+/// The criteria of a search.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wanted {
-    /// Any of these plays; anybody if there are none.
+pub struct ConcertQuery {
+    /// Concerts of any of these bands; of all bands if empty.
     pub bands: Vec<BandId>,
-    /// Where.
+    /// Concerts in this area.
     pub area: Option<Area>,
-    /// Not before this.
+    /// The earliest start time.
     pub from: Timestamp,
-    /// Not after this.
+    /// The latest start time.
     pub to: Timestamp,
-    /// In which order.
+    /// The order of the results.
     pub sort: Sort,
 }
 
-/// A concert that was found.
+/// A search result.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub struct FoundConcert {
     /// The concert.
     pub concert: Concert,
-    /// How far it is from the middle of the area, in kilometres.
+    /// The distance from the centre of the area in kilometres.
     pub distance_km: Option<f64>,
 }
 
-/// A list that is being read: the concerts of a band or of a cell.
+/// A list that the search reads: the concerts of a band or of a cell.
 struct Source {
     index: (&'static str, &'static str, &'static str),
     partition: String,
-    /// What was read and not yet used, with each one's place in the list.
+    /// Items that were read and not yet merged, with their sort keys.
     read: VecDeque<(String, Item)>,
-    /// Where reading goes on; `None` at the end of the list.
+    /// The sort key after which the next Query starts; `None` at the end of the list.
     next: Option<String>,
 }
 
 impl Table {
-    /// A page of the concerts that match, after a position: of a search by time `<startsAt>#<concertId>`, of a search
-    /// by distance `<millimetres>#<concertId>`. A page may be short, and have a next page all the same.
+    /// A page of the matching concerts after a position: `<startsAt>#<concertId>` when sorted by time,
+    /// `<millimetres>#<concertId>` when sorted by distance. A page may be short and still have a next page.
     pub async fn concerts(
         &self,
-        wanted: &Wanted,
+        wanted: &ConcertQuery,
         size: PageSize,
         after: Option<String>,
-    ) -> Result<Page<Found, String>, Error> {
+    ) -> Result<Page<FoundConcert, String>, Error> {
         match (wanted.sort, &wanted.area) {
             (Sort::Nearest, Some(area)) => self.nearest(wanted, area, size, after).await,
-            (Sort::Nearest, None) => Err(Error::internal("a search by distance without a place")),
-            (_, None) if wanted.bands.is_empty() => Err(Error::internal("a search without bands or a place")),
+            (Sort::Nearest, None) => Err(Error::internal("a search by distance needs an area")),
+            (_, None) if wanted.bands.is_empty() => Err(Error::internal("a search needs bands or an area")),
             (sort, _) => self.by_time(wanted, sort == Sort::Latest, size, after).await,
         }
     }
 
     async fn by_time(
         &self,
-        wanted: &Wanted,
+        wanted: &ConcertQuery,
         latest: bool,
         size: PageSize,
         after: Option<String>,
-    ) -> Result<Page<Found, String>, Error> {
+    ) -> Result<Page<FoundConcert, String>, Error> {
         let mut sources = sources(wanted, after.as_deref());
-        // About what the page takes from each list, and no less than makes a Query worth its while.
+        // About the page's share of each list, but at least 8, to keep the number of Queries low.
         let read = size.get().div_ceil(sources.len()).max(8) + 1;
         let (mut found, mut last, mut queries) = (Vec::new(), after, 0);
         loop {
@@ -110,35 +112,35 @@ impl Table {
             }
             try_join_all(empty.into_iter().map(|source| self.read_more(source, wanted, latest, read)))
                 .await?;
-            let heads = sources.iter().filter_map(|source| source.read.front().map(|(place, _)| place));
-            let Some(place) = if latest { heads.max() } else { heads.min() }.cloned() else {
+            let heads = sources.iter().filter_map(|source| source.read.front().map(|(position, _)| position));
+            let Some(position) = if latest { heads.max() } else { heads.min() }.cloned() else {
                 return Ok(Page { items: found, next: None });
             };
             if found.len() == size.get() {
                 return Ok(Page { items: found, next: last });
             }
-            // Two bands of one concert lead to it twice, at the same place.
+            // A concert of two searched bands is in two lists, with the same sort key.
             let mut item = None;
             for source in &mut sources {
-                while source.read.front().is_some_and(|(head, _)| *head == place) {
+                while source.read.front().is_some_and(|(head, _)| *head == position) {
                     item = source.read.pop_front().map(|(_, item)| item);
                 }
             }
             found.extend(item.map(|item| matching(item, wanted)).transpose()?.flatten());
-            last = Some(place);
+            last = Some(position);
         }
     }
 
     async fn nearest(
         &self,
-        wanted: &Wanted,
+        wanted: &ConcertQuery,
         area: &Area,
         size: PageSize,
         after: Option<String>,
-    ) -> Result<Page<Found, String>, Error> {
+    ) -> Result<Page<FoundConcert, String>, Error> {
         let mut sources = sources(wanted, None);
-        let (mut seen, mut found) = (HashSet::new(), Vec::new());
-        let (mut looked_at, mut queries) = (0, 0);
+        let (mut visited, mut found) = (HashSet::new(), Vec::new());
+        let (mut items_read, mut queries) = (0, 0);
         while sources.iter().any(|source| source.next.is_some()) {
             let open: Vec<_> = sources.iter_mut().filter(|source| source.next.is_some()).collect();
             queries += open.len();
@@ -146,44 +148,45 @@ impl Table {
                 open.into_iter().map(|source| self.read_more(source, wanted, false, READ_BY_DISTANCE));
             try_join_all(reads).await?;
             for source in &mut sources {
-                looked_at += source.read.len();
-                for (place, item) in source.read.drain(..) {
-                    if seen.insert(place) {
+                items_read += source.read.len();
+                for (position, item) in source.read.drain(..) {
+                    if visited.insert(position) {
                         found.extend(matching(item, wanted)?);
                     }
                 }
             }
-            if looked_at > MOST_BY_DISTANCE || queries > MOST_QUERIES {
+            if items_read > MOST_BY_DISTANCE || queries > MOST_QUERIES {
                 let detail = "there are too many concerts to sort by distance: narrow the radius or the time";
                 return Err(Error::invalid(Fault::parameter("sort", detail)));
             }
         }
-        let place = |found: &Found| {
+        let position_of = |found: &FoundConcert| {
             let distance_km = found.distance_km.unwrap_or(area.radius_km);
-            // Whole millimetres, in fixed width, sort as the distances do.
+            // Whole millimetres in fixed width: text sorts as the distances do.
             format!("{:015.0}#{}", distance_km * 1e6, found.concert.concert_id)
         };
-        let mut placed: Vec<_> = found.into_iter().map(|found| (place(&found), found)).collect();
-        placed.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let rest = placed.into_iter().filter(|(place, _)| after.as_ref().is_none_or(|after| place > after));
+        let mut sorted: Vec<_> = found.into_iter().map(|found| (position_of(&found), found)).collect();
+        sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let rest =
+            sorted.into_iter().filter(|(position, _)| after.as_ref().is_none_or(|after| position > after));
         let mut page: Vec<_> = rest.take(size.get() + 1).collect();
         let more = page.len() > size.get();
         page.truncate(size.get());
-        let next = page.last().filter(|_| more).map(|(place, _)| place.clone());
+        let next = page.last().filter(|_| more).map(|(position, _)| position.clone());
         Ok(Page { items: page.into_iter().map(|(_, found)| found).collect(), next })
     }
 
-    /// Reads on in a list, within the time that is wanted.
+    /// Reads the next items of a list, within the query's start times.
     async fn read_more(
         &self,
         source: &mut Source,
-        wanted: &Wanted,
+        wanted: &ConcertQuery,
         latest: bool,
         limit: usize,
     ) -> Result<(), Error> {
         let Some(after) = source.next.take() else { return Ok(()) };
         let (index, pk, sk) = source.index;
-        // Both ends of BETWEEN are included; what was read last is dropped below. `~` sorts after every id.
+        // BETWEEN includes both bounds; the item read last is dropped below. `~` sorts after every id.
         let (lowest, highest) = (wanted.from.to_string(), format!("{}#~", wanted.to));
         let (lowest, highest) = match (after.is_empty(), latest) {
             (true, _) => (lowest, highest),
@@ -208,16 +211,16 @@ impl Table {
         let sent = self.query(query).await?;
         source.next = sent.last_evaluated_key().and_then(|key| text(key, sk)).map(str::to_owned);
         for item in sent.items.unwrap_or_default() {
-            if let Some(place) = text(&item, sk).filter(|place| *place != after).map(str::to_owned) {
-                source.read.push_back((place, item));
+            if let Some(position) = text(&item, sk).filter(|position| *position != after).map(str::to_owned) {
+                source.read.push_back((position, item));
             }
         }
         Ok(())
     }
 }
 
-/// The lists that together hold all that can match. Few bands are read rather than many cells.
-fn sources(wanted: &Wanted, after: Option<&str>) -> Vec<Source> {
+/// The lists that together contain all matches. With bands and an area, the few bands are read, not the many cells.
+fn sources(wanted: &ConcertQuery, after: Option<&str>) -> Vec<Source> {
     let source = |index, partition| Source {
         index,
         partition,
@@ -233,13 +236,13 @@ fn sources(wanted: &Wanted, after: Option<&str>) -> Vec<Source> {
 }
 
 /// The concert of an item, if it is in the area.
-fn matching(item: Item, wanted: &Wanted) -> Result<Option<Found>, Error> {
+fn matching(item: Item, wanted: &ConcertQuery) -> Result<Option<FoundConcert>, Error> {
     let concert: Concert = from_item(item)?;
     Ok(match &wanted.area {
-        None => Some(Found { concert, distance_km: None }),
+        None => Some(FoundConcert { concert, distance_km: None }),
         Some(area) => {
             let distance_km = area.distance_km(concert.venue.place);
-            distance_km.map(|distance_km| Found { concert, distance_km: Some(distance_km) })
+            distance_km.map(|distance_km| FoundConcert { concert, distance_km: Some(distance_km) })
         }
     })
 }

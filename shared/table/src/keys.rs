@@ -12,7 +12,7 @@
 //! | band | `BAND#<bandId>` | `BAND` | | |
 //! | venue | `VENUE#<venueId>` | `VENUE` | | |
 //! | concert | `CONCERT#<concertId>` | `CONCERT` | | `GEO#<coarse cell>` / `<startsAt>#<concertId>` |
-//! | concert's place | `CONCERT#<concertId>` | `GEO#MIDDLE`, `GEO#FINE` | | `GEO#<cell>` / `<startsAt>#<concertId>` |
+//! | concert's cell | `CONCERT#<concertId>` | `GEO#MIDDLE`, `GEO#FINE` | | `GEO#<cell>` / `<startsAt>#<concertId>` |
 //! | line-up entry | `CONCERT#<concertId>` | `BAND#<bandId>` | `BAND#<bandId>` / `<startsAt>#<concertId>` | |
 //! | request for a concert | `CONCERT#<concertId>` | `REQUEST` | | |
 //! | order | `USER#<customerId>` | `ORDER#<orderId>` | | |
@@ -26,13 +26,13 @@ use domain::{
     Timestamp,
     geo::Level,
     id::{BandId, ConcertId, OrderId, ProductId, UserId, VenueId},
-    product::ReviewPosition,
+    product::{Category, ReviewPosition},
     session::Session,
     user::Email,
 };
 use std::collections::HashMap;
 
-/// The names of the key attributes.
+/// Partition key of the table.
 pub const PK: &str = "pk";
 /// Sort key of the table.
 pub const SK: &str = "sk";
@@ -44,22 +44,22 @@ pub const GSI1_SK: &str = "gsi1sk";
 pub const GSI2_PK: &str = "gsi2pk";
 /// Sort key of the second index.
 pub const GSI2_SK: &str = "gsi2sk";
-/// The first index: what belongs to one product, newest reviews first.
+/// The first index: a product with its rating and reviews; the concerts of a band.
 pub const GSI1: &str = "gsi1";
-/// The second index: products of one category.
+/// The second index: the products of a category; the concerts of a geographic cell.
 pub const GSI2: &str = "gsi2";
 
-/// How the partitions of credentials begin.
+/// Prefix of the partition keys of credentials.
 const EMAIL_PREFIX: &str = "EMAIL#";
-/// How the partitions of rate limits begin.
+/// Prefix of the partition keys of rate limits.
 const LIMIT_PREFIX: &str = "LIMIT#";
 /// The sort key of a product in its own partition.
 pub const PRODUCT: &str = "PRODUCT";
 /// The sort key of a rating in its product's partition.
 pub const RATING: &str = "RATING";
-/// How the sort keys of a product's reviews begin.
+/// Prefix of the sort keys of a product's reviews.
 pub const REVIEW_PREFIX: &str = "REVIEW#";
-/// How the sort keys of a seller's products begin.
+/// Prefix of the sort keys of a seller's products.
 pub const PRODUCT_PREFIX: &str = "PRODUCT#";
 /// The sort key of a product in the first index: it sorts after all reviews.
 pub const PAGE_PRODUCT: &str = "~PRODUCT";
@@ -103,12 +103,12 @@ impl Key {
     }
 }
 
-/// What a user has to log in.
+/// The credential of a user: user id and password hash.
 pub fn credential(email: &Email) -> Key {
     Key::new(format!("{EMAIL_PREFIX}{}", email.account()), "CREDENTIAL")
 }
 
-/// Whether a partition key may hold an e-mail address, which never reaches a log.
+/// Whether a partition key may contain an e-mail address; such keys are never logged.
 pub(crate) fn is_private(pk: &str) -> bool {
     pk.starts_with(EMAIL_PREFIX) || pk.starts_with(LIMIT_PREFIX)
 }
@@ -118,17 +118,17 @@ pub fn user_partition(id: UserId) -> String {
     format!("USER#{id}")
 }
 
-/// What others see of a user.
+/// A user's profile.
 pub fn profile(id: UserId) -> Key {
     Key::new(user_partition(id), "PROFILE")
 }
 
-/// A log-in.
+/// A session.
 pub fn session(session: &Session) -> Key {
     session_of(session.user_id, session.session_id)
 }
 
-/// A log-in, by its ids.
+/// A session, by its ids.
 pub fn session_of(user: UserId, session: domain::id::SessionId) -> Key {
     Key::new(user_partition(user), format!("SESSION#{session}"))
 }
@@ -143,32 +143,32 @@ pub fn product(id: ProductId) -> Key {
     Key::new(product_partition(id), PRODUCT)
 }
 
-/// Whose partition a product's partition is.
+/// The product id in the partition key of a product.
 pub fn parse_product_partition(pk: &str) -> Option<ProductId> {
     pk.strip_prefix("PRODUCT#")?.parse().ok()
 }
 
-/// A product, on its page.
+/// A product in the first index, which serves the product page.
 pub fn product_on_page(id: ProductId) -> Key {
     Key::new(product_partition(id), PAGE_PRODUCT)
 }
 
 /// The partition of a category in the second index.
-pub fn category_partition(category: &str) -> String {
+pub fn category_partition(category: &Category) -> String {
     format!("CATEGORY#{category}")
 }
 
-/// A product, in its category.
-pub fn product_in_category(category: &str, id: ProductId) -> Key {
+/// A product in the second index, under its category.
+pub fn product_in_category(category: &Category, id: ProductId) -> Key {
     Key::new(category_partition(category), id.to_string())
 }
 
-/// That a user sells a product.
+/// The item that lists a product under its seller.
 pub fn sellers_product(seller: UserId, id: ProductId) -> Key {
     Key::new(user_partition(seller), format!("{PRODUCT_PREFIX}{id}"))
 }
 
-/// Which product the sort key of a seller's product names.
+/// The product id in the sort key of a seller's product.
 pub fn parse_sellers_product(sk: &str) -> Option<ProductId> {
     sk.strip_prefix(PRODUCT_PREFIX)?.parse().ok()
 }
@@ -178,7 +178,7 @@ pub fn rating(id: ProductId) -> Key {
     Key::new(product_partition(id), RATING)
 }
 
-/// A product's rating, on the product's page.
+/// A product's rating in the first index, which serves the product page.
 pub fn rating_on_page(id: ProductId) -> Key {
     Key::new(product_partition(id), PAGE_RATING)
 }
@@ -188,24 +188,24 @@ pub fn review(product: ProductId, author: UserId) -> Key {
     Key::new(product_partition(product), format!("{REVIEW_PREFIX}{author}"))
 }
 
-/// Whose review the sort key of a review names.
+/// The author id in the sort key of a review.
 pub fn parse_review(sk: &str) -> Option<UserId> {
     sk.strip_prefix(REVIEW_PREFIX)?.parse().ok()
 }
 
-/// A review, on the product's page.
+/// A review in the first index, which serves the product page.
 pub fn review_on_page(product: ProductId, position: &ReviewPosition) -> Key {
     let ReviewPosition { created_at, author_id } = position;
     Key::new(product_partition(product), format!("{REVIEW_PREFIX}{created_at}#{author_id}"))
 }
 
-/// The position that the sort key of a review on the product's page names.
+/// The position in the sort key of a review in the first index.
 pub fn parse_review_on_page(sk: &str) -> Option<ReviewPosition> {
     let (created_at, author_id) = sk.strip_prefix(REVIEW_PREFIX)?.split_once('#')?;
     Some(ReviewPosition { created_at: created_at.parse().ok()?, author_id: author_id.parse().ok()? })
 }
 
-/// How the sort keys of a customer's orders begin.
+/// Prefix of the sort keys of a customer's orders.
 pub const ORDER_PREFIX: &str = "ORDER#";
 
 /// An order.
@@ -213,12 +213,12 @@ pub fn order(customer: UserId, id: OrderId) -> Key {
     Key::new(user_partition(customer), format!("{ORDER_PREFIX}{id}"))
 }
 
-/// Which order the sort key of an order names.
+/// The order id in the sort key of an order.
 pub fn parse_order(sk: &str) -> Option<OrderId> {
     sk.strip_prefix(ORDER_PREFIX)?.parse().ok()
 }
 
-/// The digits that the partitions of unsettled orders end with: so many, that no partition becomes a bottleneck.
+/// The last digits of the partition keys of unsettled orders: 16 partitions, so that none becomes a hot partition.
 pub const SHARDS: &str = "0123456789abcdef";
 
 /// A partition of unsettled orders.
@@ -226,18 +226,18 @@ pub fn unsettled_partition(shard: char) -> String {
     format!("UNSETTLED#{shard}")
 }
 
-/// That an order's stock and money may not agree with its status.
+/// The entry of an unsettled order: its stock and money may not agree with its status.
 pub fn unsettled(id: OrderId) -> Key {
     let id = id.to_string();
     Key::new(unsettled_partition(id.chars().last().unwrap_or_default()), id)
 }
 
-/// What became of a request with an idempotency key.
+/// The idempotency record of a request.
 pub fn idempotency(user: UserId, operation: &str, key: &str) -> Key {
     Key::new(user_partition(user), format!("IDEMPOTENCY#{operation}#{key}"))
 }
 
-/// How often something was done in one window of a rate limit. `value` is what the limit counts by.
+/// The request counter of one window of a rate limit. `value` is what the limit counts by, such as an address.
 pub fn limit(operation: &str, limit: &str, value: &str, window_start: u64) -> Key {
     Key::new(format!("{LIMIT_PREFIX}{operation}#{limit}#{value}"), window_start.to_string())
 }
@@ -245,7 +245,7 @@ pub fn limit(operation: &str, limit: &str, value: &str, window_start: u64) -> Ke
 /// The partition of the public signing keys.
 pub const SIGNING: &str = "SIGNING";
 
-/// How the sort keys of public signing keys begin.
+/// Prefix of the sort keys of public signing keys.
 const SIGNING_PREFIX: &str = "KEY#";
 
 /// A public signing key.
@@ -253,7 +253,7 @@ pub fn signing_key(kid: &str) -> Key {
     Key::new(SIGNING, format!("{SIGNING_PREFIX}{kid}"))
 }
 
-/// The id of the key that the sort key of a public signing key names.
+/// The key id in the sort key of a public signing key.
 pub fn parse_signing_key(sk: &str) -> Option<&str> {
     sk.strip_prefix(SIGNING_PREFIX)
 }
@@ -263,7 +263,7 @@ pub fn band(id: BandId) -> Key {
     Key::new(band_partition(id), "BAND")
 }
 
-/// The partition of a band's concerts in the first index; in the table, of the band itself.
+/// The partition of a band: in the table, the band itself; in the first index, its concerts.
 pub fn band_partition(id: BandId) -> String {
     format!("BAND#{id}")
 }
@@ -278,17 +278,17 @@ pub fn concert(id: ConcertId) -> Key {
     Key::new(format!("CONCERT#{id}"), "CONCERT")
 }
 
-/// How a request for a concert stands.
+/// A request for a concert and its progress.
 pub fn concert_request(id: ConcertId) -> Key {
     Key::new(format!("CONCERT#{id}"), "REQUEST")
 }
 
-/// That a band plays at a concert.
+/// The entry of a band in the line-up of a concert.
 pub fn line_up_entry(concert: ConcertId, band: BandId) -> Key {
     Key::new(format!("CONCERT#{concert}"), band_partition(band))
 }
 
-/// That a concert is in a cell of this level; the coarse one is told by the concert itself.
+/// The item that lists a concert under its cell of this level. For the coarse cell that is the concert itself.
 pub fn concert_place(concert: ConcertId, level: Level) -> Key {
     match level {
         Level::Coarse => self::concert(concert),
@@ -302,27 +302,27 @@ pub fn cell_partition(cell: &str) -> String {
     format!("GEO#{cell}")
 }
 
-/// How concerts are ordered in both indexes: by time, then by id.
+/// The sort key of concerts in both indexes: start time, then id.
 pub fn by_start(starts_at: Timestamp, concert: ConcertId) -> String {
     format!("{starts_at}#{concert}")
 }
 
-/// A concert among a band's, in the first index.
+/// A concert in the first index, under a band.
 pub fn concert_of_band(band: BandId, starts_at: Timestamp, concert: ConcertId) -> Key {
     Key::new(band_partition(band), by_start(starts_at, concert))
 }
 
-/// A concert among a cell's, in the second index.
+/// A concert in the second index, under a cell.
 pub fn concert_in_cell(cell: &str, starts_at: Timestamp, concert: ConcertId) -> Key {
     Key::new(cell_partition(cell), by_start(starts_at, concert))
 }
 
-/// The `ttl` attribute: DynamoDB deletes the item some time after this.
+/// The `ttl` attribute: DynamoDB deletes the item some time after this timestamp.
 pub fn ttl(at: Timestamp) -> (String, AttributeValue) {
     (TTL.to_owned(), AttributeValue::N(at.unix_seconds().to_string()))
 }
 
-/// The name of the attribute that DynamoDB expires items by.
+/// The attribute that DynamoDB's time to live reads, in seconds since 1970.
 pub const TTL: &str = "ttl";
 
 #[cfg(test)]
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!((key.pk.as_str(), key.sk.as_str()), (pk, sk));
     }
 
-    /// The literal keys are what is stored: changing one orphans the data of every deployment.
+    /// The stored items have these literal keys: changing one makes existing data unreachable.
     #[test]
     fn literal_keys() {
         let now = Timestamp::from_unix_milliseconds(1_763_659_827_040);
@@ -354,7 +354,7 @@ mod tests {
         assert_key(&session_of(user, session_id), &format!("USER#{u}"), &format!("SESSION#{s}"));
         assert_key(&product(product_id), &format!("PRODUCT#{p}"), "PRODUCT");
         assert_key(&product_on_page(product_id), &format!("PRODUCT#{p}"), "~PRODUCT");
-        assert_key(&product_in_category("Books", product_id), "CATEGORY#Books", p);
+        assert_key(&product_in_category(&"Books".parse().unwrap(), product_id), "CATEGORY#Books", p);
         assert_key(&sellers_product(user, product_id), &format!("USER#{u}"), &format!("PRODUCT#{p}"));
         assert_key(&rating(product_id), &format!("PRODUCT#{p}"), "RATING");
         assert_key(&rating_on_page(product_id), &format!("PRODUCT#{p}"), "~RATING");
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_parsed_as_they_were_built() {
+    fn parsing_a_key_returns_the_ids_it_was_built_from() {
         let now = Timestamp::from_unix_milliseconds(1);
         let (user, id) = (UserId::new(now, [1; 10]), ProductId::new(now, [2; 10]));
         assert_eq!(parse_sellers_product(&sellers_product(user, id).sk), Some(id));
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_may_hold_an_address_are_private() {
+    fn keys_that_may_contain_an_email_address_are_private() {
         let email = Email::from_value(json!("ada@example.com")).unwrap();
         let user = UserId::new(Timestamp::from_unix_milliseconds(1), [1; 10]);
         assert!(is_private(&credential(&email).pk));
@@ -406,9 +406,9 @@ mod tests {
         assert!(!is_private(&profile(user).pk));
     }
 
-    /// The page is read from the end: rating, product, newest review.
+    /// The page Query reads in descending order: rating, product, newest review.
     #[test]
-    fn a_page_sorts_rating_product_reviews() {
+    fn the_page_query_returns_rating_then_product_then_reviews() {
         let now = Timestamp::from_unix_milliseconds(0);
         let position = ReviewPosition { created_at: now, author_id: UserId::new(now, [255; 10]) };
         let id = ProductId::new(now, [0; 10]);

@@ -1,18 +1,20 @@
-//! Rate limits: one counter for each window.
+//! Rate limits: one request counter for each fixed window.
 
 use crate::{
-    Table,
-    item::{n, number},
+    engine::{
+        item::{n, number},
+        request::Written,
+        table::Table,
+    },
     keys,
-    request::Written,
 };
 use aws_sdk_dynamodb::types::ReturnValue;
 use domain::{
     Error, Timestamp,
-    limit::{Limit, Standing},
+    limit::{Limit, LimitStatus},
 };
 
-/// The attribute that counts. A count that is sent again after its answer was lost only makes the limit tighter.
+/// The request counter. A repeated increment, after a lost response, can only make the limit stricter.
 const USED: &str = "used";
 
 impl Table {
@@ -23,7 +25,7 @@ impl Table {
         limit: Limit,
         value: &str,
         now: Timestamp,
-    ) -> Result<Standing, Error> {
+    ) -> Result<LimitStatus, Error> {
         let start = limit.window_start(now);
         let key = keys::limit(operation, limit.name, value, start);
         let end = Timestamp::from_unix_milliseconds((start + limit.window_seconds.max(1)) * 1000);
@@ -38,9 +40,10 @@ impl Table {
             .expression_attribute_values(":ttl", keys::ttl(end).1)
             .return_values(ReturnValue::UpdatedNew);
         let Written::Done(updated) = self.update(update).await? else {
-            return Err(Error::internal("a count without a condition was refused"));
+            return Err(Error::internal("an unconditional update failed its condition"));
         };
         let used = updated.as_ref().and_then(|item| number(item, USED));
-        used.map(|used| limit.standing(used, now)).ok_or_else(|| Error::internal("a limit without a count"))
+        used.map(|used| limit.status(used, now))
+            .ok_or_else(|| Error::internal("the updated rate limit has no count"))
     }
 }

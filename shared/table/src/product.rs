@@ -1,67 +1,47 @@
-//! Products, one at a time.
+//! Single products: creating, reading, replacing.
 
 use crate::{
-    Table,
-    item::{Item, b, bytes, from_item, n, number, s, text, to_item},
+    engine::{
+        item::{Item, n, number, s, text},
+        request::Written,
+        table::Table,
+    },
     keys::{self, PK, SK},
+    product_item::{HIDDEN, NO_PRODUCT, VERSION, from_product_item, to_product_item},
     rating::from_rating_item,
-    request::Written,
+    writer::Writer,
 };
 use domain::{
     Error,
     id::ProductId,
-    idempotency::{Answer, Once, Outcome},
+    idempotency::{Creation, Idempotency, StoredResponse},
     product::{ListedProduct, Product},
     rating::Rating,
 };
 
-/// Set when a product is withdrawn, to the version that was withdrawn; readers no longer see the product.
-pub(crate) const HIDDEN: &str = "hidden";
-/// The version, for conditions.
-pub(crate) const VERSION: &str = "version";
-/// Random bytes of the write that made the present version, by which that write recognises itself.
-pub(crate) const WRITER: &str = "writer";
-
-/// The error of all who look for a product that is not there.
-pub(crate) const NO_PRODUCT: Error = Error::NotFound { what: "product" };
-
-fn to_product_item(product: &Product) -> Result<Item, Error> {
-    let id = product.product_id;
-    let mut item = to_item(product)?;
-    item.extend(keys::product(id).primary());
-    item.extend(keys::product_on_page(id).gsi1());
-    item.extend(keys::product_in_category(&product.draft.category, id).gsi2());
-    Ok(item)
-}
-
-/// The product of an item, unless it is hidden.
-pub(crate) fn from_product_item(item: Item) -> Result<Option<Product>, Error> {
-    if item.contains_key(HIDDEN) { Ok(None) } else { from_item(item).map(Some) }
-}
-
 impl Table {
-    /// Publishes a product, with an empty rating. With an idempotency key, the same request a second time changes
-    /// nothing and has the first one's answer.
+    /// Publishes a product, with an empty rating. With an idempotency key, a repeated request changes nothing and
+    /// returns the stored response of the first.
     pub async fn create_product(
         &self,
         product: &Product,
-        once: Option<(&Once, &Answer)>,
-    ) -> Result<Outcome, Error> {
+        idempotency: Option<(&Idempotency, &StoredResponse)>,
+    ) -> Result<Creation, Error> {
         let id = product.product_id;
         let mut rating: Item = keys::rating(id).primary();
         rating.extend(keys::rating_on_page(id).gsi1());
         let pointer = keys::sellers_product(product.seller_id, id).primary();
         let items = vec![to_product_item(product)?, rating, pointer];
-        self.put_new(items, product.seller_id, "product-create", once, product.created_at).await
+        self.put_new(items, product.seller_id, "product-create", idempotency, product.created_at).await
     }
 
-    /// A product that can be seen, strongly consistent.
+    /// A product that is not hidden, strongly consistent.
     pub async fn product(&self, id: ProductId) -> Result<Product, Error> {
         let item = self.get_item(keys::product(id), true).await?;
         item.map(from_product_item).transpose()?.flatten().ok_or(NO_PRODUCT)
     }
 
-    /// A product that can be seen, with its rating: one strongly consistent Query, one read unit for each 4 KB.
+    /// A product that is not hidden, with its rating: one strongly consistent Query, one read unit for each 4 KB.
     pub async fn listed_product(&self, id: ProductId) -> Result<ListedProduct, Error> {
         let query = self
             .client()
@@ -85,11 +65,11 @@ impl Table {
         Ok(ListedProduct { product: product.ok_or(NO_PRODUCT)?, rating })
     }
 
-    /// Writes the next version of a product over the one before it, and over no other. `writer` is random: a write
-    /// whose answer was lost and that is sent again recognises itself by it.
-    pub async fn replace_product(&self, product: &Product, writer: [u8; 16]) -> Result<(), Error> {
+    /// Replaces a product with its next version, if the stored version is the previous one; else `Stale`. A write that
+    /// the SDK repeats after a lost response is recognised by its writer id.
+    pub async fn replace_product(&self, product: &Product, writer: Writer) -> Result<(), Error> {
         let mut item = to_product_item(product)?;
-        item.insert(WRITER.into(), b(&writer));
+        writer.sign(&mut item);
         let put = self
             .client()
             .put_item()
@@ -100,7 +80,7 @@ impl Table {
             .expression_attribute_values(":before", n(product.version - 1));
         let Written::Refused(stored) = self.put(put).await? else { return Ok(()) };
         match &stored {
-            Some(stored) if bytes(stored, WRITER) == Some(&writer) => Ok(()),
+            Some(stored) if writer.wrote(stored) => Ok(()),
             Some(stored) if !stored.contains_key(HIDDEN) => {
                 let current =
                     number(stored, VERSION).ok_or_else(|| Error::internal("a product without a version"))?;

@@ -1,44 +1,45 @@
-//! Withdrawing a product: hide it at once, then remove what hangs on it page by page, then the product itself.
+//! Withdrawing a product: hide it at once, then delete its reviews page by page, then the product itself.
 
 use crate::{
-    Table,
-    item::{key_of, n, number, s},
+    engine::{
+        item::{key_of, n, number, s},
+        request::Written,
+        table::Table,
+        transaction::Transacted,
+    },
     keys::{self, GSI1_PK, GSI1_SK, GSI2_PK, GSI2_SK, PK, SK},
-    product::{HIDDEN, VERSION},
-    request::Written,
-    transaction::Transacted,
+    product_item::{HIDDEN, VERSION},
 };
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 use domain::{
     Error, Version,
     id::{ProductId, UserId},
 };
 
-/// How many reviews one call deletes at most: four full batches.
+/// The maximum number of reviews that one call deletes: four full batches.
 const PURGE_SIZE: i32 = 100;
 
-/// What became of a product that was to be hidden.
+/// The result of hiding a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hidden {
-    /// It is hidden, now or since an earlier attempt.
+    /// The product is hidden, by this attempt or an earlier one.
     Done,
-    /// There is no such product any more.
+    /// The product no longer exists.
     Gone,
-    /// It has been changed since: this version is current.
+    /// The product was changed in the meantime: this version is current.
     Superseded(Version),
 }
 
-/// What one call of [`Table::purge_reviews`] did.
+/// The result of one call of [`Table::purge_reviews`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purged {
     /// How many reviews it deleted.
     pub deleted: usize,
-    /// Whether there may be more.
+    /// Whether there may be more reviews.
     pub more: bool,
 }
 
 impl Table {
-    /// Hides this version of a product from all readers: it leaves both indexes and reads as not found.
+    /// Hides this version of a product from readers: it is removed from both indexes, and reads do not find it.
     pub async fn hide_product(&self, id: ProductId, version: Version) -> Result<Hidden, Error> {
         let update = self
             .client()
@@ -83,27 +84,18 @@ impl Table {
         Ok(purged)
     }
 
-    /// Removes a hidden product, its rating and its place among the seller's products. What is gone stays so; a
-    /// product that is not hidden is left alone.
+    /// Deletes a hidden product, its rating and its entry in the list of the seller's products. Idempotent. Fails, and
+    /// deletes nothing, when the product is not hidden.
     pub async fn purge_product(&self, id: ProductId, seller: UserId) -> Result<(), Error> {
-        let product = Delete::builder()
-            .table_name(&self.name)
-            .set_key(Some(keys::product(id).primary()))
-            .condition_expression("attribute_exists(#hidden) OR attribute_not_exists(#pk)")
-            .expression_attribute_names("#hidden", HIDDEN)
-            .expression_attribute_names("#pk", PK)
-            .build();
-        let delete =
-            |key: keys::Key| Delete::builder().table_name(&self.name).set_key(Some(key.primary())).build();
-        let deletes = [product, delete(keys::rating(id)), delete(keys::sellers_product(seller, id))];
-        let writes = deletes
-            .into_iter()
-            .map(|delete| delete.map(|delete| TransactWriteItem::builder().delete(delete).build()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| Error::internal(error.to_string()))?;
+        let hidden = "attribute_exists(#hidden) OR attribute_not_exists(#pk)";
+        let writes = vec![
+            self.delete_if(keys::product(id), hidden, &[HIDDEN, PK])?,
+            self.delete_always(keys::rating(id))?,
+            self.delete_always(keys::sellers_product(seller, id))?,
+        ];
         match self.transact(writes).await? {
             Transacted::Done => Ok(()),
-            Transacted::Refused(..) => Err(Error::internal("a product that is not hidden was to be purged")),
+            Transacted::Refused(..) => Err(Error::internal("a product cannot be purged before it is hidden")),
         }
     }
 }

@@ -1,10 +1,12 @@
-//! Lists of products, newest first: product ids sort by time.
+//! Lists of products, newest first: product ids sort by creation time.
 
 use crate::{
-    Table,
-    item::{Item, key_of, s, text},
+    engine::{
+        item::{Item, key_of, s, text},
+        table::Table,
+    },
     keys::{self, GSI2, GSI2_PK, GSI2_SK, PK, SK},
-    product::from_product_item,
+    product_item::from_product_item,
     rating::from_rating_item,
 };
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -12,19 +14,19 @@ use domain::{
     Error,
     id::{ProductId, UserId},
     page::{Page, PageSize},
-    product::{ListedProduct, Product},
+    product::{Category, ListedProduct, Product},
     rating::Rating,
 };
 use std::collections::HashMap;
 
-/// A page of products; the position is that of its last product.
+/// A page of products; the position is the id of its last product.
 pub type ProductList = Page<ListedProduct, ProductId>;
 
 impl Table {
-    /// The products of a category: one Query for the products, one batch of at most 100 for their ratings.
+    /// The products of a category: one Query for the products, one BatchGetItem of at most 100 keys for their ratings.
     pub async fn products_of_category(
         &self,
-        category: &str,
+        category: &Category,
         size: PageSize,
         after: Option<ProductId>,
     ) -> Result<ProductList, Error> {
@@ -54,8 +56,8 @@ impl Table {
         Ok(Page { items: items.collect(), next })
     }
 
-    /// The products that a user sells: one Query for their ids, batches of at most 100 for the products and their
-    /// ratings. A product that is being withdrawn is left out, so that a page may be short.
+    /// The products of a seller: one Query for their ids, BatchGetItems of at most 100 keys for the products and their
+    /// ratings. A product that is being withdrawn is left out, so a page may be short.
     pub async fn products_of_seller(
         &self,
         seller: UserId,
@@ -72,7 +74,7 @@ impl Table {
             None => query
                 .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
                 .expression_attribute_values(":prefix", s(keys::PRODUCT_PREFIX)),
-            // BETWEEN takes both ends; the id before `after` is the highest that is wanted.
+            // BETWEEN includes both bounds, so the upper bound is the id before `after`.
             Some(after) => query
                 .key_condition_expression("#pk = :pk AND #sk BETWEEN :prefix AND :before")
                 .expression_attribute_values(":prefix", s(keys::PRODUCT_PREFIX))
@@ -100,23 +102,23 @@ impl Table {
         Ok(Page { items: items.collect(), next })
     }
 
-    /// The first items of a query from its end, and whether there are more.
+    /// The first items of a query in descending order, and whether there are more.
     async fn newest(&self, query: QueryFluentBuilder, size: PageSize) -> Result<(Vec<Item>, bool), Error> {
         let size = size.get();
         let query = query
             .scan_index_forward(false)
-            // One more than is shown tells whether there is a next page.
+            // One item more than the page shows whether there is a next page.
             .limit(i32::try_from(size + 1).unwrap_or(i32::MAX));
         let sent = self.query(query).await?;
         let mut items = sent.items.unwrap_or_default();
-        // A page of large items can end at DynamoDB's limit of 1 MB before it is full.
+        // A Query of large items can end at DynamoDB's limit of 1 MB before the page is full.
         let more = items.len() > size || sent.last_evaluated_key.is_some();
         items.truncate(size);
         Ok((items, more))
     }
 }
 
-/// Ratings by their product's partition.
+/// Ratings by the partition key of their product.
 fn ratings_of(items: &[Item]) -> HashMap<String, Rating> {
     items.iter().filter_map(|item| Some((key_of(item)?.pk, from_rating_item(item)))).collect()
 }

@@ -1,14 +1,15 @@
 //! A product's page: the product, its rating and its newest reviews in one Query.
 
 use crate::{
-    Table,
-    item::{Item, s, text},
+    engine::{
+        item::{Item, s, text},
+        table::Table,
+    },
     keys::{self, GSI1, GSI1_PK, GSI1_SK},
-    product::from_product_item,
+    product_item::from_product_item,
     rating::from_rating_item,
-    review::from_review_item,
+    review_item::from_review_item,
 };
-
 use domain::{
     Error,
     id::ProductId,
@@ -18,9 +19,9 @@ use domain::{
 };
 
 impl Table {
-    /// The page of a product, with so many of its newest reviews.
+    /// The page of a product, with at most this number of its newest reviews.
     ///
-    /// The index is eventually consistent. A product that it does not show yet is read from the table, so that a
+    /// The index is eventually consistent. A product that it does not contain yet is read from the table, so that a
     /// product can be read as soon as it is published.
     pub async fn product_page(&self, id: ProductId, reviews: u8) -> Result<ProductPage, Error> {
         let query = self
@@ -31,7 +32,7 @@ impl Table {
             .expression_attribute_names("#pk", GSI1_PK)
             .expression_attribute_values(":pk", s(keys::product_partition(id)))
             .scan_index_forward(false)
-            // The rating, the product, and one review more than is shown: whether there is a next page.
+            // The rating, the product, and one review more than the page, which shows whether there is a next page.
             .limit(i32::from(reviews) + 3);
         let sent = self.query(query).await?;
         if let Some(page) = to_page(sent.items.unwrap_or_default(), reviews.into())? {
@@ -43,8 +44,8 @@ impl Table {
 }
 
 impl Table {
-    /// The page of a product, with product and rating as they are now (strongly consistent) and so many of the newest
-    /// reviews as the index has them.
+    /// The page of a product: product and rating strongly consistent, the newest reviews from the eventually
+    /// consistent index.
     pub async fn present_page(&self, id: ProductId, reviews: u8) -> Result<ProductPage, Error> {
         let size = PageSize::new(reviews.into()).unwrap_or(PageSize::DEFAULT);
         let (listed, reviews) =

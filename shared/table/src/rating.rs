@@ -1,10 +1,14 @@
-//! Ratings: counters that follow the table's stream, exactly.
+//! Ratings: star counters, updated exactly once for each review change in the table's stream.
 
 use crate::{
-    Sequence, Table,
-    item::{Item, number, s, text},
+    engine::{
+        item::{Item, n, number, s, text},
+        request::Written,
+        table::Table,
+    },
     keys::{self, PK, SK},
-    request::Written,
+    product_item::NO_PRODUCT,
+    stream::Sequence,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
@@ -13,41 +17,41 @@ use domain::{
     rating::{Rating, RatingChange},
 };
 
-/// The attributes that count the reviews with one star, two, … five.
+/// The counters of reviews with one to five stars.
 const STARS: [&str; 5] = ["stars1", "stars2", "stars3", "stars4", "stars5"];
-/// The sequence number, padded, of the last change that the counters hold.
+/// The zero-padded sequence number of the last change that the counters include.
 const HELD: &str = "held";
 
 pub(crate) fn from_rating_item(item: &Item) -> Rating {
     Rating { histogram: STARS.map(|name| number(item, name).unwrap_or_default()) }
 }
 
-/// What became of changes that were to be counted.
+/// The result of counting changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
-    /// They are counted, now or since they first came.
+    /// They are counted, now or by an earlier delivery.
     Counted,
-    /// There is no such product any more.
+    /// The product no longer exists.
     Gone,
 }
 
-/// A rating as it is stored, beside the one that its reviews make.
+/// The stored rating and the rating counted from the reviews.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recount {
-    /// What is stored.
+    /// The stored rating.
     pub stored: Rating,
-    /// What the reviews say.
+    /// The rating counted from the reviews.
     pub counted: Rating,
-    /// The last change that the stored rating holds.
+    /// The sequence number of the last change that the stored rating includes.
     held: Option<String>,
 }
 
 impl Table {
-    /// Counts changes of one product's reviews, given in the stream's order, each once however often it comes.
+    /// Counts changes of one product's reviews, given in stream order, each once however often it is delivered.
     ///
-    /// One UpdateItem adds them all, on the condition that the rating holds nothing of them yet. If it holds some, it
-    /// comes back with the failed condition, what it holds is dropped, and the rest is added. A change that was
-    /// carried out and whose answer was lost is found to be held. Nothing is read.
+    /// One UpdateItem adds them all, on the condition that the rating includes none of them. If it includes some, the
+    /// failed condition returns the stored sequence number, changes up to it are dropped, and the rest is added. An
+    /// update whose response was lost is recognised in the same way. No separate read is needed.
     pub async fn count(
         &self,
         product: ProductId,
@@ -62,7 +66,9 @@ impl Table {
                 Added::Holds(held) => {
                     let fresh = left.partition_point(|(sequence, _)| sequence.as_str() <= held.as_str());
                     if fresh == 0 {
-                        return Err(Error::unavailable("a rating that went back"));
+                        return Err(Error::unavailable(
+                            "the rating's sequence number decreased between two attempts",
+                        ));
                     }
                     left = &left[fresh..];
                 }
@@ -93,20 +99,20 @@ impl Table {
             update =
                 update.expression_attribute_values(format!(":{name}"), AttributeValue::N(step.to_string()));
         }
-        // Changes that cancel each other out are held all the same.
+        // The sequence number advances even when the changes cancel each other out.
         let add = if additions.is_empty() { String::new() } else { format!("ADD {}", additions.join(", ")) };
         let update = update.update_expression(format!("SET #held = :last {add}").trim_end());
         let Written::Refused(stored) = self.update(update).await? else { return Ok(Added::Done) };
         let Some(stored) = &stored else { return Ok(Added::Gone) };
-        let held =
-            text(stored, HELD).ok_or_else(|| Error::internal("a rating that refuses without a reason"))?;
+        let held = text(stored, HELD)
+            .ok_or_else(|| Error::internal("a rating's condition failed without a sequence number"))?;
         Ok(Added::Holds(held.to_owned()))
     }
 
-    /// Counts a product's reviews anew, strongly consistent, beside the rating that is stored. While reviews are being
-    /// written, the two may differ by what the stream has not told yet.
+    /// Counts a product's reviews with strongly consistent reads, and reads the stored rating. While reviews are being
+    /// written, the two may differ by the changes that the stream has not delivered yet.
     pub async fn recount(&self, product: ProductId) -> Result<Recount, Error> {
-        let stored = self.get_item(keys::rating(product), true).await?.ok_or(crate::product::NO_PRODUCT)?;
+        let stored = self.get_item(keys::rating(product), true).await?.ok_or(NO_PRODUCT)?;
         let mut counted = Rating::default();
         let mut start = None;
         loop {
@@ -137,7 +143,7 @@ impl Table {
         }
     }
 
-    /// Stores what a recount found, unless the rating has changed since. Whether it did.
+    /// Stores the counted rating unless the stored rating has changed since the recount. Returns whether it was stored.
     pub async fn repair_rating(&self, product: ProductId, recount: &Recount) -> Result<bool, Error> {
         let mut update = self
             .client()
@@ -155,7 +161,7 @@ impl Table {
         let mut assignments = Vec::new();
         for (name, count) in STARS.into_iter().zip(recount.counted.histogram) {
             assignments.push(format!("{name} = :{name}"));
-            update = update.expression_attribute_values(format!(":{name}"), crate::item::n(count));
+            update = update.expression_attribute_values(format!(":{name}"), n(count));
         }
         let update = update.update_expression(format!("SET {}", assignments.join(", ")));
         Ok(matches!(self.update(update).await?, Written::Done(_)))
@@ -165,6 +171,6 @@ impl Table {
 enum Added {
     Done,
     Gone,
-    /// The rating holds changes up to this one already.
+    /// The rating already includes the changes up to this sequence number.
     Holds(String),
 }

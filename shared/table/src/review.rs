@@ -1,81 +1,46 @@
-//! Reviews, one at a time.
+//! Single reviews: creating, reading, replacing, deleting.
 
 use crate::{
-    Table,
-    item::{Item, b, bytes, from_item, n, number, to_item},
+    engine::{
+        item::{Item, b, bytes, n, number, text},
+        request::Written,
+        table::Table,
+    },
     keys::{self, GSI1_PK, GSI1_SK, PK, SK},
-    product::{NO_PRODUCT, VERSION, WRITER, from_product_item},
-    request::Written,
+    product_item::{NO_PRODUCT, VERSION, from_product_item},
+    review_item::{BODY, BODY_ZSTD, from_review_item, to_review_item},
+    writer::Writer,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Error, Timestamp,
     id::{ProductId, UserId},
-    idempotency::{KEY_SECONDS, Once},
-    product::ReviewPosition,
+    idempotency::{Idempotency, KEY_SECONDS},
     review::Review,
 };
 
-/// The text, when it is kept as it is.
-const BODY: &str = "body";
-/// The text, when it is kept compressed.
-const BODY_ZSTD: &str = "bodyZstd";
-/// A longer text, in bytes, is kept compressed.
-const PLAIN_BYTES: usize = 1024;
-/// The longest text, in bytes: 10,000 characters of four bytes. Guards the decompression.
-const LONGEST_BODY: usize = 40_000;
-/// zstd's own default: more costs time and saves next to nothing on texts this short.
-const ZSTD_LEVEL: i32 = 3;
-
-/// The idempotency key of the request that wrote the review, and the hash of its body. They stand in the review
-/// itself: there is at most one for each user and product, so that no record of its own is needed.
+/// The idempotency key of the request that created the review, and the hash of its body. They are attributes of the
+/// review: each user has at most one review per product, so no separate idempotency record is needed.
 const ONCE_KEY: &str = "onceKey";
 const ONCE_FINGERPRINT: &str = "onceFingerprint";
 
-/// The error of all who look for a review that is not there.
+/// The error when a review does not exist.
 pub(crate) const NO_REVIEW: Error = Error::NotFound { what: "review" };
 
-/// What became of a review that was to be created.
+/// The result of creating a review.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reviewed {
-    /// It was created now.
+    /// The review was created.
     Created,
-    /// The same request created it before; this is its present state.
+    /// An earlier attempt of the same request created it; this is its current state.
     Before(Box<Review>),
 }
 
-fn to_review_item(review: &Review) -> Result<Item, Error> {
-    let Review { product_id, author_id, created_at, .. } = *review;
-    let mut item = to_item(review)?;
-    item.extend(keys::review(product_id, author_id).primary());
-    item.extend(keys::review_on_page(product_id, &ReviewPosition { created_at, author_id }).gsi1());
-    let body = review.draft.body.as_bytes();
-    if body.len() > PLAIN_BYTES {
-        let compressed = zstd::bulk::compress(body, ZSTD_LEVEL)
-            .map_err(|error| Error::internal(format!("a review does not compress: {error}")))?;
-        item.remove(BODY);
-        item.insert(BODY_ZSTD.into(), b(&compressed));
-    }
-    Ok(item)
-}
-
-/// The review of an item, with its text as it was written.
-pub(crate) fn from_review_item(mut item: Item) -> Result<Review, Error> {
-    if let Some(AttributeValue::B(compressed)) = item.remove(BODY_ZSTD) {
-        let broken = |error: String| Error::internal(format!("a review does not decompress: {error}"));
-        let body = zstd::bulk::decompress(compressed.as_ref(), LONGEST_BODY)
-            .map_err(|error| broken(error.to_string()))?;
-        let body = String::from_utf8(body).map_err(|error| broken(error.to_string()))?;
-        item.insert(BODY.into(), AttributeValue::S(body));
-    }
-    from_item(item)
-}
-
 impl Table {
-    /// Fails unless there is such a product: half a read unit, or one and a half when it has to be asked twice.
+    /// Fails with `NotFound` unless the product exists. Half a read unit, or 1.5 with a second, consistent read.
     pub async fn require_product(&self, id: ProductId) -> Result<(), Error> {
         for consistent in [false, true] {
-            // A product that was published a moment ago may not be everywhere yet.
+            // An eventually consistent read may miss a product that was just published.
             let item = self.get_item(keys::product(id), consistent).await?;
             if item.map(from_product_item).transpose()?.flatten().is_some() {
                 return Ok(());
@@ -84,31 +49,25 @@ impl Table {
         Err(NO_PRODUCT)
     }
 
-    /// Keeps a new review, unless its author has one of this product already. `writer` is random: a write whose
-    /// answer was lost and that is sent again recognises itself by it.
+    /// Stores a new review, unless its author has reviewed the product already. A write that the SDK repeats after a
+    /// lost response is recognised by its writer id.
     pub async fn create_review(
         &self,
         review: &Review,
-        once: Option<&Once>,
-        writer: [u8; 16],
+        idempotency: Option<&Idempotency>,
+        writer: Writer,
     ) -> Result<Reviewed, Error> {
         let mut item = to_review_item(review)?;
-        item.insert(WRITER.into(), b(&writer));
-        if let Some(once) = once {
-            item.insert(ONCE_KEY.into(), AttributeValue::S(once.key.as_str().to_owned()));
-            item.insert(ONCE_FINGERPRINT.into(), b(&once.fingerprint));
+        writer.sign(&mut item);
+        if let Some(idempotency) = idempotency {
+            item.insert(ONCE_KEY.into(), AttributeValue::S(idempotency.key.as_str().to_owned()));
+            item.insert(ONCE_FINGERPRINT.into(), b(&idempotency.fingerprint));
         }
-        let put = self
-            .client()
-            .put_item()
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", PK);
-        let Written::Refused(stored) = self.put(put).await? else { return Ok(Reviewed::Created) };
+        let Written::Refused(stored) = self.create_item(item).await? else { return Ok(Reviewed::Created) };
         match &stored {
-            Some(stored) if bytes(stored, WRITER) == Some(&writer) => Ok(Reviewed::Created),
-            Some(stored) => same_request(stored, once, review.created_at),
-            None => Err(Error::internal("a review in the way that cannot be seen")),
+            Some(stored) if writer.wrote(stored) => Ok(Reviewed::Created),
+            Some(stored) => same_request(stored, idempotency, review.created_at),
+            None => Err(Error::internal("the failed condition returned no review")),
         }
     }
 
@@ -121,11 +80,11 @@ impl Table {
             .ok_or(NO_REVIEW)
     }
 
-    /// Writes the next version of a review over the one before it, and over no other; `writer` as for a new one. The
-    /// idempotency key of the request that created the review stays in it.
-    pub async fn replace_review(&self, review: &Review, writer: [u8; 16]) -> Result<(), Error> {
+    /// Replaces a review with its next version, if the stored version is the previous one; else `Stale`. `writer` as
+    /// for a new one. The idempotency key of the request that created the review is kept.
+    pub async fn replace_review(&self, review: &Review, writer: Writer) -> Result<(), Error> {
         let mut item = to_review_item(review)?;
-        item.insert(WRITER.into(), b(&writer));
+        writer.sign(&mut item);
         item.retain(|name, _| ![PK, SK, GSI1_PK, GSI1_SK].contains(&name.as_str()));
         let absent = if item.contains_key(BODY) { BODY_ZSTD } else { BODY };
         let mut update = self
@@ -146,14 +105,14 @@ impl Table {
         let update = update.update_expression(expression);
         let Written::Refused(stored) = self.update(update).await? else { return Ok(()) };
         match &stored {
-            Some(stored) if bytes(stored, WRITER) == Some(&writer) => Ok(()),
+            Some(stored) if writer.wrote(stored) => Ok(()),
             Some(stored) => Err(stale(stored)),
             None => Err(NO_REVIEW),
         }
     }
 
-    /// Deletes this version of a review, and no other. One that is gone has been deleted, by this request or by
-    /// another at the same time.
+    /// Deletes this version of a review; `Stale` if another version is stored. A missing review is no error: this
+    /// request or a concurrent one has deleted it.
     pub async fn delete_review(&self, review: &Review) -> Result<(), Error> {
         let delete = self
             .client()
@@ -176,48 +135,17 @@ fn stale(stored: &Item) -> Error {
     }
 }
 
-/// A review that is in the way was written by the same request if it has its key.
-fn same_request(stored: &Item, once: Option<&Once>, now: Timestamp) -> Result<Reviewed, Error> {
+/// Interprets an existing review: an earlier attempt of this request created it if it has the same idempotency key.
+fn same_request(stored: &Item, idempotency: Option<&Idempotency>, now: Timestamp) -> Result<Reviewed, Error> {
     const TWICE: Error = Error::Conflict { detail: "You have reviewed this product already." };
-    let Some(once) = once else { return Err(TWICE) };
+    let Some(idempotency) = idempotency else { return Err(TWICE) };
     let review = from_review_item(stored.clone())?;
-    let same_key = crate::item::text(stored, ONCE_KEY) == Some(once.key.as_str());
+    let same_key = text(stored, ONCE_KEY) == Some(idempotency.key.as_str());
     if !same_key || review.created_at.plus_seconds(KEY_SECONDS) < now {
         Err(TWICE)
-    } else if bytes(stored, ONCE_FINGERPRINT) == Some(&once.fingerprint) {
+    } else if bytes(stored, ONCE_FINGERPRINT) == Some(&idempotency.fingerprint) {
         Ok(Reviewed::Before(Box::new(review)))
     } else {
         Err(Error::KeyReused)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use domain::{Input, id::Id, review::ReviewDraft, user::Caller};
-    use serde_json::json;
-
-    fn review(body: &str) -> Review {
-        let now = Timestamp::from_unix_milliseconds(0);
-        let caller = Caller { user_id: Id::new(now, [1; 10]), session_id: Id::new(now, [2; 10]) };
-        let draft = ReviewDraft::from_json(json!({"rating": 5, "title": "Sweet", "body": body})).unwrap();
-        Review::write(ProductId::new(now, [3; 10]), &caller, draft, now)
-    }
-
-    #[test]
-    fn long_texts_are_kept_compressed_and_read_as_they_were_written() {
-        let long = "Sweet as ever. ".repeat(660).trim_end().to_owned();
-        let widest = "🥥".repeat(10_000);
-        for (body, compressed) in [
-            ("", false),
-            (&*"x".repeat(1024), false),
-            (&*"x".repeat(1025), true),
-            (&*long, true),
-            (&*widest, true),
-        ] {
-            let item = to_review_item(&review(body)).unwrap();
-            assert_eq!((item.contains_key(BODY), item.contains_key(BODY_ZSTD)), (!compressed, compressed));
-            assert_eq!(from_review_item(item).unwrap(), review(body));
-        }
     }
 }

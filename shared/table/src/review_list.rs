@@ -1,12 +1,13 @@
-//! Reviews of a product, newest first.
+//! Lists of a product's reviews, newest first.
 
 use crate::{
-    Table,
-    item::{Item, n, s, text},
+    engine::{
+        item::{Item, n, s, text},
+        table::Table,
+    },
     keys::{self, GSI1, GSI1_PK, GSI1_SK},
-    review::from_review_item,
+    review_item::from_review_item,
 };
-
 use domain::{
     Error,
     id::ProductId,
@@ -15,18 +16,18 @@ use domain::{
     review::{Review, Stars},
 };
 
-/// A page of reviews; the position is that of the last one that was looked at.
+/// A page of reviews; the position is that of the last review that was read.
 pub type ReviewList = Page<Review, ReviewPosition>;
 
-/// How many reviews one Query looks at when only some stars are wanted.
-const LOOKED_AT: i32 = 100;
+/// The maximum number of reviews that one Query reads when the list is filtered by stars.
+const FILTERED_QUERY_LIMIT: i32 = 100;
 
-/// How many Queries one page takes at most: a page of rare stars is short rather than slow.
+/// The maximum number of Queries for one page: a filtered page with few matches is short rather than slow.
 const MOST_QUERIES: usize = 5;
 
 impl Table {
-    /// The reviews of a product, all or those with so many stars. A filtered page may be short, even empty, and have
-    /// a next page all the same.
+    /// The reviews of a product, optionally only those with this number of stars. A filtered page may be short or empty
+    /// and still have a next page.
     pub async fn reviews_of(
         &self,
         product: ProductId,
@@ -38,9 +39,9 @@ impl Table {
         let mut after = after;
         for _ in 0..MOST_QUERIES {
             let limit = match stars {
-                Some(_) => LOOKED_AT,
-                // One more than is shown tells whether there is a next page.
-                None => i32::try_from(size.get() + 1).unwrap_or(LOOKED_AT),
+                Some(_) => FILTERED_QUERY_LIMIT,
+                // One item more than the page shows whether there is a next page.
+                None => i32::try_from(size.get() + 1).unwrap_or(FILTERED_QUERY_LIMIT),
             };
             let (items, last) = self.older_reviews(product, stars, limit, after.as_ref()).await?;
             let room = size.get() - found.len();
@@ -59,7 +60,7 @@ impl Table {
         Ok(Page { items: found, next: after })
     }
 
-    /// Reviews older than a position, and where the Query stopped looking if it did.
+    /// Reviews older than a position, and the position where the Query ended if there may be more.
     async fn older_reviews(
         &self,
         product: ProductId,

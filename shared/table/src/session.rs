@@ -1,10 +1,12 @@
-//! Log-ins.
+//! Sessions: creating, rotating the refresh token, deleting.
 
 use crate::{
-    Table,
-    item::{Item, b, bytes, number, s},
+    engine::{
+        item::{Item, b, bytes, n, number, s},
+        request::Written,
+        table::Table,
+    },
     keys,
-    request::Written,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
@@ -13,14 +15,14 @@ use domain::{
     session::{RefreshToken, Session},
 };
 
-/// SHA-256 of the secret of the refresh token that is good now.
+/// SHA-256 of the secret of the current refresh token.
 const SECRET_HASH: &str = "secretHash";
-/// When the session ends, in milliseconds: unlike `ttl`, to be relied upon.
+/// The end of the session in milliseconds since 1970. Reads check it because DynamoDB's `ttl` deletes items late.
 const EXPIRES_AT: &str = "expiresAt";
 const CREATED_AT: &str = "createdAt";
 
 impl Table {
-    /// Keeps a new session. Its id is new, so that writing it twice changes nothing.
+    /// Stores a new session. Idempotent, because its id is new.
     pub async fn create_session(&self, session: &Session) -> Result<(), Error> {
         let mut item: Item = keys::session(session).primary();
         item.insert(SECRET_HASH.into(), b(&session.secret_hash));
@@ -32,10 +34,11 @@ impl Table {
         Ok(())
     }
 
-    /// Exchanges the secret of a session for the next one. `shown` is the hash of the secret that the client brought.
+    /// Rotates the refresh token of a session. `shown` is the hash of the secret in the client's request, `next` that
+    /// of the new secret.
     ///
-    /// A secret that was exchanged before has been copied: the session ends. An exchange whose answer was lost and
-    /// that the SDK sends again finds its own new secret in place, and has succeeded.
+    /// Reuse of a rotated secret means that it was copied: the session is deleted. When the SDK repeats the update
+    /// after a lost response, the stored hash equals `next`, which counts as success.
     pub async fn rotate_session(
         &self,
         token: &RefreshToken,
@@ -71,7 +74,7 @@ impl Table {
         }
     }
 
-    /// Ends a session; one that has ended stays so.
+    /// Deletes a session. Idempotent.
     pub async fn delete_session(&self, user: UserId, session: SessionId) -> Result<(), Error> {
         let delete = self.client().delete_item().set_key(Some(keys::session_of(user, session).primary()));
         self.delete(delete).await?;
@@ -79,9 +82,9 @@ impl Table {
     }
 }
 
-/// One answer for whatever is wrong with a refresh token.
+/// The same error for every fault of a refresh token, so that it does not reveal which one.
 const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
 
 fn to_milliseconds(at: Timestamp) -> AttributeValue {
-    crate::item::n(at.unix_milliseconds())
+    n(at.unix_milliseconds())
 }

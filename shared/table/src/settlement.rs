@@ -1,60 +1,63 @@
 //! Unsettled orders: an entry for each order whose stock and money may not agree with its status.
 //!
-//! An order has one from the moment it is placed until its money is taken or all is given back, and again from its cancellation
-//! until all is given back. Every step that touches stock or money goes through the entry: it says what was taken, and once
-//! an undo has closed it, nothing more can be taken, however late a step's request arrives.
+//! An order has an entry from its placement until its payment is captured or everything is given back, and again from
+//! its cancellation until everything is given back. Every step that changes stock or money updates the entry, which
+//! records what was taken. Once an undo has closed it, no step can take anything, however late its request arrives.
 
 use crate::{
-    Table,
-    item::{Item, n, s, text},
+    engine::{
+        item::{Item, n, s, text},
+        request::Written,
+        table::Table,
+        update::ItemUpdate,
+    },
     keys::{self, PK, SK},
-    product::{HIDDEN, VERSION},
-    request::Written,
-    update::Change,
+    product_item::{HIDDEN, VERSION},
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Error, Timestamp,
     id::{Id, OrderId, UserId},
-    order::{OrderRequest, Placed, Reason, Shortage},
+    order::{OrderRequest, PlacedOrder},
     payment::PaymentId,
+    rejection::{Reason, Shortage},
 };
 use futures::future::try_join_all;
 
 const CUSTOMER: &str = "customerId";
-/// There while the order holds stock.
+/// Present while the order holds stock.
 const RESERVED: &str = "reserved";
-/// The payment that was begun.
+/// The id of the payment that was begun.
 pub(crate) const PAYMENT: &str = "payment";
-/// There from the order's confirmation until it is cancelled: meanwhile nothing is undone.
+/// Present from the order's confirmation until its cancellation: a confirmed order is not undone.
 const CONFIRMED: &str = "confirmed";
-/// There once an undo has begun: nothing is taken any more.
+/// Present once an undo has begun: no step can take stock or money any more.
 const CLOSED: &str = "closed";
 
 const STOCK: &str = "stock";
 const UPDATED_AT: &str = "updatedAt";
 
-/// How many unsettled orders of one partition are told of at once.
-const SOME: i32 = 50;
+/// The maximum number of unsettled orders that a sweep reads from one partition.
+const SWEEP_PAGE: i32 = 50;
 
-/// The error of steps that come after an undo.
+/// The error of steps that run after an undo has begun.
 pub(crate) const CLOSED_ALREADY: Error = Error::Conflict { detail: "The order is being undone." };
 
-/// How a payment stands when an undo has closed the order.
+/// The result of closing an order for an undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Closed {
-    /// There is nothing to undo: the order was confirmed.
+    /// The order is confirmed and must not be undone.
     Confirmed,
-    /// This payment was begun, if any; no other will be.
+    /// The payment that was begun, if any; no other can begin.
     Payment(Option<PaymentId>),
 }
 
-/// What becomes of the entry when the stock has been given back.
+/// Whether the entry is kept when the stock has been given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Afterwards {
-    /// It stays: there is more to do.
+    /// The entry is kept: the undo has more steps.
     Unsettled,
-    /// It goes: nothing is left to do.
+    /// The entry is deleted: the undo is complete.
     Settled,
 }
 
@@ -62,15 +65,15 @@ fn yes() -> AttributeValue {
     AttributeValue::Bool(true)
 }
 
-/// The entry of an order that was placed just now.
+/// The entry of a new order.
 pub(crate) fn of_new_order(id: OrderId, customer: UserId) -> Item {
     let mut item: Item = keys::unsettled(id).primary();
     item.insert(CUSTOMER.into(), s(customer.to_string()));
     item
 }
 
-/// The entry of an order that is being cancelled: it holds stock and a payment, and takes nothing more.
-pub(crate) fn of_cancelled_order(placed: &Placed) -> Result<Item, Error> {
+/// The entry of an order that is being cancelled: it holds stock and a payment, and is closed.
+pub(crate) fn of_cancelled_order(placed: &PlacedOrder) -> Result<Item, Error> {
     let payment =
         placed.payment.as_ref().ok_or_else(|| Error::internal("a confirmed order without a payment"))?;
     let mut item = of_new_order(placed.order.order_id, placed.customer_id);
@@ -79,9 +82,9 @@ pub(crate) fn of_cancelled_order(placed: &Placed) -> Result<Item, Error> {
     Ok(item)
 }
 
-/// Marks the entry of an order as confirmed, if it has all that takes and no undo has begun.
-pub(crate) fn unconfirmed(id: OrderId, payment: &PaymentId) -> Change<'static> {
-    Change {
+/// The update that marks the entry as confirmed, if stock is reserved, the payment has begun, and it is not closed.
+pub(crate) fn unconfirmed(id: OrderId, payment: &PaymentId) -> ItemUpdate<'static> {
+    ItemUpdate {
         key: keys::unsettled(id),
         update: "SET #confirmed = :true",
         condition: "attribute_exists(#reserved) AND #payment = :payment AND attribute_not_exists(#closed)",
@@ -91,9 +94,9 @@ pub(crate) fn unconfirmed(id: OrderId, payment: &PaymentId) -> Change<'static> {
 }
 
 impl Table {
-    /// Takes the stock of all lines, or of none. A second time takes nothing. What there is not enough of is told, line by line.
+    /// Reserves the stock of all lines or of none. Idempotent. `OutOfStock` names each line that has too little stock.
     pub async fn reserve_stock(&self, request: &OrderRequest, now: Timestamp) -> Result<(), Error> {
-        let mut writes = vec![self.changed_item(Change {
+        let mut writes = vec![self.update_if(ItemUpdate {
             key: keys::unsettled(request.order_id),
             update: "SET #reserved = :true",
             condition: "attribute_exists(#pk) AND attribute_not_exists(#reserved) AND attribute_not_exists(#closed)",
@@ -101,7 +104,7 @@ impl Table {
             values: vec![("true", yes())],
         })?];
         for line in &request.lines {
-            writes.push(self.changed_item(Change {
+            writes.push(self.update_if(ItemUpdate {
                 key: keys::product(line.product_id),
                 update: "SET #stock = #stock - :quantity, #version = #version + :one, #updatedAt = :now",
                 condition: "#stock >= :quantity AND attribute_not_exists(#hidden)",
@@ -125,7 +128,7 @@ impl Table {
         }
     }
 
-    /// Gives back the stock that an order holds, once; from then on it can take none.
+    /// Gives back the stock that an order holds, once, and closes or deletes the entry, so that it can reserve no more.
     pub async fn release_stock(
         &self,
         request: &OrderRequest,
@@ -135,20 +138,20 @@ impl Table {
         let mut lines = request.lines.clone();
         loop {
             let key = keys::unsettled(request.order_id);
-            // What is confirmed is not released, whoever asks.
+            // The stock of a confirmed order is never released.
             let condition = "attribute_exists(#reserved) AND attribute_not_exists(#confirmed)";
             let mut writes = vec![match afterwards {
-                Afterwards::Unsettled => self.changed_item(Change {
+                Afterwards::Unsettled => self.update_if(ItemUpdate {
                     key,
                     update: "SET #closed = :true REMOVE #reserved",
                     condition,
                     names: &[CLOSED, RESERVED, CONFIRMED],
                     values: vec![("true", yes())],
                 })?,
-                Afterwards::Settled => self.absent_item_if(key, condition, &[RESERVED, CONFIRMED])?,
+                Afterwards::Settled => self.delete_if(key, condition, &[RESERVED, CONFIRMED])?,
             }];
             for line in &lines {
-                writes.push(self.changed_item(Change {
+                writes.push(self.update_if(ItemUpdate {
                     key: keys::product(line.product_id),
                     update: "SET #stock = #stock + :quantity, #version = #version + :one, #updatedAt = :now",
                     condition: "attribute_exists(#stock)",
@@ -160,7 +163,7 @@ impl Table {
             match refused.first() {
                 None => return Ok(()),
                 Some((0, _)) => return self.close_unreserved(request.order_id, afterwards).await,
-                // A product that is gone needs no stock.
+                // A deleted product cannot take its stock back: its lines are dropped.
                 Some(_) => {
                     let gone: Vec<usize> = refused.into_iter().map(|(index, _)| index - 1).collect();
                     let mut index = 0..;
@@ -170,7 +173,7 @@ impl Table {
         }
     }
 
-    /// Closes the entry of an order that holds no stock, or removes it.
+    /// Closes or deletes the entry of an order that holds no stock.
     async fn close_unreserved(&self, id: OrderId, afterwards: Afterwards) -> Result<(), Error> {
         match afterwards {
             Afterwards::Unsettled => self.close_payment(id).await.map(|_| ()),
@@ -178,9 +181,9 @@ impl Table {
         }
     }
 
-    /// Makes the payment known that an order has begun, before anybody's money is touched, unless an undo has begun.
+    /// Records the payment of an order before it is authorized, unless an undo has begun.
     pub async fn begin_payment(&self, id: OrderId, payment: &PaymentId) -> Result<(), Error> {
-        let write = self.changed(Change {
+        let write = self.send_update(ItemUpdate {
             key: keys::unsettled(id),
             update: "SET #payment = :payment",
             condition: "attribute_exists(#reserved) AND attribute_not_exists(#closed)",
@@ -193,10 +196,9 @@ impl Table {
         }
     }
 
-    /// Begins the undo of an order that was not confirmed: from then on it takes neither stock nor money. The payment that is
-    /// to be given up.
+    /// Begins the undo of an unconfirmed order: it can no longer take stock or money. Returns the payment to void.
     pub async fn close_payment(&self, id: OrderId) -> Result<Closed, Error> {
-        let write = self.changed(Change {
+        let write = self.send_update(ItemUpdate {
             key: keys::unsettled(id),
             update: "SET #closed = :true",
             condition: "attribute_exists(#pk) AND attribute_not_exists(#confirmed)",
@@ -213,17 +215,17 @@ impl Table {
         }
     }
 
-    /// Notes that the money of a confirmed order has been taken, unless the order has been cancelled since.
+    /// Settles a confirmed order whose payment was captured, unless the order has been cancelled in the meantime.
     pub async fn settle_paid(&self, id: OrderId) -> Result<(), Error> {
         self.settle(id, "attribute_exists(#confirmed)", CONFIRMED).await
     }
 
-    /// Notes that a rejected order holds nothing.
+    /// Settles a rejected order that holds no stock.
     pub(crate) async fn settle_rejected(&self, id: OrderId) -> Result<(), Error> {
         self.settle(id, "attribute_not_exists(#reserved)", RESERVED).await
     }
 
-    /// Removes an entry under a condition on one attribute; what is gone stays so, and what does not fulfil it stays too.
+    /// Deletes an entry under a condition on one attribute. A missing entry and a failed condition are no errors.
     async fn settle(&self, id: OrderId, condition: &str, name: &str) -> Result<(), Error> {
         let delete = self
             .client()
@@ -234,7 +236,7 @@ impl Table {
         self.delete(delete).await.map(|_| ())
     }
 
-    /// Some of the oldest orders that were placed before a moment and are unsettled, with their customers.
+    /// Unsettled orders placed before this time, with their customers: the oldest of each partition.
     pub async fn unsettled_orders(&self, before: Timestamp) -> Result<Vec<(OrderId, UserId)>, Error> {
         let found = try_join_all(keys::SHARDS.chars().map(|shard| self.unsettled_in(shard, before))).await?;
         Ok(found.into_iter().flatten().collect())
@@ -250,7 +252,7 @@ impl Table {
             .expression_attribute_values(":pk", s(keys::unsettled_partition(shard)))
             // Ids sort by time.
             .expression_attribute_values(":end", s(OrderId::new(before, [0; 10]).to_string()))
-            .limit(SOME);
+            .limit(SWEEP_PAGE);
         let items = self.query(query).await?.items.unwrap_or_default();
         let read = |item: &Item| Some((text(item, SK)?.parse().ok()?, text(item, CUSTOMER)?.parse().ok()?));
         Ok(items.iter().filter_map(read).collect())
@@ -261,7 +263,7 @@ fn stock_values(quantity: i64, now: Timestamp) -> Vec<(&'static str, AttributeVa
     vec![("quantity", AttributeValue::N(quantity.to_string())), ("one", n(1)), ("now", s(now.to_string()))]
 }
 
-/// How many there are of a product that there is not enough of; none of one that is gone or hidden.
+/// The stock of a product, for `OutOfStock`; 0 when the product is deleted or hidden.
 fn available(product: Option<&Item>) -> i64 {
     let product = product.filter(|product| !product.contains_key(HIDDEN));
     let stock = product.and_then(|product| product.get(STOCK)?.as_n().ok()?.parse().ok());

@@ -1,32 +1,33 @@
-//! The public halves of the keys that sign access tokens. The private halves never come here.
+//! The public keys of the key pairs that sign access tokens. Private keys are never stored in the table.
 
 use crate::{
-    Table,
-    item::{b, bytes, number, text},
+    engine::{
+        item::{b, bytes, number, s, text},
+        request::Written,
+        table::Table,
+    },
     keys::{self, PK, SK},
-    request::Written,
 };
-
 use domain::{Error, Timestamp};
 
 const PUBLIC: &str = "public";
 
-/// More keys than rotation ever leaves valid at once.
+/// The maximum number of keys to read: more than key rotation leaves valid at the same time.
 const MOST_KEYS: i32 = 20;
 
-/// A public key that tokens can be verified with, until it expires.
+/// A public key that verifies tokens until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedKey {
-    /// The id that a token names it by.
+    /// The key id in the token's header.
     pub kid: String,
-    /// Ed25519.
+    /// The Ed25519 public key.
     pub public: [u8; 32],
-    /// After this, nothing that it signed is good.
+    /// Tokens signed with this key are invalid after this time.
     pub expires_at: Timestamp,
 }
 
 impl Table {
-    /// Makes a public key known until it expires. A key that is known for at least as long is left as it is.
+    /// Stores a public key until it expires. A stored key that expires no earlier is left unchanged.
     pub async fn publish_signing_key(&self, key: &PublishedKey) -> Result<(), Error> {
         let update = self
             .client()
@@ -39,19 +40,19 @@ impl Table {
             .expression_attribute_values(":public", b(&key.public))
             .expression_attribute_values(":ttl", keys::ttl(key.expires_at).1);
         match self.update(update).await? {
-            // It is known for long enough already.
+            // A failed condition means that the stored key expires no earlier.
             Written::Done(_) | Written::Refused(_) => Ok(()),
         }
     }
 
-    /// The public keys that are valid now. Strongly consistent: a token is never older than its key.
+    /// The public keys that are valid now. Strongly consistent, since a key is stored just before its first token.
     pub async fn signing_keys(&self, now: Timestamp) -> Result<Vec<PublishedKey>, Error> {
         let query = self
             .client()
             .query()
             .key_condition_expression("#pk = :pk")
             .expression_attribute_names("#pk", PK)
-            .expression_attribute_values(":pk", crate::item::s(keys::SIGNING))
+            .expression_attribute_values(":pk", s(keys::SIGNING))
             .consistent_read(true)
             .limit(MOST_KEYS);
         let sent = self.query(query).await?;

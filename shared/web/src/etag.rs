@@ -1,13 +1,13 @@
 //! Entity tags (RFC 9110, section 8.8.3).
 //!
-//! The tag of a resource is its version. A representation that also shows what changes without a new version, such
-//! as a product's rating, adds a digest of that: `"7.1f0c…"`. `If-Match` compares versions, so that a new review
-//! does not stop a seller's change; `If-None-Match` compares whole tags.
+//! The tag of a resource is its version. A representation that includes data without a version, such as a product's
+//! rating, appends a digest: `"7.1f0c…"`. `If-Match` compares versions only, so that a new review does not make a
+//! seller's change fail; `If-None-Match` compares whole tags.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Fault, Version, version::Seen};
 
-/// The longest value that is read.
+/// The maximum length of a header value, in bytes.
 const LONGEST: usize = 1000;
 
 /// The tag of a version.
@@ -15,23 +15,29 @@ pub fn of_version(version: Version) -> String {
     format!("\"{version}\"")
 }
 
-/// The tag of a version, shown together with something else.
+/// The tag of a version with a digest of the whole representation.
 pub fn of_version_with(version: Version, shown: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, shown);
     format!("\"{version}.{}\"", URL_SAFE_NO_PAD.encode(&digest.as_ref()[..9]))
 }
 
-/// What `If-Match` or `If-None-Match` names.
+/// The tag of these bytes.
+pub fn of_content(content: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content);
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest.as_ref()[..12]))
+}
+
+/// The value of `If-Match` or `If-None-Match`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tags {
-    /// Any: `*`.
+    /// `*`: any tag.
     Any,
-    /// These: whether each is weak, and what it has between the quotes.
+    /// A list of tags: whether each is weak, and its text without the quotes.
     These(Vec<(bool, String)>),
 }
 
 impl Tags {
-    /// Reads the value of the header field `name`.
+    /// Parses the value of the header field `name`.
     pub fn parse(name: &'static str, value: &str) -> Result<Self, Fault> {
         if value.trim() == "*" {
             return Ok(Self::Any);
@@ -44,8 +50,8 @@ impl Tags {
         }
     }
 
-    /// The versions that are named. A weak tag matches nothing here (RFC 9110, section 13.1.1), nor does a tag that
-    /// was never one of ours.
+    /// The versions that `If-Match` names. Weak tags match nothing (RFC 9110, section 13.1.1), nor do tags of another
+    /// form.
     pub fn versions(self) -> Seen {
         match self {
             Self::Any => Seen::Any,
@@ -56,7 +62,7 @@ impl Tags {
         }
     }
 
-    /// Whether the tag is among those named, by weak comparison.
+    /// Whether the list contains the tag, by weak comparison (RFC 9110, section 8.8.3.2).
     pub fn matches_weakly(&self, tag: &str) -> bool {
         match self {
             Self::Any => true,
@@ -67,7 +73,7 @@ impl Tags {
     }
 }
 
-/// Splits at the commas that are not inside a tag.
+/// Splits at commas outside of quotes.
 fn split(value: &str) -> Vec<&str> {
     let mut quoted = false;
     value
@@ -84,7 +90,7 @@ fn parse_tag(tag: &str) -> Option<(bool, String)> {
     opaque.bytes().all(|b| b == 0x21 || (0x23..=0x7e).contains(&b)).then(|| (weak, opaque.to_owned()))
 }
 
-/// The version of a tag, with or without a digest.
+/// The version in a tag with or without a digest.
 fn version(tag: &str) -> Option<Version> {
     let digits = tag.split_once('.').map_or(tag, |(version, _)| version);
     let version: Version = digits.parse().ok()?;
@@ -95,25 +101,25 @@ fn version(tag: &str) -> Option<Version> {
 mod tests {
     use super::*;
 
-    fn seen(value: &str) -> Seen {
+    fn versions_of(value: &str) -> Seen {
         Tags::parse("If-Match", value).unwrap().versions()
     }
 
     #[test]
     fn versions_are_read_from_tags() {
-        assert_eq!(seen("*"), Seen::Any);
-        assert_eq!(seen(r#""7""#), Seen::Versions(vec![7]));
-        assert_eq!(seen(r#""7", "8.0a1b"  ,"9""#), Seen::Versions(vec![7, 8, 9]));
-        assert_eq!(seen(&of_version_with(12, b"x")), Seen::Versions(vec![12]));
+        assert_eq!(versions_of("*"), Seen::Any);
+        assert_eq!(versions_of(r#""7""#), Seen::Versions(vec![7]));
+        assert_eq!(versions_of(r#""7", "8.0a1b"  ,"9""#), Seen::Versions(vec![7, 8, 9]));
+        assert_eq!(versions_of(&of_version_with(12, b"x")), Seen::Versions(vec![12]));
     }
 
     #[test]
     fn weak_and_foreign_tags_match_nothing() {
-        assert_eq!(seen(r#"W/"7", "x", "07", "a,b", """#), Seen::Versions(vec![]));
+        assert_eq!(versions_of(r#"W/"7", "x", "07", "a,b", """#), Seen::Versions(vec![]));
     }
 
     #[test]
-    fn what_is_no_tag_is_a_fault() {
+    fn malformed_tags_are_faults() {
         for bad in [
             "",
             "7",
@@ -131,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn known_representations_are_compared_whole_and_weakly() {
+    fn if_none_match_compares_whole_tags_weakly() {
         let known = Tags::parse("If-None-Match", r#""7", W/"8.ab""#).unwrap();
         assert!(known.matches_weakly(r#""7""#) && known.matches_weakly(r#""8.ab""#));
         assert!(!known.matches_weakly(r#""8""#) && !known.matches_weakly(r#""7.ab""#));

@@ -1,18 +1,27 @@
-//! What HTTP needs: requests, responses, problems, entity tags, cursors, tokens. Nothing here knows AWS.
+//! HTTP: requests, responses, problems, entity tags, cursors, tokens. Independent of AWS.
 
-pub mod asked;
+pub mod concert_status;
 pub mod cursor;
+pub mod encoding;
 pub mod etag;
 pub mod openapi;
-pub mod pages;
+pub mod order_problem;
 pub mod password;
 pub mod problem;
+pub mod product_document;
 pub mod query;
 pub mod request;
 pub mod respond;
+pub mod response;
+pub mod submission;
 pub mod token;
 
-pub use asked::Asked;
+// The build script's own code, for its tests.
+#[cfg(test)]
+#[path = "../build/assemble.rs"]
+mod assemble;
+
 pub use problem::Problem;
 pub use request::Request;
-pub use respond::Response;
+pub use response::Response;
+pub use submission::Submission;

@@ -1,40 +1,62 @@
-//! The contract, as an OpenAPI 3.1 document.
+//! The contract, as an OpenAPI 3.1 document. The build script assembles it from the parts in openapi/.
 
-use serde_json::Value;
+use crate::{
+    encoding::Encoding,
+    etag,
+    request::Request,
+    response::{self, Body, Response},
+};
+use http::{StatusCode, header};
 
-/// The document, as it is served.
-pub const DOCUMENT: &str = include_str!("openapi.json");
+/// The document.
+pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// The methods of an OpenAPI path item.
-const METHODS: [&str; 8] = ["delete", "get", "head", "options", "patch", "post", "put", "trace"];
+/// The document, compressed with gzip.
+pub const DOCUMENT_GZIP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
 
-/// A path of the document: its template, and the methods that it has.
+/// The document, compressed with Brotli.
+pub const DOCUMENT_BROTLI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.br"));
+
+/// How long a client may use the document before it asks again.
+const CACHE_CONTROL: &str = "public, max-age=300";
+
+/// The document in the encoding that the client likes best. Each encoding has a tag of its own, for a strong tag names bytes.
+pub fn response(request: &Request) -> Response {
+    let accept = request.headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let encoding = Encoding::preferred(accept);
+    let mut response = response::text(StatusCode::OK, "application/json", String::new());
+    let content = match encoding {
+        Encoding::Brotli => DOCUMENT_BROTLI,
+        Encoding::Gzip => DOCUMENT_GZIP,
+        Encoding::Identity => DOCUMENT.as_bytes(),
+    };
+    if encoding == Encoding::Identity {
+        response.body = Body::Text(DOCUMENT.to_owned());
+    } else {
+        response.body = Body::Binary(content);
+        response = response.with(header::CONTENT_ENCODING, encoding.name());
+    }
+    response
+        .with(header::CACHE_CONTROL, CACHE_CONTROL)
+        .with(header::ETAG, etag::of_content(content))
+        .with(header::VARY, "accept-encoding")
+}
+
+/// A path item of the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathItem {
     /// As in `/products/{productId}`.
-    pub template: String,
+    pub template: &'static str,
     /// In upper case, sorted.
-    pub methods: Vec<String>,
+    pub methods: &'static [&'static str],
 }
 
-/// The paths of the document.
-pub fn paths() -> Vec<PathItem> {
-    let document: Value = serde_json::from_str(DOCUMENT).unwrap_or_default();
-    let Some(paths) = document["paths"].as_object() else { return Vec::new() };
-    let methods = |item: &Value| {
-        let has = METHODS.iter().filter(|method| item.get(method).is_some());
-        has.map(|method| method.to_ascii_uppercase()).collect()
-    };
-    paths
-        .iter()
-        .map(|(template, item)| PathItem { template: template.clone(), methods: methods(item) })
-        .collect()
-}
+include!(concat!(env!("OUT_DIR"), "/paths.rs"));
 
 /// The path item that a path of a request belongs to. A template without parameters comes before one with.
-pub fn find<'a>(paths: &'a [PathItem], path: &str) -> Option<&'a PathItem> {
-    let literal = paths.iter().find(|item| item.template == path);
-    literal.or_else(|| paths.iter().find(|item| matches(&item.template, path)))
+pub fn find(path: &str) -> Option<&'static PathItem> {
+    let literal = PATHS.iter().find(|item| item.template == path);
+    literal.or_else(|| PATHS.iter().find(|item| matches(item.template, path)))
 }
 
 fn matches(template: &str, path: &str) -> bool {
@@ -54,25 +76,87 @@ mod tests {
     use super::*;
     use crate::problem::Kind;
     use domain::currency::Currency;
+    use serde_json::Value;
     use std::collections::BTreeSet;
 
     fn document() -> Value {
         serde_json::from_str(DOCUMENT).unwrap()
     }
 
+    fn request(accept: &'static str) -> Request {
+        let mut headers = http::HeaderMap::new();
+        headers.insert(header::ACCEPT_ENCODING, accept.parse().unwrap());
+        Request {
+            method: http::Method::GET,
+            path: "/openapi.json".into(),
+            path_parameters: std::collections::HashMap::new(),
+            query: String::new(),
+            headers,
+            body: Vec::new(),
+            source: "192.0.2.1".into(),
+            id: "r".into(),
+            received_at: domain::Timestamp::from_unix_milliseconds(0),
+            verified: None,
+        }
+    }
+
     #[test]
-    fn paths_are_found_by_what_they_look_like() {
-        let paths = paths();
-        let template = |path| find(&paths, path).map(|item| item.template.as_str());
+    fn each_encoding_is_a_representation_of_its_own() {
+        let representations = ["br", "gzip", "identity"].map(|accept| response(&request(accept)));
+        let tags: BTreeSet<_> = representations.iter().map(|answer| &answer.headers[header::ETAG]).collect();
+        assert_eq!(tags.len(), 3);
+        let coding = |answer: &Response| answer.headers.get(header::CONTENT_ENCODING).cloned();
+        let codings = representations.each_ref().map(coding);
+        assert_eq!(
+            codings.map(|coding| coding.map_or(String::new(), |name| name.to_str().unwrap().to_owned())),
+            ["br", "gzip", ""]
+        );
+        assert_eq!(representations[2].body.as_text(), DOCUMENT);
+    }
+
+    #[test]
+    fn who_has_the_document_is_not_sent_it() {
+        let mut request = request("br");
+        let first = response(&request);
+        request.headers.insert(header::IF_NONE_MATCH, first.headers[header::ETAG].clone());
+        let second = response(&request).unless_known_to(&request).unwrap();
+        assert_eq!((second.status, second.body.len()), (StatusCode::NOT_MODIFIED, 0));
+        for name in [header::ETAG, header::VARY, header::CACHE_CONTROL] {
+            assert_eq!(second.headers[&name], first.headers[&name]);
+        }
+        assert_eq!(second.headers.len(), 3);
+        request.headers.insert(header::ACCEPT_ENCODING, "gzip".parse().unwrap());
+        assert_eq!(response(&request).unless_known_to(&request).unwrap().status, StatusCode::OK);
+    }
+
+    #[test]
+    fn the_table_has_the_paths_of_the_document() {
+        let document = document();
+        let listed: Vec<_> = PATHS.iter().map(|item| (item.template, item.methods.len())).collect();
+        let methods =
+            |item: &Value| item.as_object().unwrap().values().filter(|value| value.is_object()).count();
+        let mut documented: Vec<_> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(path, item)| (path.as_str(), methods(item)))
+            .collect();
+        documented.sort_by_key(|(path, _)| listed.iter().position(|(listed, _)| listed == path));
+        assert_eq!(listed, documented);
+    }
+
+    #[test]
+    fn request_paths_match_templates() {
+        let template = |path| find(path).map(|item| item.template);
         assert_eq!(template("/products/x"), Some("/products/{productId}"));
         assert_eq!(template("/users/me"), Some("/users/me"));
         assert_eq!(template("/products/"), None);
         assert_eq!(template("/nothing"), None);
-        assert_eq!(find(&paths, "/products").unwrap().methods, ["GET", "POST"]);
+        assert_eq!(find("/products").unwrap().methods, ["GET", "POST"]);
     }
 
     #[test]
-    fn the_document_lists_the_problems_that_there_are() {
+    fn the_document_lists_all_problem_types() {
         let documented = document()["components"]["schemas"]["ProblemType"]["oneOf"].clone();
         let documented: Vec<(String, String)> = documented
             .as_array()
@@ -87,19 +171,31 @@ mod tests {
     }
 
     #[test]
-    fn the_document_lists_the_currencies_that_there_are() {
+    fn the_document_lists_all_currencies() {
         let documented = document()["components"]["schemas"]["Currency"]["enum"].clone();
         let ours: Vec<_> = Currency::all().map(|currency| Value::from(currency.code())).collect();
         assert_eq!(documented, Value::from(ours));
     }
+
+    /// The names themselves are too many for generators of clients. The pattern, the version and the examples tell which they are.
     #[test]
-    fn the_document_lists_the_time_zones_that_there_are() {
+    fn the_document_describes_all_time_zones() {
         let documented = &document()["components"]["schemas"]["TimeZone"];
         let (names, version) = domain::venue::time_zones();
-        let listed = documented["enum"].as_array().unwrap().iter().filter_map(Value::as_str);
-        let (ours, listed): (BTreeSet<_>, Vec<_>) = (names.collect(), listed.collect());
-        assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), ours);
-        assert_eq!(listed.len(), ours.len());
+        let names: BTreeSet<_> = names.collect();
         assert!(documented["description"].as_str().unwrap().contains(&format!("version {version},")));
+        let examples = documented["examples"].as_array().unwrap();
+        assert!(!examples.is_empty() && examples.iter().all(|name| names.contains(name.as_str().unwrap())));
+
+        assert_eq!(documented["maxLength"], names.iter().map(|name| name.len()).max().unwrap());
+        let part = "[A-Z][A-Za-z0-9_+-]*";
+        assert_eq!(documented["pattern"], format!("^{part}(?:/{part}){{0,2}}$"));
+        let fits = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_uppercase())
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c))
+        };
+        for name in names {
+            assert!(name.split('/').count() <= 3 && name.split('/').all(fits), "{name}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Passwords: Argon2id with OWASP's parameters. Slow on purpose: call it off the async threads.
+//! Password hashing by Argon2id with OWASP's parameters. Hashing blocks for long: do not call it on an async thread.
 
 use argon2::{
     Argon2,
@@ -6,7 +6,7 @@ use argon2::{
 };
 use domain::user::Password;
 
-/// The hash of a password, in PHC string form.
+/// The hash of a password, in the PHC string format.
 ///
 /// `Argon2::default()` is Argon2id version 19 with 19 MiB, 2 passes, 1 lane:
 /// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>.
@@ -15,11 +15,12 @@ pub fn hash(password: &Password) -> Result<String, domain::Error> {
     hash.map(|hash| hash.to_string()).map_err(|error| domain::Error::internal(format!("argon2: {error}")))
 }
 
-/// Whether the password is the one that was hashed. Without a hash, the answer is no, after the same work: how long
-/// it takes does not tell whether there is an account.
+/// Whether the password matches the hash. Without a hash, a dummy hash is verified and the result is false, so that the
+/// response time does not reveal whether an account exists.
 pub fn verify(password: &Password, hash: Option<&str>) -> Result<bool, domain::Error> {
     let internal = |error| domain::Error::internal(format!("argon2: {error}"));
-    let parsed = PasswordHash::new(hash.unwrap_or(NOBODYS)).map_err(|error| internal(Error::from(error)))?;
+    let parsed =
+        PasswordHash::new(hash.unwrap_or(DUMMY_HASH)).map_err(|error| internal(Error::from(error)))?;
     match Argon2::default().verify_password(password.reveal(), &parsed) {
         Ok(()) => Ok(hash.is_some()),
         Err(Error::PasswordInvalid) => Ok(false),
@@ -27,8 +28,8 @@ pub fn verify(password: &Password, hash: Option<&str>) -> Result<bool, domain::E
     }
 }
 
-/// A hash that no known password has (salt and hash are random), with the same parameters.
-const NOBODYS: &str =
+/// A hash with the same parameters whose salt and hash are random, so that no known password matches.
+const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$SRffwqhsHDCwmCN/Z0OwOA$UpEBVmE4J+nPGRDbfdEPCcICqhHCjN7Dsch040t9WdY";
 
 #[cfg(test)]
@@ -42,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_password_that_was_hashed_fits() {
+    fn only_the_hashed_password_matches() {
         let hashed = hash(&password("correct horse battery")).unwrap();
         assert!(hashed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hashed}");
         assert_eq!(verify(&password("correct horse battery"), Some(&hashed)), Ok(true));
@@ -50,9 +51,9 @@ mod tests {
     }
 
     #[test]
-    fn without_an_account_nothing_fits() {
+    fn without_a_hash_no_password_matches() {
         assert_eq!(verify(&password("correct horse battery"), None), Ok(false));
-        assert!(NOBODYS.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(DUMMY_HASH.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     }
 
     #[test]

@@ -1,46 +1,49 @@
-//! Problems (RFC 9457): the one way in which a request is refused.
+//! Problems (RFC 9457): the only form of error responses.
 
-use crate::respond::{self, Response};
-use domain::{Error, Fault, Place, limit::Standing};
+use crate::{
+    etag,
+    response::{self, Response},
+};
+use domain::{Error, Fault, FaultLocation, limit::LimitStatus};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-/// The kinds of problem: each has a URI, a status and a title of its own, listed in the OpenAPI document.
+/// The problem types. Each has its own URI and title, and a status; the OpenAPI document lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The body is not JSON.
     MalformedRequest,
-    /// The request breaks rules, all of which are listed.
+    /// The request is invalid; `errors` lists every fault.
     Validation,
-    /// Credentials or a token that do not fit.
+    /// Wrong credentials, or a missing or invalid token.
     Unauthenticated,
-    /// Somebody else's resource.
+    /// The resource belongs to another user.
     Forbidden,
-    /// No such resource.
+    /// The resource does not exist.
     NotFound,
-    /// No such method on this path.
+    /// The path does not have this method.
     MethodNotAllowed,
-    /// Not in the present state.
+    /// The current state of the resource does not allow the request.
     Conflict,
-    /// `If-Match` does not name the present version.
+    /// `If-Match` does not name the current version.
     PreconditionFailed,
     /// The body is too large.
     PayloadTooLarge,
     /// The body is not declared as JSON.
     UnsupportedMediaType,
-    /// An idempotency key was used with another request.
+    /// The idempotency key was used before with a different request.
     IdempotencyMismatch,
     /// `If-Match` is missing.
     PreconditionRequired,
-    /// A rate limit is spent.
+    /// A rate limit is exceeded.
     TooManyRequests,
-    /// A request for a concert failed, and left nothing behind.
+    /// A concert request failed; everything that it created is deleted.
     ConcertNotCreated,
-    /// An order was rejected; stock and money are where they were.
+    /// An order was rejected; it takes no stock and no money.
     OrderRejected,
-    /// Our fault.
+    /// A defect or a misconfiguration of Souk.
     Internal,
-    /// Somebody that we depend on does not answer.
+    /// A dependency is unavailable.
     Unavailable,
 }
 
@@ -66,7 +69,7 @@ impl Kind {
         Self::Unavailable,
     ];
 
-    /// The status, the last part of the URI, and the title.
+    /// The status, the last segment of the URI, and the title.
     pub fn describe(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::MalformedRequest => (StatusCode::BAD_REQUEST, "malformed-request", "Malformed request"),
@@ -105,28 +108,28 @@ impl Kind {
         }
     }
 
-    /// The stable URI of the kind.
+    /// The URI of the kind. It never changes.
     pub fn uri(self) -> String {
         format!("urn:souk:problem:{}", self.describe().1)
     }
 }
 
-/// A refusal: what the caller reads, and what only the log holds.
+/// An error response, and the detail for the log.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// Which kind.
+    /// The kind.
     pub kind: Kind,
-    /// What is wrong this time, for the caller.
+    /// The message for the caller.
     pub detail: String,
-    /// Every fault, in a problem of the kind `Validation`; what is short, in one of the kind `OrderRejected`.
+    /// `Validation`: every fault. `OrderRejected`: the lines without enough stock.
     pub faults: Vec<Fault>,
-    /// More header fields of the response.
+    /// Additional header fields of the response.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// What the log needs and the caller must not read.
+    /// Detail for the log; never sent to the client.
     pub cause: Option<String>,
 }
 
-/// When to come back after 503, in seconds.
+/// `Retry-After` of a 503 response, in seconds.
 const RETRY_SECONDS: u64 = 1;
 
 impl Problem {
@@ -135,7 +138,7 @@ impl Problem {
         Self { kind, detail: detail.into(), faults: Vec::new(), headers: Vec::new(), cause: None }
     }
 
-    /// The faults of a request.
+    /// A `Validation` problem with these faults.
     pub fn invalid(faults: Vec<Fault>) -> Self {
         Self {
             faults,
@@ -143,14 +146,14 @@ impl Problem {
         }
     }
 
-    /// The same with one more header field; a value that cannot be sent is left out.
+    /// Adds a header field. A value that is not valid in a header is omitted.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: impl AsRef<str>) -> Self {
         self.headers.extend(HeaderValue::from_str(value.as_ref()).ok().map(|value| (name, value)));
         self
     }
 
-    /// Two readings of one request: both results, or the faults of both together.
+    /// Combines two results of parsing one request: both values, or the faults of both.
     pub fn both<A, B>(first: Result<A, Self>, second: Result<B, Self>) -> Result<(A, B), Self> {
         match (first, second) {
             (Ok(first), Ok(second)) => Ok((first, second)),
@@ -160,14 +163,14 @@ impl Problem {
                 first.faults.extend(second.faults);
                 Err(first)
             }
-            // What is worse than a fault of validation comes first.
+            // A problem of another kind takes precedence over validation faults.
             (Err(first), Err(second)) if first.kind == Kind::Validation => Err(second),
             (Err(first), _) => Err(first),
             (_, Err(second)) => Err(second),
         }
     }
 
-    /// The response: `application/problem+json`.
+    /// The response, of media type `application/problem+json`.
     pub fn into_response(self, request_id: &str) -> Response {
         let (status, _, title) = self.kind.describe();
         let mut body = json!({
@@ -180,21 +183,21 @@ impl Problem {
         if !self.faults.is_empty() {
             body["errors"] = self.faults.iter().map(describe).collect();
         }
-        let mut response = respond::text(status, "application/problem+json", body.to_string());
+        let mut response = response::text(status, "application/problem+json", body.to_string());
         response.headers.extend(self.headers);
         response
     }
 }
 
 fn describe(fault: &Fault) -> Value {
-    match &fault.place {
-        Place::Body(pointer) => json!({"pointer": pointer, "detail": fault.detail}),
-        Place::Parameter(name) => json!({"parameter": name, "detail": fault.detail}),
-        Place::Header(name) => json!({"header": name, "detail": fault.detail}),
+    match &fault.location {
+        FaultLocation::Body(pointer) => json!({"pointer": pointer, "detail": fault.detail}),
+        FaultLocation::Parameter(name) => json!({"parameter": name, "detail": fault.detail}),
+        FaultLocation::Header(name) => json!({"header": name, "detail": fault.detail}),
     }
 }
 
-/// The one match between what went wrong and how HTTP says it.
+/// The only mapping from domain errors to HTTP problems.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
@@ -206,15 +209,15 @@ impl From<Error> for Problem {
             Error::NotFound { what } => Self::new(Kind::NotFound, format!("There is no such {what}.")),
             Error::Conflict { detail } => Self::new(Kind::Conflict, detail),
             Error::Stale { current } => {
-                let detail = "If-Match does not name the current version, which ETag tells.";
+                let detail = "If-Match does not name the current version; ETag has it.";
                 Self::new(Kind::PreconditionFailed, detail)
-                    .with_header(header::ETAG, crate::etag::of_version(current))
+                    .with_header(header::ETAG, etag::of_version(current))
             }
-            Error::Rejected(reason) => Self::new(Kind::OrderRejected, crate::pages::because(&reason)),
+            Error::Rejected(reason) => Self::new(Kind::OrderRejected, reason.to_string()),
             Error::KeyReused => {
                 Self::new(Kind::IdempotencyMismatch, "The Idempotency-Key was used before with another body.")
             }
-            Error::TooMany(standings) => too_many(&standings),
+            Error::TooMany(statuses) => too_many(&statuses),
             Error::Unavailable { cause } => {
                 let problem = Self::new(Kind::Unavailable, "A part of the service does not answer just now.")
                     .with_header(header::RETRY_AFTER, RETRY_SECONDS.to_string());
@@ -228,14 +231,13 @@ impl From<Error> for Problem {
 }
 
 /// 429 with the headers of draft-ietf-httpapi-ratelimit-headers-10.
-fn too_many(standings: &[Standing]) -> Problem {
-    let wait =
-        standings.iter().filter(|standing| !standing.allowed).map(|standing| standing.reset_seconds).max();
+fn too_many(statuses: &[LimitStatus]) -> Problem {
+    let wait = statuses.iter().filter(|status| !status.allowed).map(|status| status.reset_seconds).max();
     let wait = wait.unwrap_or(RETRY_SECONDS);
-    let left = standings.iter().map(|standing| {
-        format!("\"{}\";r={};t={}", standing.limit.name, standing.remaining, standing.reset_seconds)
-    });
-    let policy = standings.iter().map(|Standing { limit, .. }| {
+    let left = statuses
+        .iter()
+        .map(|status| format!("\"{}\";r={};t={}", status.limit.name, status.remaining, status.reset_seconds));
+    let policy = statuses.iter().map(|LimitStatus { limit, .. }| {
         format!("\"{}\";q={};w={}", limit.name, limit.quota, limit.window_seconds)
     });
     Problem::new(Kind::TooManyRequests, format!("Too many requests; try again in {wait} seconds."))
@@ -258,33 +260,34 @@ mod tests {
     }
 
     #[test]
-    fn what_the_log_needs_is_not_in_the_response() {
+    fn the_cause_is_not_in_the_response() {
         let response = Problem::from(Error::internal("secret")).into_response("r1");
-        assert!(!response.body.contains("secret"));
-        assert!(response.body.contains(r#""instance":"r1""#));
+        assert!(!response.body.as_text().contains("secret"));
+        assert!(response.body.as_text().contains(r#""instance":"r1""#));
     }
 
     #[test]
-    fn a_stale_version_tells_the_current_one() {
+    fn a_stale_version_is_answered_with_the_current_etag() {
         assert_eq!(header(&Problem::from(Error::Stale { current: 7 }), "etag"), "\"7\"");
     }
 
     #[test]
-    fn a_spent_limit_says_when_to_come_back() {
+    fn an_exceeded_limit_has_retry_after_and_rate_limit_headers() {
         let now = Timestamp::from_unix_milliseconds(10_000);
         let email = Limit { name: "email", quota: 1, window_seconds: 60 };
         let source = Limit { name: "source", quota: 9, window_seconds: 900 };
-        let problem = Problem::from(Error::TooMany(vec![email.standing(2, now), source.standing(2, now)]));
+        let problem = Problem::from(Error::TooMany(vec![email.status(2, now), source.status(2, now)]));
         assert_eq!(header(&problem, "retry-after"), "50");
         assert_eq!(header(&problem, "ratelimit"), r#""email";r=0;t=50, "source";r=7;t=890"#);
         assert_eq!(header(&problem, "ratelimit-policy"), r#""email";q=1;w=60, "source";q=9;w=900"#);
     }
 
     #[test]
-    fn faults_of_body_and_header_are_told_together() {
+    fn faults_of_body_and_header_are_reported_together() {
         let body: Result<(), _> = Err(Problem::invalid(vec![Fault::here("is wrong").under("a")]));
         let header: Result<(), _> = Err(Problem::invalid(vec![Fault::header("If-Match", "is wrong")]));
-        let problem = Problem::both(body, header).unwrap_err().into_response("r").body;
+        let response = Problem::both(body, header).unwrap_err().into_response("r");
+        let problem = response.body.as_text();
         assert!(
             problem.contains(r#""pointer":"/a""#) && problem.contains(r#""header":"If-Match""#),
             "{problem}"

@@ -1,17 +1,17 @@
-//! Query parameters, read so that every fault is found at once.
+//! Parsing of query parameters that reports every fault at once.
 
-use crate::{Problem, cursor};
+use crate::{cursor, problem::Problem};
 use domain::{Fault, page::PageSize};
 use std::str::FromStr;
 
-/// The parameters of a request. Each is asked for by name; what nobody asked for is a fault.
+/// The query parameters that were not read yet. [`Query::finish`] reports each unread parameter as unknown.
 pub struct Query {
     left: Vec<(String, String)>,
     faults: Vec<Fault>,
 }
 
 impl Query {
-    /// Reads `application/x-www-form-urlencoded` as the URL has it.
+    /// Parses the query of a URL, in `application/x-www-form-urlencoded`.
     pub fn parse(raw: &str) -> Self {
         let faults = if is_well_encoded(raw) {
             Vec::new()
@@ -21,18 +21,19 @@ impl Query {
         Self { left: form_urlencoded::parse(raw.as_bytes()).into_owned().collect(), faults }
     }
 
-    /// A parameter that may be absent, at most once.
+    /// Reads an optional parameter. Giving it more than once is a fault.
     pub fn optional<T>(&mut self, name: &str, rule: impl FnOnce(String) -> Result<T, String>) -> Option<T> {
-        let (mine, left) = std::mem::take(&mut self.left).into_iter().partition(|(key, _)| key == name);
+        let (values, left) = std::mem::take(&mut self.left).into_iter().partition(|(key, _)| key == name);
         self.left = left;
-        let mine: Vec<(String, String)> = mine;
-        let mut mine = mine.into_iter();
-        let (_, value) = mine.next()?;
-        let checked = if mine.next().is_some() { Err("must be given once".to_owned()) } else { rule(value) };
+        let values: Vec<(String, String)> = values;
+        let mut values = values.into_iter();
+        let (_, value) = values.next()?;
+        let checked =
+            if values.next().is_some() { Err("must be given once".to_owned()) } else { rule(value) };
         checked.map_err(|detail| self.faults.push(Fault::parameter(name, detail))).ok()
     }
 
-    /// How many items a page is to have.
+    /// Reads `limit`: the page size, 1 to 100.
     pub fn page_size(&mut self) -> PageSize {
         let rule = |text: String| {
             let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
@@ -42,14 +43,14 @@ impl Query {
         self.optional("limit", rule).unwrap_or(PageSize::DEFAULT)
     }
 
-    /// Where the list goes on, by the cursor that an earlier page of the same list gave out.
+    /// Reads `cursor`: a position that an earlier page of the same list returned.
     pub fn cursor<P: FromStr>(&mut self, list: &str) -> Option<P> {
         self.optional("cursor", |text| {
             cursor::decode(list, &text).ok_or_else(|| "is not a cursor of this list".to_owned())
         })
     }
 
-    /// Exactly one of these two parameters has to be there; whether that is so.
+    /// Requires exactly one of two parameters; false, with a fault for each, otherwise.
     pub fn either(&mut self, names: [&str; 2]) -> bool {
         let given = names.map(|name| self.left.iter().any(|(key, _)| key == name));
         let one = given[0] != given[1];
@@ -60,7 +61,7 @@ impl Query {
         one
     }
 
-    /// These parameters have to be there all or none, and if none is, `or` has to be.
+    /// Requires all or none of the parameters `names`, and `or` if there is none of them.
     pub fn together(&mut self, names: &[&str], or: &str) {
         let given = |name: &str| self.left.iter().any(|(key, _)| key == name);
         let some = names.iter().any(|name| given(name));
@@ -75,7 +76,7 @@ impl Query {
         }
     }
 
-    /// The parameters but these, as a URL has them and always in the same order: what names a list.
+    /// The unread parameters except `left_out`, URL-encoded and sorted: the name of a list in its cursors.
     pub fn encode_without(&self, left_out: &[&str]) -> String {
         let kept = self.left.iter().filter(|(name, _)| !left_out.contains(&name.as_str()));
         let mut kept: Vec<(&str, &str)> = kept.map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -83,8 +84,8 @@ impl Query {
         encode(&kept)
     }
 
-    /// What was read, unless there was a fault or a parameter that nobody asked for. `build` answers `None` only
-    /// when there was a fault.
+    /// The result of `build`, or all faults, with one for each unread parameter. `build` returns `None` only after a
+    /// fault.
     pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
         let Self { left, mut faults } = self;
         faults.extend(left.into_iter().map(|(name, _)| Fault::parameter(name, "is not a known parameter")));
@@ -95,17 +96,17 @@ impl Query {
     }
 }
 
-/// Parameters as a URL has them.
+/// URL-encodes parameters.
 pub fn encode(parameters: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
 }
 
-/// The faults of a value, as the detail of the one parameter that holds it.
+/// Joins the faults of a value into the detail of its parameter.
 pub fn detail(faults: Vec<Fault>) -> String {
     faults.into_iter().map(|fault| fault.detail).collect::<Vec<_>>().join("; ")
 }
 
-/// Whether each `%` has two hex digits after it and all of it is UTF-8: the parser itself passes over what is not.
+/// Whether each `%` is followed by two hex digits and the decoded text is UTF-8. The parser does not report either.
 fn is_well_encoded(raw: &str) -> bool {
     let mut bytes = raw.bytes();
     let mut decoded = Vec::with_capacity(raw.len());
@@ -126,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_is_found_in_one_reading() {
+    fn all_faults_are_reported_at_once() {
         let mut query = Query::parse("limit=0&limit=1&colour=red&x=%zz");
         query.page_size();
         let faults = query.finish(|| Some(())).unwrap_err().faults;
@@ -141,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_of_two() {
+    fn either_requires_exactly_one_of_two_parameters() {
         for (raw, one) in [("a=1", true), ("b=1", true), ("", false), ("a=1&b=2", false)] {
             assert_eq!(Query::parse(raw).either(["a", "b"]), one, "{raw}");
         }
     }
 
     #[test]
-    fn some_parameters_go_together() {
+    fn together_requires_all_or_none_of_the_parameters() {
         for (raw, faults) in
             [("a=1&b=2", 0), ("c=1", 0), ("a=1&b=2&c=3", 0), ("a=1", 1), ("a=1&c=1", 1), ("", 1)]
         {
@@ -159,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_one_name() {
+    fn the_name_of_a_list_does_not_depend_on_order_or_encoding() {
         let name = |raw| Query::parse(raw).encode_without(&["limit", "cursor"]);
         assert_eq!(name("b=2&a=1%20x&limit=5&cursor=z"), "a=1+x&b=2");
         assert_eq!(name("b=2&a=1%20x"), name("limit=7&a=1+x&b=2"));
     }
 
     #[test]
-    fn page_sizes() {
+    fn page_sizes_are_1_to_100() {
         for (raw, size) in [
             ("", Some(20)),
             ("limit=1", Some(1)),

@@ -1,11 +1,16 @@
-//! Requests, and how a handler reads them.
+//! HTTP requests and their parsing.
 
-use crate::{Problem, etag::Tags, problem::Kind, query::Query, token::Verified};
+use crate::{
+    etag::Tags,
+    problem::{Kind, Problem},
+    query::Query,
+    token::Verified,
+};
 use aws_lc_rs::digest;
 use domain::{
     Error, Fault, Input, Timestamp,
     id::Id,
-    idempotency::{Key, Once},
+    idempotency::{Idempotency, IdempotencyKey},
     user::Caller,
     version::Seen,
 };
@@ -13,48 +18,48 @@ use http::{HeaderMap, HeaderName, Method, header};
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// The largest body that is read, in bytes.
+/// The maximum size of a body, in bytes.
 pub const LARGEST_BODY: usize = 256 * 1024;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const IF_MATCH: &str = "If-Match";
 const IF_NONE_MATCH: &str = "If-None-Match";
 
-/// A request, as the gateway hands it on.
+/// A request from API Gateway.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The path, as it was sent.
+    /// The path, not decoded.
     pub path: String,
-    /// The values of the path's parameters, decoded.
+    /// The decoded values of the path parameters.
     pub path_parameters: HashMap<String, String>,
-    /// The query, as it was sent, without `?`.
+    /// The query without `?`, not decoded.
     pub query: String,
     /// The header fields.
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
-    /// The address that the request came from.
+    /// The IP address of the client.
     pub source: String,
-    /// What names the request in logs and problems.
+    /// The request id in logs and problems.
     pub id: String,
-    /// When it came in.
+    /// The time at which API Gateway received the request.
     pub received_at: Timestamp,
-    /// What its access token says, when the route needs one.
+    /// The content of its access token, if the route requires one.
     pub verified: Option<Verified>,
 }
 
 impl Request {
-    /// Who calls. The gateway keeps the authorizer's answer for a while, so whether the token has expired meanwhile
-    /// is seen here.
+    /// The authenticated user. The expiration of the token is checked here as well, because API Gateway caches the
+    /// authorizer's result.
     pub fn caller(&self) -> Result<Caller, Problem> {
         let good = self.verified.filter(|verified| verified.expires_at > self.received_at.unix_seconds());
         good.map(|verified| verified.caller)
             .ok_or_else(|| Error::Unauthenticated { detail: "The access token has expired." }.into())
     }
 
-    /// An id in the path. What is no id names nothing, and no table has to be asked.
+    /// An id in the path. A malformed id is `NotFound`, without a read of the table.
     pub fn path<T: Id>(&self, name: &str) -> Result<T, Problem> {
         let text = self.path_parameters.get(name).map_or("", String::as_str);
         text.parse().map_err(|_| Error::NotFound { what: T::WHAT }.into())
@@ -65,12 +70,12 @@ impl Request {
         Query::parse(&self.query)
     }
 
-    /// The body, declared as `application/json`.
+    /// Parses a body with the media type `application/json`.
     pub fn json<T: Input>(&self) -> Result<T, Problem> {
         self.body_of(&["application/json"])
     }
 
-    /// The body, a JSON Merge Patch (RFC 7396).
+    /// Parses a body with the media type of a JSON Merge Patch (RFC 7396), or `application/json`.
     pub fn merge_patch<T: Input>(&self) -> Result<T, Problem> {
         self.body_of(&["application/merge-patch+json", "application/json"])
     }
@@ -94,7 +99,7 @@ impl Request {
         })
     }
 
-    /// Which versions the caller has seen. 428 when it does not say.
+    /// The versions in `If-Match`. 428 if the header is missing.
     pub fn if_match(&self) -> Result<Seen, Problem> {
         if let Some(tags) = self.tags(header::IF_MATCH, IF_MATCH)? {
             return Ok(tags.versions());
@@ -103,41 +108,42 @@ impl Request {
         Err(Problem::new(Kind::PreconditionRequired, detail))
     }
 
-    /// Which representations the client has already.
+    /// The entity tags in `If-None-Match`: the representations that the client has stored.
     pub fn if_none_match(&self) -> Result<Option<Tags>, Problem> {
         self.tags(header::IF_NONE_MATCH, IF_NONE_MATCH)
     }
 
     fn tags(&self, header: HeaderName, name: &'static str) -> Result<Option<Tags>, Problem> {
         let Some(value) = self.headers.get(header) else { return Ok(None) };
-        // What is no visible ASCII is no list of tags either.
+        // A value that is not visible ASCII becomes empty, which is not a list of tags.
         let tags = Tags::parse(name, value.to_str().unwrap_or_default());
         tags.map(Some).map_err(|fault| Problem::invalid(vec![fault]))
     }
 
-    /// Whether the client asks for what no cache of ours has kept: `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4).
+    /// Whether the response must not come from a cache: `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4).
     pub fn wants_fresh(&self) -> bool {
         let value = self.header(&header::CACHE_CONTROL).unwrap_or_default();
         value.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
     }
 
-    /// The idempotency key, with a hash of the body that it stands for.
-    pub fn once(&self) -> Result<Option<Once>, Problem> {
+    /// The idempotency key, with a hash of the body; `None` without the header.
+    pub fn idempotency(&self) -> Result<Option<Idempotency>, Problem> {
         let Some(value) = self.headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-        let key = Key::parse(value.to_str().unwrap_or_default())?;
+        let key = IdempotencyKey::parse(value.to_str().unwrap_or_default())?;
         let digest = digest::digest(&digest::SHA256, &self.canonical_body());
         let fingerprint =
             digest.as_ref().try_into().map_err(|_| Error::internal("SHA-256 that is not 32 bytes"))?;
-        Ok(Some(Once { key, fingerprint }))
+        Ok(Some(Idempotency { key, fingerprint }))
     }
 
-    /// The idempotency key of a request that has to have one.
-    pub fn required_once(&self) -> Result<Once, Problem> {
-        self.once()?.ok_or_else(|| Error::invalid(Fault::header(IDEMPOTENCY_KEY, "is required")).into())
+    /// The idempotency key, with a hash of the body; a fault without the header.
+    pub fn required_idempotency(&self) -> Result<Idempotency, Problem> {
+        self.idempotency()?
+            .ok_or_else(|| Error::invalid(Fault::header(IDEMPOTENCY_KEY, "is required")).into())
     }
 
-    /// How many seconds the client would rather wait for the end of the work than be told that it has begun:
-    /// `Prefer: wait=N` (RFC 7240), 1 to 10. Any other preference is passed over.
+    /// The number of seconds that the client prefers to wait for the result: `Prefer: wait=N` (RFC 7240), 1 to 10.
+    /// Other preferences are ignored.
     pub fn wait_seconds(&self) -> Option<u64> {
         let preferences = self.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
         let wait = |preference: &str| {
@@ -148,7 +154,7 @@ impl Request {
         preferences.flat_map(|value| value.split(',')).find_map(wait)
     }
 
-    /// The body without what does not matter: JSON objects have their members sorted by name.
+    /// The body in canonical JSON: members sorted by name, no white space.
     fn canonical_body(&self) -> Vec<u8> {
         match serde_json::from_slice::<Value>(&self.body) {
             Ok(value) => value.to_string().into_bytes(),
@@ -156,8 +162,8 @@ impl Request {
         }
     }
 
-    /// Which network the request came from, for rate limits. An IPv6 network of 64 bits is one source: whoever has
-    /// one address in it has them all.
+    /// The client's network, for rate limits. An IPv6 /64 network is one source, because its user controls all of its
+    /// addresses.
     pub fn source_network(&self) -> String {
         match self.source.parse::<std::net::Ipv6Addr>() {
             Ok(address) => {
@@ -173,7 +179,7 @@ impl Request {
     }
 }
 
-/// Whether a Content-Type is one of these, in UTF-8.
+/// Whether `Content-Type` is one of these media types, in UTF-8.
 fn is_declared_as(content_type: &str, media_types: &[&str]) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
@@ -214,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_that_cannot_be_read() {
+    fn malformed_large_and_undeclared_bodies_are_refused() {
         let large = format!("\"{}\"", "x".repeat(LARGEST_BODY));
         let cases = [
             ("application/json", "{", 400),
@@ -237,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deep_body_is_refused_before_it_is_built() {
+    fn a_deeply_nested_body_is_refused() {
         let deep = "[".repeat(100_000);
         assert_eq!(
             status(request("application/json", &deep).json::<Credentials>()),
@@ -246,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn json_may_be_declared_in_any_case_with_its_charset() {
+    fn media_types_ignore_case_and_allow_utf_8() {
         let body = r#"{"email": "a@b.co", "password": "x"}"#;
         for content_type in
             ["application/json", "Application/JSON; charset=\"UTF-8\"", "application/json;x=y"]
@@ -266,22 +272,22 @@ mod tests {
     }
 
     #[test]
-    fn white_space_and_order_do_not_make_another_request() {
-        let once = |body: &str| {
+    fn the_fingerprint_ignores_white_space_and_order_of_members() {
+        let idempotency = |body: &str| {
             let mut request = request("application/json", body);
             request.headers.insert("idempotency-key", "k".parse().unwrap());
-            request.once().unwrap().unwrap().fingerprint
+            request.idempotency().unwrap().unwrap().fingerprint
         };
-        assert_eq!(once(r#"{"a":1,"b":[2]}"#), once(r#" { "b" : [ 2 ], "a" : 1 }"#));
-        assert_ne!(once(r#"{"a":1}"#), once(r#"{"a":2}"#));
+        assert_eq!(idempotency(r#"{"a":1,"b":[2]}"#), idempotency(r#" { "b" : [ 2 ], "a" : 1 }"#));
+        assert_ne!(idempotency(r#"{"a":1}"#), idempotency(r#"{"a":2}"#));
     }
 
     #[test]
-    fn a_bad_key_is_a_fault_of_the_header() {
+    fn a_malformed_idempotency_key_is_a_fault() {
         let mut request = request("application/json", "{}");
-        assert_eq!(request.once().unwrap(), None);
+        assert_eq!(request.idempotency().unwrap(), None);
         request.headers.insert("idempotency-key", "a b".parse().unwrap());
-        assert_eq!(status(request.once()), Some(StatusCode::BAD_REQUEST));
+        assert_eq!(status(request.idempotency()), Some(StatusCode::BAD_REQUEST));
     }
 
     #[test]
@@ -297,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_may_prefer_to_wait() {
+    fn prefer_wait_is_read_from_1_to_10_seconds() {
         let mut request = request("application/json", "{}");
         let cases = [
             ("wait=3", Some(3)),
@@ -314,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cache_asks_for_what_is_fresh() {
+    fn no_cache_requests_a_fresh_response() {
         let mut request = request("application/json", "{}");
         for (value, fresh) in
             [("no-cache", true), ("max-age=0, No-Cache", true), ("max-age=0", false), ("no-cachet", false)]
@@ -333,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_patch_has_a_media_type_of_its_own() {
+    fn merge_patch_media_type_is_accepted_for_patches_only() {
         let patch = request("application/merge-patch+json", "{}");
         assert!(patch.merge_patch::<domain::input::MergePatch>().is_ok());
         assert_eq!(status(patch.json::<ProductDraft>()), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE));

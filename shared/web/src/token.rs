@@ -1,4 +1,4 @@
-//! Access tokens: JWTs (RFC 7519) signed with Ed25519 (EdDSA, RFC 8037). No other algorithm is ever accepted.
+//! Access tokens: JWTs (RFC 7519) signed with Ed25519 (EdDSA, RFC 8037). No other algorithm is accepted.
 
 use aws_lc_rs::{
     digest,
@@ -14,10 +14,10 @@ use domain::{
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-/// How far the clocks of two of our machines may be apart, in seconds: a token from further ahead is refused.
+/// The tolerated clock skew between machines, in seconds. A token issued further in the future is refused.
 const SKEW_SECONDS: u64 = 5;
 
-/// Who makes tokens, and for whom.
+/// The issuer and the audience of tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
     /// `iss`.
@@ -26,46 +26,46 @@ pub struct Authority {
     pub audience: String,
 }
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
     aud: String,
     /// The user.
     sub: UserId,
-    /// The log-in.
+    /// The session.
     sid: SessionId,
-    /// Seconds since 1970.
+    /// Expiration time, in seconds since 1970.
     exp: u64,
-    /// Seconds since 1970.
+    /// Issue time, in seconds since 1970.
     iat: u64,
-    /// Tells two tokens apart.
+    /// The unique id of the token.
     jti: String,
 }
 
-/// What a valid token says.
+/// The content of a verified token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// Who calls.
+    /// The authenticated user.
     pub caller: Caller,
-    /// When the token expires, in seconds since 1970.
+    /// The expiration time, in seconds since 1970.
     pub expires_at: u64,
 }
 
-/// The private key that signs.
+/// The private key that signs tokens.
 pub struct Signer {
     kid: String,
     public: [u8; 32],
     key: EncodingKey,
 }
 
-/// PKCS #8 (RFC 8410, section 7) of an Ed25519 private key, up to the 32 bytes of the seed.
+/// The bytes that precede the 32-byte seed in the PKCS #8 form of an Ed25519 private key (RFC 8410, section 7).
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 impl Signer {
-    /// The key pair that follows from a secret text: its seed is the SHA-256 of the text, so that whatever makes
-    /// random texts can make keys. The text must hold at least 256 bits of randomness.
+    /// Derives the key pair from a secret text: the seed is the SHA-256 of the text, so that any generator of random
+    /// texts can create keys. The text must have at least 256 bits of entropy.
     pub fn from_secret(secret: &str) -> Result<Self, Error> {
         let seed = digest::digest(&digest::SHA256, secret.as_bytes());
         let pkcs8 = [&PKCS8_PREFIX, seed.as_ref()].concat();
@@ -79,17 +79,17 @@ impl Signer {
         Ok(Self { kid: thumbprint(&public), public, key: EncodingKey::from_ed_der(&pkcs8) })
     }
 
-    /// The id that tokens name the key by: its JWK thumbprint (RFC 7638).
+    /// The key id (`kid`) in the header of tokens: the JWK thumbprint of the public key (RFC 7638).
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The public half.
+    /// The public key.
     pub fn public(&self) -> &[u8; 32] {
         &self.public
     }
 
-    /// A token for the caller, good from now on for [`ACCESS_SECONDS`]. `token_id` tells it from all others.
+    /// Signs a token for the caller that expires [`ACCESS_SECONDS`] after `now`. `token_id` must be unique.
     pub fn sign(
         &self,
         authority: &Authority,
@@ -112,7 +112,7 @@ impl Signer {
     }
 }
 
-/// What is kept of a refresh token's secret: its SHA-256. The secret is random, so that no slow hash is needed.
+/// The stored hash of a refresh token's secret: SHA-256. A slow hash is not needed, because the secret is random.
 pub fn hash(secret: &RefreshSecret) -> [u8; 32] {
     let digest = digest::digest(&digest::SHA256, &secret.0);
     let mut hash = [0; 32];
@@ -125,19 +125,19 @@ fn thumbprint(public: &[u8; 32]) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, jwk.as_bytes()))
 }
 
-/// The key that a token says it was signed with. Nothing is proved by it yet.
+/// The key id in the header of a token. The signature is not verified.
 pub fn claimed_kid(token: &str) -> Option<String> {
     let header = jsonwebtoken::decode_header(token).ok()?;
     if header.alg == Algorithm::EdDSA { header.kid } else { None }
 }
 
-/// What a token says, if this key signed it for this authority and it is good now.
+/// The content of a token; `None` unless this key signed it for this authority and it is valid at `now`.
 pub fn verify(token: &str, public: &[u8; 32], authority: &Authority, now: Timestamp) -> Option<Verified> {
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_issuer(&[&authority.issuer]);
     validation.set_audience(&[&authority.audience]);
     validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
-    // Time is compared below, with the time that the request came in.
+    // The expiration is checked below against `now`, the time of the request.
     validation.validate_exp = false;
     let claims =
         jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_ed_der(public), &validation).ok()?.claims;
@@ -175,7 +175,7 @@ mod tests {
         verify(token, signer().public(), &authority(), now())
     }
 
-    /// A token with these claims changed, signed by the right key.
+    /// A token with changed claims and a valid signature.
     fn token_with(changes: &Value) -> String {
         let at = now().unix_seconds();
         let mut claims = json!({"iss": "souk", "aud": "souk-api", "sub": caller().user_id, "sid": caller().session_id,
@@ -185,7 +185,7 @@ mod tests {
         jsonwebtoken::encode(&header, &claims, &signer().key).unwrap()
     }
 
-    /// A token of three parts that were encoded by hand.
+    /// A token assembled from its three parts.
     fn token_of(header: &Value, claims: &str, signature: &[u8]) -> String {
         let parts = [
             URL_SAFE_NO_PAD.encode(header.to_string()),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_who_calls_until_it_expires() {
+    fn a_token_verifies_until_it_expires() {
         let token = signer().sign(&authority(), &caller(), [7; 16], now()).unwrap();
         let expires_at = now().unix_seconds() + 900;
         assert_eq!(verified(&token), Some(Verified { caller: caller(), expires_at }));
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused() {
+    fn malformed_tokens_are_refused() {
         for text in ["", ".", "..", "a.b.c", "Bearer x"] {
             assert_eq!((verified(text), claimed_kid(text)), (None, None), "{text}");
         }
@@ -284,7 +284,7 @@ mod tests {
 
     /// All machines that hold the secret sign with the same key.
     #[test]
-    fn a_key_follows_from_its_secret() {
+    fn the_key_is_derived_from_the_secret() {
         assert_eq!(signer().kid(), Signer::from_secret(SECRET).unwrap().kid());
         assert_ne!(signer().kid(), Signer::from_secret("x").unwrap().kid());
     }

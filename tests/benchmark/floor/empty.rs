@@ -1,4 +1,4 @@
-//! A function on HTTP that does nothing: what every such function costs at least.
+//! A function with an HTTP trigger that does nothing: the lower bound for such functions.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

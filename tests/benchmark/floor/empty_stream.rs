@@ -1,4 +1,4 @@
-//! A function on a stream that reads nothing of its batch: what every such function costs at least.
+//! A function with a stream trigger that does not parse its batch: the lower bound for such functions.
 
 use lambda_http::{
     Error,

@@ -1,9 +1,10 @@
 """Souk's house rules for template.yaml, as cfn-lint rules.
 
-cfn-lint hands a rule the template after the SAM transform, in which the events, the order and the globals are gone.
-These rules read the file as it is written, so that they see what a reader sees and point at the line.
+cfn-lint gives a rule the template after the SAM transform, which no longer has the events, the order and the globals.
+These rules read the file itself, so they check what a reader sees, and report its lines.
 """
 
+import re
 from functools import lru_cache
 
 from cfnlint.decode.decode import decode
@@ -15,6 +16,9 @@ STREAM_ACTIONS = {
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
 }
+# What Lambda's last line about an invocation says of those that did not succeed.
+FAILED_INVOCATIONS = '{ ($.type = "platform.report") && ($.record.status != "success") }'
+BASE_POLICY = "FunctionBasePolicy"
 ITEM_ACTIONS = {
     "dynamodb:BatchGetItem",
     "dynamodb:BatchWriteItem",
@@ -41,7 +45,7 @@ def listed(value):
 
 
 def inside(value, *path):
-    """The value at a path, or None where the path ends early."""
+    """The value at a path, or None if the path does not exist."""
     for key in path:
         if not isinstance(value, dict) or key not in value:
             return None
@@ -58,19 +62,25 @@ def is_arn_of(value, name):
 
 
 def attribute(value, name):
-    """The resource of which a value is this attribute; None when it is something else."""
+    """The resource whose attribute a value is; None if it is something else."""
     target = inside(value, "Fn::GetAtt") if isinstance(value, dict) and len(value) == 1 else None
     return target[0] if isinstance(target, list) and target[1:] == [name] else None
 
 
 def leading_keys(statement):
-    """The partitions that a policy statement is held to; empty when it is not."""
+    """The partitions to which a policy statement is limited; empty if it is not limited."""
     condition = statement.get("Condition") or {}
-    return [
-        str(key)
-        for operator in ("ForAllValues:StringLike", "ForAllValues:StringEquals")
-        for key in listed(condition.get(operator, {}).get("dynamodb:LeadingKeys", []))
-    ]
+    keys = inside(condition, "ForAllValues:StringLike", "dynamodb:LeadingKeys")
+    return [str(key) for key in listed(keys or [])]
+
+
+def watched_by(alarm):
+    """The metrics of an alarm: namespace, name, dimensions. Of metric math, those that its expressions name."""
+    expressions = " ".join(each.get("Expression", "") for each in alarm.get("Metrics", []))
+    for each in [{"MetricStat": {"Metric": alarm}}, *alarm.get("Metrics", [])]:
+        metric = inside(each, "MetricStat", "Metric") or {}
+        if "Id" not in each or re.search(rf"\b{re.escape(each['Id'])}\b", expressions):
+            yield metric.get("Namespace"), metric.get("MetricName"), metric.get("Dimensions")
 
 
 class Template:
@@ -97,13 +107,13 @@ class Template:
         group = self.resources.get(name, {})
         return group.get("Type") == "AWS::Logs::LogGroup" and bool(inside(group, "Properties", "RetentionInDays"))
 
-    def alarms_on(self, namespace, metric, dimension, value):
-        wanted = [{"Name": dimension, "Value": value}]
+    def has_alarm(self, namespace, metric, dimension=None, value=None):
+        """Whether an alarm with an action watches a metric, by itself or as a part of metric math."""
+        wanted = (namespace, metric, [{"Name": dimension, "Value": value}] if dimension else None)
         for _, alarm in self.of_type("AWS::CloudWatch::Alarm"):
             p = alarm.get("Properties", {})
-            if (p.get("Namespace"), p.get("MetricName"), p.get("Dimensions")) == (namespace, metric, wanted):
-                if p.get("AlarmActions"):
-                    return True
+            if p.get("AlarmActions") and wanted in list(watched_by(p)):
+                return True
         return False
 
     def statements(self):
@@ -118,7 +128,7 @@ class Template:
 
 
     def allowed_to(self, role):
-        """What the role's own policies allow, as pairs of action and resource."""
+        """The pairs of action and resource that the role's own policies allow."""
         return [
             (action, target)
             for name, _, statement in self.statements()
@@ -129,7 +139,7 @@ class Template:
 
 
 class HouseRule(CloudFormationLintRule):
-    """One rule: `check` yields the resource at fault, a message and, if it is nearer, the part to point at."""
+    """One rule: `check` yields the invalid resource, a message and, optionally, the part to report."""
 
     tags = ["souk"]
 
@@ -165,9 +175,11 @@ class Order(HouseRule):
             if crates and crate < crates[-1]:
                 yield name, f"must stand before {pascal(crates[-1])}Function"
             crates.append(crate)
-            parts = [f"{stem}Role", f"{stem}LogGroup", f"{stem}ErrorsAlarm"]
-            at = names.index(name)
-            if names[at + 1 : at + 4] != parts:
+            parts = [f"{stem}Role"]
+            if template.events(function, "DynamoDB"):
+                parts += [f"{stem}IteratorAgeAlarm", f"{stem}FailedQueue", f"{stem}FailedAlarm"]
+            at = names.index(name) + 1
+            if names[at : at + len(parts)] != parts:
                 yield name, "must be followed by " + ", ".join(parts)
 
 
@@ -190,24 +202,27 @@ class OwnRole(HouseRule):
 
 class Logs(HouseRule):
     id = "E9903"
-    shortdesc = "Every log group has a retention, and every function and state machine has a log group"
-    description = "A log that nobody declared is kept for ever"
+    shortdesc = "Functions share one log group, and state machines one; every log group has a retention"
+    description = "A log group that is not declared is kept for ever. FunctionErrorsFilter reads Lambda's lines as JSON"
 
     def check(self, template):
         for name, _ in template.of_type("AWS::Logs::LogGroup"):
             if not template.has_retention(name):
                 yield name, "must have RetentionInDays"
+        shared = inside(template.globals, "Function", "LoggingConfig") or {}
+        written = ("logs:PutLogEvents", {"Fn::GetAtt": ["FunctionLogGroup", "Arn"]}) in template.allowed_to(BASE_POLICY)
         for name, function in template.functions():
-            group = name.removesuffix("Function") + "LogGroup"
-            if not is_ref(inside(function, "Properties", "LoggingConfig", "LogGroup"), group):
-                yield name, f"LoggingConfig.LogGroup must be !Ref {group}"
-            elif group not in template.resources:
-                yield name, f"{group} must exist"
+            if inside(function, "Properties", "LoggingConfig") is not None:
+                yield name, "must not have a LoggingConfig of its own"
+            elif not is_ref(shared.get("LogGroup"), "FunctionLogGroup") or shared.get("LogFormat") != "JSON":
+                yield name, "Globals must have LoggingConfig {LogGroup: !Ref FunctionLogGroup, LogFormat: JSON}"
+            elif not written:
+                yield name, f"{BASE_POLICY} must allow logs:PutLogEvents on FunctionLogGroup"
         for name, machine in template.of_type("AWS::Serverless::StateMachine"):
             logging = inside(machine, "Properties", "Logging") or {}
             targets = [inside(d, "CloudWatchLogsLogGroup", "LogGroupArn") for d in logging.get("Destinations", [])]
-            if logging.get("Level", "OFF") == "OFF" or not any(is_arn_of(t, f"{name}LogGroup") for t in targets):
-                yield name, f"must log to {name}LogGroup"
+            if logging.get("Level", "OFF") == "OFF" or not any(is_arn_of(t, "MachineLogGroup") for t in targets):
+                yield name, "must log to MachineLogGroup"
 
 
 class Tracing(HouseRule):
@@ -226,17 +241,26 @@ class Tracing(HouseRule):
 
 class Alarms(HouseRule):
     id = "E9905"
-    shortdesc = "Every function and state machine has an alarm that tells somebody"
-    description = "Functions: AWS/Lambda Errors. State machines: AWS/States ExecutionsFailed and ExecutionsTimedOut"
+    shortdesc = "A failed invocation and an execution that did not succeed raise an alarm that tells somebody"
+    description = "Functions: one filter of their log. State machines: AWS/States Executions Failed, TimedOut, Aborted"
 
     def check(self, template):
-        for name, _ in template.functions():
-            if not template.alarms_on("AWS/Lambda", "Errors", "FunctionName", {"Ref": name}):
-                yield name, "must have an alarm with an action on its AWS/Lambda Errors"
+        if not any(template.has_alarm(*metric) for metric in self.counted_failures(template)):
+            for name, _ in template.functions():
+                yield name, "must have an alarm with an action on the failed invocations in FunctionLogGroup"
         for name, _ in template.of_type("AWS::Serverless::StateMachine"):
-            for metric in ("ExecutionsFailed", "ExecutionsTimedOut"):
-                if not template.alarms_on("AWS/States", metric, "StateMachineArn", {"Ref": name}):
+            for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"):
+                if not template.has_alarm("AWS/States", metric, "StateMachineArn", {"Ref": name}):
                     yield name, f"must have an alarm with an action on its AWS/States {metric}"
+
+    def counted_failures(self, template):
+        """The metrics, as namespace and name, that count every failed invocation in the functions' log."""
+        for _, found in template.of_type("AWS::Logs::MetricFilter"):
+            p = found.get("Properties", {})
+            if is_ref(p.get("LogGroupName"), "FunctionLogGroup") and p.get("FilterPattern") == FAILED_INVOCATIONS:
+                for metric in p.get("MetricTransformations", []):
+                    if str(metric.get("MetricValue")) == "1":
+                        yield metric.get("MetricNamespace"), metric.get("MetricName")
 
 
 class Wildcards(HouseRule):
@@ -304,10 +328,13 @@ class TableProtection(HouseRule):
 
 class BuiltOnce(HouseRule):
     id = "E9909"
-    shortdesc = "No BuildMethod: cargo builds every function once"
-    description = "`sam build` would compile the whole tree once for each function"
+    shortdesc = "Every function has SkipBuild and no BuildMethod: cargo builds all of them once"
+    description = "`sam build` would compile the whole tree once for each function, or fail for want of a builder"
 
     def check(self, template):
+        for name, function in template.functions():
+            if inside(function, "Metadata", "SkipBuild") is not True:
+                yield name, "must have Metadata {SkipBuild: true}"
         for name, resource in template.resources.items():
             if inside(resource, "Metadata", "BuildMethod") is not None:
                 yield name, "must not have a BuildMethod"
@@ -315,10 +342,11 @@ class BuiltOnce(HouseRule):
 
 class LeadingKeys(HouseRule):
     id = "E9910"
-    shortdesc = "Access to the table names the leading keys and never scans"
-    description = "DynamoDB can hold a role to the partitions it needs, so every role says which"
+    shortdesc = "Access to the table names the leading keys, once for each action, and never scans"
+    description = "One statement has all keys, which may be compared for a request as a whole; ForAllValues needs a Null check"
 
     def check(self, template):
+        seen = set()
         for name, _, statement in template.statements():
             for action in listed(statement.get("Action", [])):
                 if action == "dynamodb:Scan" or str(action).startswith("dynamodb:PartiQL"):
@@ -327,6 +355,12 @@ class LeadingKeys(HouseRule):
                     keys = leading_keys(statement)
                     if not keys or any(key.startswith("*") for key in keys):
                         yield name, f"{action} must be held to dynamodb:LeadingKeys", statement
+                    if inside(statement, "Condition", "Null", "dynamodb:LeadingKeys") != "false":
+                        yield name, f'{action} needs "Null": {{"dynamodb:LeadingKeys": "false"}} beside it', statement
+                    for target in listed(statement.get("Resource")):
+                        if (name, action, str(target)) in seen:
+                            yield name, f"{action} must have one statement with all its keys", statement
+                        seen.add((name, action, str(target)))
 
 
 class Streams(HouseRule):
@@ -350,7 +384,7 @@ class Streams(HouseRule):
                     if (action, target) not in allowed:
                         yield name, f"its role must allow {action} on what its stream event names", event
             age = ("AWS/Lambda", "IteratorAge", "FunctionName", {"Ref": name})
-            if events and not template.alarms_on(*age):
+            if events and not template.has_alarm(*age):
                 yield name, "must have an alarm with an action on its AWS/Lambda IteratorAge"
 
     def missing(self, template, event):
@@ -365,14 +399,14 @@ class Streams(HouseRule):
             "bounded MaximumRetryAttempts": self.is_bounded(template, event.get("MaximumRetryAttempts")),
             "a queue as DestinationConfig.OnFailure": inside(event, "DestinationConfig", "OnFailure", "Type") == "SQS"
             and inside(template.resources.get(queue, {}), "Type") == "AWS::SQS::Queue",
-            "an alarm with an action on the messages in its queue": template.alarms_on(
+            "an alarm with an action on the messages in its queue": template.has_alarm(
                 *depth, {"Fn::GetAtt": [queue, "QueueName"]}
             ),
         }
         return [what for what, present in must.items() if not present]
 
     def is_bounded(self, template, attempts):
-        """A number, or a parameter that is one: -1 stands for no bound."""
+        """A number, or a parameter that is a number; -1 means no bound."""
         least = attempts
         if isinstance(attempts, dict):
             least = inside(template.parameters, attempts.get("Ref"), "MinValue")
@@ -431,3 +465,19 @@ class CacheAccess(HouseRule):
             condition = (inside(network, "Fn::If") or [None])[0]
             if not any(branch and branch[0] == condition for branch in branches):
                 yield name, "its role must have the network's policy on the condition of VpcConfig"
+
+
+class BasePolicy(HouseRule):
+    id = "E9915"
+    shortdesc = "What every function needs is in one managed policy, and nothing of it in a role"
+    description = "The role of a function names FunctionBasePolicy, which allows the log and the traces"
+
+    def check(self, template):
+        base = {action for action, _ in template.allowed_to(BASE_POLICY)}
+        for name, _ in template.functions():
+            role = name.removesuffix("Function") + "Role"
+            policies = listed(inside(template.resources, role, "Properties", "ManagedPolicyArns") or [])
+            if not any(is_ref(policy, BASE_POLICY) for policy in policies):
+                yield name, f"its role must have {BASE_POLICY} in ManagedPolicyArns"
+            for action in sorted(base.intersection(action for action, _ in template.allowed_to(role))):
+                yield role, f"{action} is allowed by {BASE_POLICY} already"

@@ -1,25 +1,25 @@
-//! What Lambda does: it hands records to workers, of whom some stall or die.
+//! Simulates Lambda: it invokes workers with records; some workers stall or are killed.
 
 use super::{Fate, Life, Luck, Shard, rating_average};
 use domain::{Error, id::ProductId, rating::RatingChange};
 use futures::{FutureExt, future::LocalBoxFuture, poll};
 use proptest::test_runner::{TestCaseError, TestCaseResult};
-use runtime::{Outcome, Work, work_through};
+use runtime::{BatchResult, FailedRecord, Selected, work_through};
 use serde_json::Value;
 use std::{sync::Arc, task::Poll};
 use table::Table;
 use tests::{Fault, Wire};
 use tokio::sync::Barrier;
 
-/// A worker gets so many turns before Lambda takes it for dead: more than its requests and their retries take.
+/// The timeout of a worker, in polls: more than its requests and their retries need.
 const TIME_OUT: u32 = 60;
 
-/// How many records Lambda hands out at a time when all that is left is delivered.
+/// The batch size of the final deliveries.
 const LAST_BATCHES: usize = 3;
 
-/// A worker at a batch.
+/// An invocation that processes a batch.
 pub(super) struct Worker<'a> {
-    work: LocalBoxFuture<'a, Outcome>,
+    work: LocalBoxFuture<'a, BatchResult>,
     luck: Vec<Luck>,
 }
 
@@ -31,8 +31,9 @@ impl<'a> Worker<'a> {
         Self { work, luck: luck.to_vec() }
     }
 
-    /// Gives it so many turns; in each, every request that it has under way comes one step on.
-    pub(super) async fn go_on(&mut self, wire: &Wire, turns: u32) -> Option<Outcome> {
+    /// Polls the worker this number of times; each poll advances all its outstanding requests by one step. Returns the
+    /// result if the worker has completed.
+    pub(super) async fn go_on(&mut self, wire: &Wire, turns: u32) -> Option<BatchResult> {
         for _ in 0..turns {
             wire.take_sent();
             wire.next("UpdateItem", self.luck.iter().map(|luck| luck.fault()));
@@ -49,9 +50,9 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// As `rating-average` does it; that one needs a whole function's app.
-async fn count(table: &Table, product: ProductId, changes: Vec<Work<RatingChange>>) -> Result<(), Error> {
-    let changes: Vec<_> = changes.into_iter().map(|change| (change.sequence, change.what)).collect();
+/// The work of `rating-average`, whose own function needs a complete app.
+async fn count(table: &Table, product: ProductId, changes: Vec<Selected<RatingChange>>) -> Result<(), Error> {
+    let changes: Vec<_> = changes.into_iter().map(|change| (change.sequence, change.change)).collect();
     table.count(product, &changes).await.map(drop)
 }
 
@@ -67,7 +68,7 @@ impl Luck {
 }
 
 impl Life<'_> {
-    /// Hands records of a shard to a worker; what Lambda hears decides where it goes on.
+    /// Invokes a worker with records of a shard. The worker's response, if Lambda receives it, sets Lambda's position.
     pub(super) async fn deliver(
         &mut self,
         shard: usize,
@@ -90,8 +91,8 @@ impl Life<'_> {
         match (fate, outcome) {
             (Fate::Stalls(_), None) => self.stalled.push(worker),
             (Fate::Unheard, _) | (_, None) => {}
-            (_, Some(Outcome { failed: None })) => *at = (*at).max(from + batch.len()),
-            (_, Some(Outcome { failed: Some((_, number, error)) })) => {
+            (_, Some(BatchResult { failed: None })) => *at = (*at).max(from + batch.len()),
+            (_, Some(BatchResult { failed: Some(FailedRecord { number, error, .. }) })) => {
                 assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
                 let failed = batch.iter().position(|record| record["dynamodb"]["SequenceNumber"] == number);
                 *at = (*at).max(from + failed.unwrap());
@@ -99,7 +100,7 @@ impl Life<'_> {
         }
     }
 
-    /// Nothing goes wrong any more, and all that is left in the stream is delivered.
+    /// Delivers all remaining records without faults, then continues the stalled workers.
     pub(super) async fn settle(&mut self) -> TestCaseResult {
         for shard in 0..self.shards.len() {
             while self.shards[shard].at < self.shards[shard].records.len() {

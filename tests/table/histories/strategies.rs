@@ -1,4 +1,4 @@
-//! How a history is made.
+//! Generators of histories.
 
 use super::{Ask, Fate, History, Luck, Numbers, Step};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -33,7 +33,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// One for each attempt, in their order; those after them are good.
+/// The outcomes of the first attempts, in order; all later attempts succeed.
 fn luck(may_hang: bool) -> impl Strategy<Value = Vec<Luck>> {
     let one = prop_oneof![
         2 => Just(Luck::Good),
@@ -56,7 +56,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 }
 
 impl Step {
-    /// With products, users and shards that there are.
+    /// Maps the step's numbers to existing products, users and shards.
     fn among(mut self, products: usize, users: usize, shards: usize) -> Self {
         match &mut self {
             Self::Request { user, product, .. } => (*user, *product) = (*user % users, *product % products),

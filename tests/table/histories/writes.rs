@@ -1,5 +1,5 @@
-//! What is written: reviews, by their authors, and the steps of the machine that withdraws a product. What becomes of
-//! reviews goes into the stream.
+//! The writes: reviews by their authors, and the steps of the state machine that withdraws a product. Each change of a
+//! review is added to the stream.
 
 use super::{Ask, Held, Life, Luck, SELLER, Stage, Write, id_of, to_review, user_number};
 use domain::{
@@ -13,7 +13,7 @@ use table::{Hidden, keys};
 use tests::samples::{caller, later, review, user_id};
 
 impl Life<'_> {
-    /// What a request is to write, after what it has read; nothing when it is refused.
+    /// The write of a request, from what it has read; `None` if the request is rejected.
     pub(super) fn read(&self, user: usize, product: usize, ask: Ask) -> Option<Write> {
         let author = caller(user_number(user));
         let change = |review: &Review, patch: Value| {
@@ -34,7 +34,7 @@ impl Life<'_> {
             (Ask::Rate(given), Some(review)) => {
                 Some(Write::Replace(change(&review, json!({"rating": given}))))
             }
-            // Long enough to be kept compressed.
+            // The text is long enough to be stored compressed.
             (Ask::Reword, Some(review)) => {
                 Some(Write::Replace(change(&review, json!({"body": "Sweet. ".repeat(180).trim_end()}))))
             }
@@ -53,8 +53,10 @@ impl Life<'_> {
         };
         self.world.wire.next(operation, luck.into_iter().map(Luck::fault));
         let written = match write {
-            Write::Create(review) => self.table.create_review(&review, None, writer).await.map(drop),
-            Write::Replace(review) => self.table.replace_review(&review, writer).await,
+            Write::Create(review) => {
+                self.table.create_review(&review, None, table::Writer(writer)).await.map(drop)
+            }
+            Write::Replace(review) => self.table.replace_review(&review, table::Writer(writer)).await,
             Write::Delete(review) => self.table.delete_review(&review).await,
         };
         self.world.wire.heal();
@@ -62,7 +64,7 @@ impl Life<'_> {
         self.tell(product, user);
     }
 
-    /// The stream's record of what has become of a review; none when nothing has.
+    /// Adds a record to the stream if the review has changed since its last record.
     fn tell(&mut self, product: usize, user: usize) {
         let key = keys::review(id_of(product), user_id(user_number(user)));
         let new = self.world.item(&key);
@@ -88,7 +90,7 @@ impl Life<'_> {
         }
     }
 
-    /// The next step of the machine, which is tried again, by a later call, as long as it is unavailable.
+    /// Runs the next step of the state machine. If it is unavailable, a later call retries it.
     pub(super) async fn withdraw(&mut self, product: usize, luck: &[Luck]) {
         let id = id_of(product);
         for operation in ["UpdateItem", "BatchWriteItem", "TransactWriteItems"] {
@@ -124,7 +126,7 @@ impl Life<'_> {
         purged.map(|purged| assert!(!purged.more))
     }
 
-    /// Whoever saw the product before it was hidden has written when the machine has waited.
+    /// Sends the held creations of a product's reviews: the state machine waits until such requests have ended.
     async fn end_creates(&mut self, product: usize) {
         let is_create = |held: &mut Held| held.product == product && matches!(held.write, Write::Create(_));
         let creates: Vec<_> = self.held.extract_if(.., is_create).collect();

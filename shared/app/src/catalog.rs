@@ -1,0 +1,32 @@
+//! All clients by name, for the tests that compare the template with what functions need.
+
+use crate::{
+    cache::Cache,
+    client::{Client, Needs},
+    limits::{Limits, LogIns, Refreshes, Registrations},
+    machines::{ConcertCreate, Machines, OrderCancel, OrderPlace, ProductDelete},
+    payments::PaymentProvider,
+    settlement::{Capture, Undo},
+    sweep::SweepAfter,
+    table::Table,
+    tokens::{TokenIssuer, TokenVerifier},
+};
+
+/// All clients, by the names of their types, with what each needs from the template.
+pub const CLIENTS: &[(&str, Needs)] = &[
+    ("Cache", Cache::NEEDS),
+    ("Capture", Capture::NEEDS),
+    ("Limits<LogIns>", Limits::<LogIns>::NEEDS),
+    ("Limits<Refreshes>", Limits::<Refreshes>::NEEDS),
+    ("Limits<Registrations>", Limits::<Registrations>::NEEDS),
+    ("Machines<ConcertCreate>", Machines::<ConcertCreate>::NEEDS),
+    ("Machines<OrderCancel>", Machines::<OrderCancel>::NEEDS),
+    ("Machines<OrderPlace>", Machines::<OrderPlace>::NEEDS),
+    ("Machines<ProductDelete>", Machines::<ProductDelete>::NEEDS),
+    ("PaymentProvider", PaymentProvider::NEEDS),
+    ("SweepAfter", SweepAfter::NEEDS),
+    ("Table", <Table as Client>::NEEDS),
+    ("TokenIssuer", TokenIssuer::NEEDS),
+    ("TokenVerifier", TokenVerifier::NEEDS),
+    ("Undo", Undo::NEEDS),
+];

@@ -1,0 +1,116 @@
+//! What all clients of a function share: settings, the SDK configuration, the table, time and random values.
+
+use crate::{aws, settings::Settings};
+use aws_types::SdkConfig;
+use domain::{Error, Timestamp, id::Id};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{SystemTime, UNIX_EPOCH},
+};
+use table::{Table, Units, Writer};
+
+/// The source of time and random bytes.
+pub trait Host {
+    /// The current time.
+    fn now(&self) -> Timestamp;
+
+    /// Fills the slice with random bytes.
+    fn fill_random(&self, bytes: &mut [u8]) -> Result<(), Error>;
+}
+
+/// The clock and the random numbers of the operating system.
+pub struct SystemHost;
+
+impl Host for SystemHost {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_unix_milliseconds(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) -> Result<(), Error> {
+        getrandom::fill(bytes).map_err(|error| Error::internal(format!("no randomness: {error}")))
+    }
+}
+
+/// Shared state of a function's clients. Created once per process, in the init phase.
+#[derive(Clone)]
+pub struct Context {
+    settings: Settings,
+    sdk: SdkConfig,
+    host: Arc<dyn Host + Send + Sync>,
+    /// One table client for all users of the table, so that capacity units are summed in one place.
+    table: Arc<OnceLock<Arc<Table>>>,
+}
+
+impl Context {
+    /// Creates a context from its parts.
+    pub fn new(settings: Settings, sdk: SdkConfig, host: Arc<dyn Host + Send + Sync>) -> Self {
+        Self { settings, sdk, host, table: Arc::default() }
+    }
+
+    /// Creates the context of this process, from its environment variables and operating system.
+    pub fn of_process() -> Result<Self, Error> {
+        let settings = Settings::OfProcess;
+        let sdk = aws::config(&settings)?;
+        Ok(Self::new(settings, sdk, Arc::new(SystemHost)))
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The configuration of the AWS clients.
+    pub fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// The table whose name is the setting `TABLE_NAME`.
+    pub fn table(&self) -> Result<Arc<Table>, Error> {
+        let name = self.settings.required("TABLE_NAME")?;
+        Ok(Arc::clone(self.table.get_or_init(|| Arc::new(Table::new(&self.sdk, name)))))
+    }
+
+    /// The current time.
+    pub fn now(&self) -> Timestamp {
+        self.host.now()
+    }
+
+    /// `N` random bytes.
+    pub fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        self.host.fill_random(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A new id.
+    pub fn new_id<T: Id>(&self) -> Result<T, Error> {
+        Ok(T::new(self.now(), self.random()?))
+    }
+
+    /// A new writer id, by which a repeated write recognises its own item.
+    pub fn new_writer(&self) -> Result<Writer, Error> {
+        self.random().map(Writer)
+    }
+
+    /// Runs CPU-bound work, such as hashing a password, on a thread of its own, so that it does not block I/O.
+    pub async fn busy<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Error::internal(format!("blocking task: {error}")))?
+    }
+
+    /// The capacity units consumed since the last call.
+    pub fn take_units(&self) -> Units {
+        self.table.get().map(|table| table.take_units()).unwrap_or_default()
+    }
+
+    /// Opens a connection to DynamoDB before the first request needs it, if a client uses the table.
+    pub async fn prime(&self) {
+        if let Some(table) = self.table.get() {
+            table.prime().await;
+        }
+    }
+}

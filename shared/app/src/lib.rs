@@ -1,0 +1,30 @@
+//! The typed clients that a function can declare, one per file.
+//!
+//! A function declares its clients with [`clients!`], which makes the type `App` with a field for each of them. What a
+//! client needs from the template (settings in the environment, requests to the table) is part of its type: see
+//! [`Client`]. A client that a function does not declare is not linked into it.
+
+mod aws;
+pub mod cache;
+pub mod catalog;
+pub mod client;
+pub mod context;
+pub mod limits;
+pub mod machines;
+pub mod payments;
+mod secrets;
+pub mod settings;
+pub mod settlement;
+pub mod sweep;
+pub mod table;
+pub mod tokens;
+
+pub use client::{Client, Needs};
+pub use context::Context;
+
+/// What [`clients!`] refers to.
+#[doc(hidden)]
+pub mod expansion {
+    pub use ::table::Units;
+    pub use domain::{Error, Timestamp};
+}

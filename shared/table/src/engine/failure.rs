@@ -1,0 +1,48 @@
+//! Classifies failed DynamoDB requests as `Unavailable` (transient) or `Internal`.
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use domain::Error;
+use std::fmt::Debug;
+
+/// Error codes after which the same request may succeed later.
+const TRANSIENT: [&str; 9] = [
+    "InternalServerError",
+    "ItemCollectionSizeLimitExceededException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+];
+
+/// The domain error of a failed request. Failed conditions are handled where the condition is written, not here.
+pub(crate) fn failure<E, R>(operation: &str, error: &SdkError<E, R>) -> Error
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: Debug,
+{
+    match error {
+        SdkError::ServiceError(service) => {
+            let error = service.err();
+            let code = error.code().unwrap_or("unknown");
+            let cause = format!("{operation}: {code}: {}", error.message().unwrap_or_default());
+            if TRANSIENT.contains(&code) { Error::unavailable(cause) } else { Error::internal(cause) }
+        }
+        SdkError::ConstructionFailure(_) => Error::internal(format!("{operation}: {error:?}")),
+        _ => Error::unavailable(format!("{operation}: {}", chain(error))),
+    }
+}
+
+/// The error and its chain of sources, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,195 @@
+//! Records of the table's stream, parsed into changes.
+
+use crate::keys::{self, Key};
+use domain::{
+    Error,
+    id::{ProductId, UserId},
+    review::{Outline, Stars},
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// The position of a change in its shard: DynamoDB's sequence number, zero-padded to a fixed width so that text sorts
+/// as the number does. Within one item, and within one partition, sequence numbers increase.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sequence(String);
+
+/// The maximum number of digits of a sequence number
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html>).
+const DIGITS: usize = 40;
+
+impl Sequence {
+    /// Parses the stream's decimal sequence number.
+    pub fn parse(number: &str) -> Option<Self> {
+        let digits =
+            !number.is_empty() && number.len() <= DIGITS && number.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| Self(format!("{number:0>DIGITS$}")))
+    }
+
+    /// The padded number.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A record of the stream, as Lambda delivers it. Its images are parsed only once the key shows that a consumer needs
+/// them, because parsing images is most of the work of a batch.
+#[derive(Debug, Deserialize)]
+pub struct StreamRecord {
+    dynamodb: Images,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Images {
+    sequence_number: String,
+    keys: Keys,
+    old_image: Option<Box<RawValue>>,
+    new_image: Option<Box<RawValue>>,
+}
+
+/// The primary key, in the stream's JSON form.
+#[derive(Debug, Deserialize)]
+struct Keys {
+    pk: Text,
+    sk: Text,
+}
+
+#[derive(Debug, Deserialize)]
+struct Text {
+    #[serde(rename = "S")]
+    text: String,
+}
+
+/// The change of one item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamChange {
+    /// The position in the shard.
+    pub sequence: Sequence,
+    /// The changed item.
+    pub of: Changed,
+}
+
+/// The changed item.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Changed {
+    /// A product.
+    Product(ProductId),
+    /// A product's rating.
+    Rating(ProductId),
+    /// A review.
+    Review {
+        /// The reviewed product.
+        product: ProductId,
+        /// The author.
+        author: UserId,
+        /// The review before the change; `None` if it was created.
+        old: Option<Outline>,
+        /// The review after the change; `None` if it was deleted.
+        new: Option<Outline>,
+    },
+    /// An item that no consumer uses.
+    Other,
+}
+
+impl StreamRecord {
+    /// The unpadded sequence number, as a partial batch failure reports it.
+    pub fn sequence_number(&self) -> &str {
+        &self.dynamodb.sequence_number
+    }
+
+    /// Parses the change.
+    pub fn read(self) -> Result<StreamChange, Error> {
+        let Images { sequence_number, keys, old_image, new_image } = self.dynamodb;
+        let sequence = Sequence::parse(&sequence_number)
+            .ok_or_else(|| Error::internal(format!("invalid sequence number {sequence_number:?}")))?;
+        let key = Key { pk: keys.pk.text, sk: keys.sk.text };
+        let of = changed(&key, old_image, new_image)?;
+        Ok(StreamChange { sequence, of })
+    }
+}
+
+fn changed(key: &Key, old: Option<Box<RawValue>>, new: Option<Box<RawValue>>) -> Result<Changed, Error> {
+    let Some(id) = keys::parse_product_partition(&key.pk) else { return Ok(Changed::Other) };
+    let outline = |image: Option<Box<RawValue>>| image.map(|image| outline(&image)).transpose();
+    match (key.sk.as_str(), keys::parse_review(&key.sk)) {
+        (keys::PRODUCT, _) => Ok(Changed::Product(id)),
+        (keys::RATING, _) => Ok(Changed::Rating(id)),
+        (_, Some(author)) => {
+            Ok(Changed::Review { product: id, author, old: outline(old)?, new: outline(new)? })
+        }
+        _ => Ok(Changed::Other),
+    }
+}
+
+/// The members of a review's image that are parsed; its texts are skipped without allocation.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReviewImage<'a> {
+    #[serde(borrow)]
+    rating: Number<'a>,
+    #[serde(borrow)]
+    version: Number<'a>,
+    created_at: Text,
+}
+
+#[derive(Deserialize)]
+struct Number<'a> {
+    #[serde(rename = "N")]
+    digits: &'a str,
+}
+
+fn outline(image: &RawValue) -> Result<Outline, Error> {
+    let broken = || Error::internal("a review's stream image cannot be parsed");
+    let image: ReviewImage<'_> = serde_json::from_str(image.get()).map_err(|_| broken())?;
+    let rating = image.rating.digits.parse().ok().and_then(Stars::new).ok_or_else(broken)?;
+    let version = image.version.digits.parse().map_err(|_| broken())?;
+    let created_at = image.created_at.text.parse().map_err(|_| broken())?;
+    Ok(Outline { rating, version, created_at })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Event {
+        records: Vec<StreamRecord>,
+    }
+
+    fn changes() -> Vec<StreamChange> {
+        let event: Event = serde_json::from_str(include_str!("../../../events/stream.json")).unwrap();
+        event.records.into_iter().map(|record| record.read().unwrap()).collect()
+    }
+
+    #[test]
+    fn old_and_new_images_of_reviews_are_parsed() {
+        let stars = |review: Option<Outline>| review.map(|review| review.rating.get());
+        let parsed: Vec<_> = changes()
+            .iter()
+            .map(|change| match &change.of {
+                Changed::Review { old, new, .. } => (stars(*old), stars(*new)),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(parsed, [(None, Some(5)), (Some(5), Some(4)), (Some(4), None)]);
+    }
+
+    #[test]
+    fn sequence_numbers_sort_as_numbers() {
+        let changes = changes();
+        assert!(changes.is_sorted_by(|a, b| a.sequence < b.sequence));
+        assert!(Sequence::parse("9") < Sequence::parse("10"));
+        for bad in ["", "x", "-1", &"1".repeat(41)] {
+            assert_eq!(Sequence::parse(bad), None, "{bad}");
+        }
+    }
+}

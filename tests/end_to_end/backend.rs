@@ -1,0 +1,196 @@
+//! Access to the services behind the system under test: the AWS API, the payment provider, and their fault rules.
+
+use crate::souk::{Souk, User};
+use serde_json::{Value, json};
+use table::keys::Key;
+use ureq::http;
+
+impl Souk {
+    /// Calls the instance's AWS API, to inspect or change state that Souk's own API does not show.
+    pub fn aws(&self, service: &str, target: &str, input: &Value) -> Value {
+        let json = if service == "sqs" || service == "states" { "1.0" } else { "1.1" };
+        let headers =
+            [("content-type", format!("application/x-amz-json-{json}")), ("x-amz-target", target.to_owned())];
+        self.call_aws(service, "/", &headers, input)
+    }
+
+    /// Invokes a function by its crate's name, as an operator would.
+    pub fn invoke(&self, function: &str, input: &Value) -> Value {
+        self.call_aws("lambda", &format!("/2015-03-31/functions/souk-{function}/invocations"), &[], input)
+    }
+
+    fn call_aws(&self, service: &str, path: &str, headers: &[(&str, String)], input: &Value) -> Value {
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        let mut request = http::Request::post(format!("{}{path}", self.endpoint_url))
+            .header("authorization", authorization);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let mut response = self.agent.run(request.body(input.to_string()).unwrap()).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        assert_eq!(response.status(), 200, "{path} {headers:?}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The number of items with this partition key.
+    pub fn items_in(&self, partition: &str) -> usize {
+        let query = json!({
+            "TableName": self.output("TableName"), "ConsistentRead": true, "Select": "COUNT",
+            "KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": partition}},
+        });
+        let count = self.aws("dynamodb", "DynamoDB_20120810.Query", &query)["Count"].as_u64().unwrap();
+        usize::try_from(count).unwrap()
+    }
+
+    /// An item of the table; null if there is none.
+    pub fn item(&self, key: &Key) -> Value {
+        let key = json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}});
+        let get = json!({"TableName": self.output("TableName"), "Key": key, "ConsistentRead": true});
+        self.aws("dynamodb", "DynamoDB_20120810.GetItem", &get)["Item"].clone()
+    }
+
+    /// The id in the record of a user's idempotency key; `None` until the request is recorded.
+    pub fn recorded_id(&self, user: &User, operation: &str, key: &str) -> Option<String> {
+        let record = self.item(&table::keys::idempotency(user.id.parse().unwrap(), operation, key));
+        record["id"]["S"].as_str().map(str::to_owned)
+    }
+
+    /// The recorded request for a concert that a user sent with this idempotency key; `None` until it is recorded.
+    pub fn request_of(&self, user: &User, key: &str) -> Option<Value> {
+        let concert = self.recorded_id(user, "concert-create", key)?;
+        let request = self.item(&table::keys::concert_request(concert.parse().unwrap()));
+        serde_json::from_str(request["input"]["S"].as_str()?).ok()
+    }
+
+    /// The ARN of an execution; `machine` is the stack output that contains the ARN of its state machine.
+    pub fn execution(&self, machine: &str, name: &str) -> String {
+        format!("{}:{name}", self.output(machine).replace(":stateMachine:", ":execution:"))
+    }
+
+    /// The states that an execution entered, in order.
+    pub fn entered(&self, machine: &str, name: &str) -> Vec<String> {
+        let input = json!({"executionArn": self.execution(machine, name), "maxResults": 1000});
+        let history = self.aws("states", "AWSStepFunctions.GetExecutionHistory", &input);
+        let events = history["events"].as_array().unwrap().iter();
+        let entered = events.filter_map(|event| event["stateEnteredEventDetails"]["name"].as_str());
+        entered.map(str::to_owned).collect()
+    }
+
+    /// Stops an execution, as an operator might by mistake.
+    pub fn stop(&self, machine: &str, name: &str) {
+        let input = json!({"executionArn": self.execution(machine, name)});
+        self.aws("states", "AWSStepFunctions.StopExecution", &input);
+    }
+
+    /// Replaces the fault rules for invocations of functions; localstack/README.md describes their members.
+    pub fn put_faults(&self, rules: &Value) {
+        self.control(&self.endpoint_url, "faults", rules);
+    }
+
+    /// The number of invocations that the rule with this id holds now.
+    pub fn held(&self, id: &str) -> u64 {
+        let url = format!("{}/_souk/faults", self.endpoint_url);
+        let text = self.agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
+        let rules: Value = serde_json::from_str(&text).unwrap();
+        let rule = rules.as_array().unwrap().iter().find(|rule| rule["id"] == id);
+        rule.and_then(|rule| rule["waiting"].as_u64()).unwrap_or_default()
+    }
+
+    /// Sets the factors for the delays of state machines: `retry` for retriers, `wait` for Wait states.
+    pub fn put_delays(&self, scales: &Value) {
+        self.control(&self.endpoint_url, "delays", scales);
+    }
+
+    /// Replaces the fault rules for calls to the payment provider; localstack/README.md describes their members.
+    pub fn put_payment_faults(&self, rules: &Value) {
+        self.control(&self.payments_url, "faults", rules);
+    }
+
+    fn control(&self, url: &str, what: &str, body: &Value) {
+        let request = http::Request::put(format!("{url}/_souk/{what}")).body(body.to_string()).unwrap();
+        let mut response = self.agent.run(request).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        assert_eq!(response.status(), 200, "{what}: {text}");
+    }
+
+    /// All payments at the provider, newest first.
+    pub fn payments(&self) -> Vec<Value> {
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let after = all
+                .last()
+                .map_or_else(String::new, |last| format!("&starting_after={}", last["id"].as_str().unwrap()));
+            let page = self.payment_list(&format!("payment_intents?limit=100{after}"));
+            let more = page["has_more"] == true;
+            all.extend(page["data"].as_array().unwrap().iter().cloned());
+            if !more {
+                return all;
+            }
+        }
+    }
+
+    /// The refunded amount of a payment, in minor units.
+    pub fn refunded(&self, payment: &Value) -> i64 {
+        let id = payment["id"].as_str().unwrap();
+        let refunds = self.payment_list(&format!("refunds?payment_intent={id}"));
+        refunds["data"].as_array().unwrap().iter().map(|refund| refund["amount"].as_i64().unwrap()).sum()
+    }
+
+    fn payment_list(&self, path: &str) -> Value {
+        let request = http::Request::get(format!("{}/v1/{path}", self.payments_url))
+            .header("authorization", "Bearer sk_test_local");
+        let mut response = self.agent.run(request.body(()).unwrap()).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        assert_eq!(response.status(), 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+/// A fault of a step of a state machine.
+#[derive(Debug, Clone, Copy)]
+pub struct StepFault {
+    /// The kind of a rule of the control interface.
+    pub kind: &'static str,
+    /// `before` the step's work or `after` it.
+    pub when: &'static str,
+    /// The error that the state machine gets; the one of the kind if there is none here.
+    pub error: Option<&'static str>,
+    /// How many invocations it affects.
+    pub times: u32,
+    /// Whether the step is retried and succeeds.
+    pub is_retried: bool,
+}
+
+const fn fault(kind: &'static str, when: &'static str, times: u32, is_retried: bool) -> StepFault {
+    StepFault { kind, when, error: None, times, is_retried }
+}
+
+/// An error of Lambda itself, which is retried.
+const fn lambda(kind: &'static str, error: &'static str) -> StepFault {
+    StepFault { kind, when: kind, error: Some(error), times: 2, is_retried: true }
+}
+
+/// The faults that every step is tested with.
+pub const FAULTS: [StepFault; 8] = [
+    fault("before", "before", 2, true),
+    fault("after", "after", 2, true),
+    lambda("before", "Lambda.TooManyRequestsException"),
+    lambda("after", "Lambda.SdkClientException"),
+    fault("timeout", "before", 1, false),
+    fault("timeout", "after", 1, false),
+    fault("fail", "before", 1, false),
+    fault("fail", "after", 1, false),
+];
+
+/// The rules for a fault of a step, with each undo failing twice.
+pub fn rules(step: &str, fault: StepFault, undos: &[&str]) -> Value {
+    let undone = undos.iter().map(|undo| json!({"function": undo, "kind": "before", "times": 2}));
+    let StepFault { kind, when, error, times, .. } = fault;
+    let mut rule = json!({"function": step, "kind": kind, "when": when, "times": times});
+    if let Some(error) = error {
+        rule["errorType"] = json!(error);
+    }
+    std::iter::once(rule).chain(undone).collect()
+}

@@ -1,0 +1,112 @@
+//! `/users`, `/sessions`.
+
+use crate::souk::{Call, PASSWORD, SOUK, at_once, new_email, registration, unique};
+use serde_json::json;
+
+#[test]
+fn register_log_in_read_the_profile_log_out() {
+    let user = SOUK.user();
+    let profile = SOUK.send(user.call("GET", "/users/me"));
+    assert_eq!((profile.status, profile.body["email"].as_str()), (200, Some(user.email.as_str())));
+    assert_eq!(profile.body["userId"], user.id);
+    assert_eq!(SOUK.send(user.call("DELETE", "/sessions/current")).status, 204);
+    let refreshed =
+        SOUK.send(Call::new("POST", "/sessions/refresh").json(&json!({"refreshToken": user.refresh})));
+    refreshed.problem(401, "unauthenticated");
+    assert_eq!(SOUK.send(user.call("DELETE", "/sessions/current")).status, 204);
+}
+
+#[test]
+fn an_account_is_never_overwritten() {
+    let user = SOUK.user();
+    let again =
+        json!({"email": user.email.to_uppercase(), "password": "another password", "displayName": "Eve"});
+    SOUK.send(Call::new("POST", "/users").json(&again)).problem(409, "conflict");
+    let profile = SOUK.send(user.call("GET", "/users/me"));
+    assert_eq!(profile.body["displayName"], "Ada");
+    assert_eq!(SOUK.log_in(&user.email).status, 201);
+    let eve = json!({"email": user.email, "password": "another password"});
+    SOUK.send(Call::new("POST", "/sessions").json(&eve)).problem(401, "unauthenticated");
+}
+
+#[test]
+fn fifty_registrations_of_one_address_at_once_make_one_account() {
+    let email = new_email();
+    let answers = at_once(50, |number| {
+        let mut registration = registration(&email);
+        registration["displayName"] = format!("Ada {number}").into();
+        if number % 2 == 0 {
+            registration["email"] = email.to_uppercase().into();
+        }
+        SOUK.send(Call::new("POST", "/users").json(&registration))
+    });
+    let winners: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert_eq!(winners.len(), 1);
+    for loser in answers.iter().filter(|answer| answer.status != 201) {
+        loser.problem(409, "conflict");
+    }
+    let session = SOUK.log_in(&email);
+    let token = format!("Bearer {}", session.body["accessToken"].as_str().unwrap());
+    let profile = SOUK.send(Call::new("GET", "/users/me").header("authorization", &token));
+    assert_eq!(profile.body, winners[0].body);
+}
+
+#[test]
+fn an_unknown_address_and_a_wrong_password_look_the_same() {
+    let user = SOUK.user();
+    let attempt = |email: &str| {
+        let mut answer =
+            SOUK.send(Call::new("POST", "/sessions").json(&json!({"email": email, "password": unique()})));
+        answer.problem(401, "unauthenticated");
+        answer.body["instance"] = json!(null);
+        answer.body
+    };
+    assert_eq!(attempt(&user.email), attempt(&new_email()));
+}
+
+#[test]
+fn a_refresh_token_is_good_once_and_its_reuse_ends_the_session() {
+    let user = SOUK.user();
+    let refresh =
+        |token: &str| SOUK.send(Call::new("POST", "/sessions/refresh").json(&json!({"refreshToken": token})));
+    let second = refresh(&user.refresh);
+    assert_eq!((second.status, second.header("cache-control")), (201, "no-store"));
+    let second_token = second.body["refreshToken"].as_str().unwrap();
+    let third = refresh(second_token);
+    assert_eq!(third.status, 201);
+    // The reuse of the first token may mean that it was stolen, so the session ends: its newest token fails too.
+    refresh(&user.refresh).problem(401, "unauthenticated");
+    refresh(third.body["refreshToken"].as_str().unwrap()).problem(401, "unauthenticated");
+}
+
+#[test]
+fn a_reuse_ends_no_other_session_of_the_user() {
+    let user = SOUK.user();
+    let other = SOUK.log_in(&user.email);
+    let refresh =
+        |token: &str| SOUK.send(Call::new("POST", "/sessions/refresh").json(&json!({"refreshToken": token})));
+    assert_eq!(refresh(&user.refresh).status, 201);
+    refresh(&user.refresh).problem(401, "unauthenticated");
+    assert_eq!(refresh(other.body["refreshToken"].as_str().unwrap()).status, 201);
+}
+
+#[test]
+fn of_ten_refreshes_with_one_token_at_once_at_most_one_wins() {
+    let user = SOUK.user();
+    let body = json!({"refreshToken": user.refresh});
+    let answers = at_once(10, |_| SOUK.send(Call::new("POST", "/sessions/refresh").json(&body)).status);
+    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 1, "{answers:?}");
+    assert_eq!(answers.iter().filter(|status| **status == 401).count(), 9, "{answers:?}");
+}
+
+#[test]
+fn every_fault_of_a_registration_is_named_and_nothing_is_kept() {
+    let email = new_email();
+    let bad = json!({"email": email, "password": "short", "displayName": " ", "role": "admin"});
+    let answer = SOUK.send(Call::new("POST", "/users").json(&bad));
+    let faults = answer.problem(400, "validation").faults();
+    assert_eq!(faults, ["/displayName", "/password", "/role"]);
+    assert!(!answer.text.contains("short"), "{}", answer.text);
+    let attempt = json!({"email": email, "password": PASSWORD});
+    SOUK.send(Call::new("POST", "/sessions").json(&attempt)).problem(401, "unauthenticated");
+}

@@ -1,0 +1,24 @@
+//! End-to-end tests: HTTP requests to the system that `localstack/up` deploys from template.yaml.
+//!
+//! `tests/e2e [FILTER]` runs them against an instance that stays between runs; `SOUK_INSTANCE` names the instance.
+
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod backend;
+mod cache;
+mod catalog;
+mod concerts;
+mod deletion;
+mod identity;
+mod limits;
+mod logs;
+mod openapi;
+mod order_races;
+mod order_saga;
+mod orders;
+mod ratings;
+mod requests;
+mod reviews;
+mod saga;
+mod souk;
+mod tokens;

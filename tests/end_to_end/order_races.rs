@@ -1,0 +1,87 @@
+//! Concurrent orders: of many customers, and of one request sent many times.
+
+use crate::{
+    orders::{VISA, is_settled, money, order, payments_of, place, product, stock},
+    souk::{OwnInstance, SOUK, User, at_once, eventually, unique},
+};
+use serde_json::{Value, json};
+
+/// The number of buyers; all of them send at once.
+const BUYERS: usize = 200;
+
+#[test]
+fn of_200_buyers_of_50_exactly_50_get_one() {
+    let own = OwnInstance::start("e2e-buyers", &[]);
+    let souk = &own.souk;
+    let jam = product(souk, &souk.user(), 50, 650, "SGD");
+    let buyers: Vec<User> = (0..20).flat_map(|_| at_once(BUYERS / 20, |_| souk.user())).collect();
+    let body = order(&[(&jam, 1)], VISA);
+    let asked = at_once(BUYERS, |number| {
+        let call = buyers[number].call("POST", "/orders").header("idempotency-key", "one").json(&body);
+        // The emulator is slow under this load: a request that fails or times out is sent again with the same key.
+        loop {
+            let answer = souk.send(call.clone());
+            if answer.status < 500 {
+                break answer;
+            }
+        }
+    });
+    let orders: Vec<(&User, &str)> = buyers
+        .iter()
+        .zip(asked.iter().map(|asked| {
+            // When a request is sent again, the order may already have been rejected (422).
+            assert!(matches!(asked.status, 201 | 202 | 422), "{asked:?}");
+            asked.header("location")
+        }))
+        .collect();
+    let mut ended: Vec<Value> = Vec::new();
+    for (buyer, path) in orders {
+        eventually("the order has ended", || {
+            let shown = souk.send(buyer.call("GET", path)).body;
+            let done = shown["status"] != "pending";
+            ended.extend(done.then_some(shown));
+            done
+        });
+    }
+    let confirmed: Vec<&Value> = ended.iter().filter(|order| order["status"] == "confirmed").collect();
+    assert_eq!((confirmed.len(), stock(souk, &jam)), (50, 0));
+    for rejected in ended.iter().filter(|order| order["status"] != "confirmed") {
+        assert_eq!(
+            (&rejected["status"], &rejected["reason"]["code"]),
+            (&json!("rejected"), &json!("outOfStock")),
+            "{rejected}"
+        );
+    }
+    eventually("no order is unsettled", || {
+        table::keys::SHARDS.chars().all(|shard| souk.items_in(&table::keys::unsettled_partition(shard)) == 0)
+    });
+    let payments = souk.payments();
+    let paid: Vec<&Value> = payments.iter().filter(|payment| payment["status"] == "succeeded").collect();
+    assert_eq!((payments.len(), paid.len()), (50, 50), "{payments:?}");
+}
+
+#[test]
+fn one_key_20_times_at_once_is_one_order_and_one_payment() {
+    let (seller, buyer) = (SOUK.user(), SOUK.user());
+    let jam = product(&SOUK, &seller, 50, 650, "SGD");
+    let (key, body) = (unique(), order(&[(&jam, 2)], VISA));
+    let answers = at_once(20, |number| {
+        let call = buyer.call("POST", "/orders").header("idempotency-key", &key);
+        SOUK.send(if number % 2 == 0 { call.header("prefer", "wait=10") } else { call }.json(&body))
+    });
+    let location = answers[0].header("location").to_owned();
+    for answer in &answers {
+        assert!(matches!(answer.status, 201 | 202), "{answer:?}");
+        assert_eq!(answer.header("location"), location);
+    }
+    let first = answers.iter().filter(|answer| answer.header("idempotency-replayed").is_empty()).count();
+    assert_eq!(first, 1);
+    let id = location.strip_prefix("/orders/").unwrap();
+    eventually("the order is settled", || is_settled(&SOUK, id));
+    assert_eq!((stock(&SOUK, &jam), money(&SOUK, id)), (48, (0, 1300, 0)));
+    assert_eq!(payments_of(&SOUK, id).len(), 1);
+    let again = place(&SOUK, &buyer, &key, &body);
+    assert_eq!((again.status, again.header("idempotency-replayed")), (201, "true"));
+    place(&SOUK, &buyer, &key, &order(&[(&jam, 3)], VISA)).problem(422, "idempotency-mismatch");
+    assert_eq!(SOUK.send(buyer.call("GET", "/orders")).body["items"].as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,184 @@
+//! Invalid requests: each is answered with a problem that names its faults, and writes nothing.
+
+use crate::souk::{Call, SOUK, draft, unique};
+use serde_json::{Value, json};
+
+#[test]
+fn every_fault_of_a_product_is_named() {
+    let seller = SOUK.user();
+    let bad = json!({
+        "name": "", "description": 1, "category": " x", "price": {"amount": -1, "currency": "GOLD", "vat": 7},
+        "stock": -1, "imageUrl": "http://a.example", "version": 1,
+    });
+    let answer = SOUK.send(seller.call("POST", "/products").header("idempotency-key", "a b").json(&bad));
+    let expected = [
+        "/category",
+        "/description",
+        "/imageUrl",
+        "/name",
+        "/price/amount",
+        "/price/currency",
+        "/price/vat",
+        "/stock",
+        "/version",
+        "Idempotency-Key",
+    ];
+    assert_eq!(answer.problem(400, "validation").faults(), expected);
+    assert_eq!(SOUK.get(&format!("/products?seller={}", seller.id)).body["items"], json!([]));
+}
+
+#[test]
+fn money_stays_within_bounds() {
+    let seller = SOUK.user();
+    for amount in [
+        json!(0),
+        json!(-1),
+        json!(100_000_000_000_u64),
+        json!(u64::MAX),
+        json!(1e30),
+        json!(1.5),
+        json!("1"),
+    ] {
+        let mut draft = draft();
+        draft["price"]["amount"] = amount.clone();
+        let answer = SOUK.send(seller.call("POST", "/products").json(&draft));
+        assert_eq!(answer.problem(400, "validation").faults(), ["/price/amount"], "{amount}");
+    }
+}
+
+#[test]
+fn bodies_that_cannot_be_read() {
+    let seller = SOUK.user();
+    let post =
+        |content_type: &str, body: &str| SOUK.send(seller.call("POST", "/products").text(content_type, body));
+    for body in ["", "{", "{\"a\":1}}", "\u{feff}{}", &"[".repeat(10_000)] {
+        post("application/json", body).problem(400, "malformed-request");
+    }
+    for (body, pointer) in [("[]", ""), ("7", ""), ("null", "")] {
+        assert_eq!(post("application/json", body).problem(400, "validation").faults(), [pointer]);
+    }
+    for content_type in ["text/plain", "application/json; charset=latin1", "application/xml"] {
+        post(content_type, &draft().to_string()).problem(415, "unsupported-media-type");
+    }
+    let large = json!({"name": "x".repeat(256 * 1024)}).to_string();
+    post("application/json", &large).problem(413, "payload-too-large");
+    assert_eq!(SOUK.get(&format!("/products?seller={}", seller.id)).body["items"], json!([]));
+}
+
+#[test]
+fn the_largest_body_that_is_read() {
+    let mut padded = draft().to_string();
+    padded.push_str(&" ".repeat(256 * 1024 - padded.len()));
+    let seller = SOUK.user();
+    assert_eq!(SOUK.send(seller.call("POST", "/products").text("application/json", &padded)).status, 201);
+    padded.push(' ');
+    SOUK.send(seller.call("POST", "/products").text("application/json", &padded))
+        .problem(413, "payload-too-large");
+}
+
+#[test]
+fn what_is_no_id_names_nothing() {
+    let seller = SOUK.user();
+    for id in [
+        "x",
+        "7",
+        "%20",
+        "018bcfe5-6800-4000-8000-000000000000",
+        "018BCFE5-6800-7000-8000-000000000000",
+        "%00",
+        "..%2f",
+    ] {
+        SOUK.get(&format!("/products/{id}")).problem(404, "not-found");
+        let call = seller.call("DELETE", &format!("/products/{id}")).header("if-match", "*");
+        SOUK.send(call).problem(404, "not-found");
+    }
+    SOUK.get("/products/018bcfe5-6800-7000-8000-000000000000").problem(404, "not-found");
+}
+
+#[test]
+fn bad_queries_name_every_fault() {
+    let cases = [
+        ("", vec!["category", "seller"]),
+        ("category=a&seller=018bcfe5-6800-7000-8000-000000000000", vec!["category", "seller"]),
+        ("category=", vec!["category"]),
+        ("seller=x&limit=0&cursor=x&colour=red", vec!["colour", "cursor", "limit", "seller"]),
+        ("category=a&category=b", vec!["category"]),
+        ("category=a&limit=101", vec!["limit"]),
+        ("category=a&limit=-1", vec!["limit"]),
+    ];
+    for (query, faults) in cases {
+        let answer = SOUK.get(&format!("/products?{query}"));
+        assert_eq!(answer.problem(400, "validation").faults(), faults, "{query}");
+    }
+}
+
+#[test]
+fn paths_and_methods_that_do_not_exist() {
+    for path in ["/", "/nothing", "/products/", "/users", "/products/x/y"] {
+        let method = if path == "/users" { "GET" } else { "POST" };
+        let answer = SOUK.send(Call::new(method, path));
+        assert!(matches!(answer.status, 404 | 405), "{method} {path}: {answer:?}");
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+    }
+    for (method, path, allow) in [
+        ("PUT", "/products", "GET, POST"),
+        ("POST", "/products/x", "DELETE, GET, PATCH"),
+        ("HEAD", "/health", "GET"),
+        ("TRACE", "/health", "GET"),
+        ("DELETE", "/users/me", "GET"),
+    ] {
+        let answer = SOUK.send(Call::new(method, path));
+        assert_eq!((answer.status, answer.header("allow")), (405, allow), "{method} {path}");
+    }
+}
+
+/// The gateway refuses a request without a valid token before it invokes the route's function.
+#[test]
+fn every_route_that_is_not_public_needs_a_token() {
+    let document = SOUK.get("/openapi.json").body;
+    let id = "018bcfe5-6800-7000-8000-000000000000";
+    let (mut public, mut guarded) = (0, 0);
+    for (template, item) in document["paths"].as_object().unwrap() {
+        let path = template
+            .split('/')
+            .map(|part| if part.starts_with('{') { id } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
+        for (method, operation) in item.as_object().unwrap() {
+            if !["get", "post", "patch", "put", "delete"].contains(&method.as_str()) {
+                continue;
+            }
+            let call = Call::new(&method.to_uppercase(), &path);
+            let bare = SOUK.send(call.clone());
+            let forged = SOUK.send(call.header("authorization", &format!("Bearer {}", unique())));
+            if operation["security"] == json!([]) {
+                assert!(bare.status != 401 || bare.body["type"].is_string(), "{method} {template}: {bare:?}");
+                public += 1;
+            } else {
+                assert_eq!(
+                    (bare.status, &bare.body),
+                    (401, &json!({"message": "Unauthorized"})),
+                    "{method} {template}"
+                );
+                assert_eq!(
+                    (forged.status, &forged.body),
+                    (403, &json!({"message": "Forbidden"})),
+                    "{method} {template}"
+                );
+                guarded += 1;
+            }
+        }
+    }
+    assert!(public >= 7 && guarded >= 5, "{public} {guarded}");
+}
+
+#[test]
+fn text_comes_back_as_it_was_sent() {
+    let seller = SOUK.user();
+    let mut draft = draft();
+    let text = "Ünï\u{2028}cødé 🥥 \"quoted\" \\ <b> \u{301}";
+    draft["name"] = text.into();
+    let created = SOUK.send(seller.call("POST", "/products").json(&draft));
+    let read: Value = SOUK.get(created.header("location")).body;
+    assert_eq!(read["name"], text);
+}

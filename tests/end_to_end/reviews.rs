@@ -1,0 +1,179 @@
+//! `/products/{productId}/reviews`, and the ratings that follow from them.
+
+use crate::souk::{Answer, Call, SOUK, User, at_once, eventually, unique};
+use serde_json::{Value, json};
+
+fn draft(rating: u64) -> Value {
+    json!({"rating": rating, "title": "Sweet", "body": "Like at home."})
+}
+
+fn review(author: &User, product: &str, body: &Value) -> Answer {
+    SOUK.send(author.call("POST", &format!("{product}/reviews")).json(body))
+}
+
+fn product() -> String {
+    SOUK.product(&SOUK.user()).header("location").to_owned()
+}
+
+fn rating(product: &str) -> Value {
+    SOUK.get(product).body["rating"].clone()
+}
+
+fn stars(items: &Value) -> Vec<u64> {
+    items.as_array().unwrap().iter().map(|review| review["rating"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn write_read_change_remove_and_the_rating_follows() {
+    let (author, product) = (SOUK.user(), product());
+    let created = review(&author, &product, &draft(5));
+    let path = created.header("location").to_owned();
+    assert_eq!((created.status, created.header("etag")), (201, "\"1\""));
+    assert_eq!(
+        (path, &created.body["authorId"]),
+        (format!("{product}/reviews/{}", author.id), &json!(author.id))
+    );
+    let path = created.header("location");
+    eventually("the product shows the rating", || rating(&product)["average"] == json!(5.0));
+    let page = SOUK.get(&product);
+    assert_eq!(page.body["reviews"]["items"], json!([created.body]));
+    assert!(page.header("etag").starts_with("\"1."), "{page:?}");
+
+    let changed =
+        SOUK.send(author.call("PATCH", path).header("if-match", "\"1\"").json(&json!({"rating": 2})));
+    assert_eq!(
+        (changed.status, changed.header("etag"), &changed.body["title"]),
+        (200, "\"2\"", &json!("Sweet"))
+    );
+    eventually("the rating follows", || {
+        rating(&product)
+            == json!({"average": 2.0, "count": 1, "histogram": {"1": 0, "2": 1, "3": 0, "4": 0, "5": 0}})
+    });
+    assert_eq!(SOUK.send(author.call("DELETE", path).header("if-match", "\"2\"")).status, 204);
+    eventually("nothing is left", || rating(&product)["count"] == 0 && rating(&product)["average"].is_null());
+    let category = SOUK.get(&product).body["category"].as_str().unwrap().to_owned();
+    assert_eq!(
+        SOUK.get(&format!("/products?category={category}&limit=1")).body["items"][0]["rating"]["histogram"]["5"],
+        0
+    );
+    SOUK.send(author.call("DELETE", path).header("if-match", "\"2\"")).problem(404, "not-found");
+    assert_eq!(review(&author, &product, &draft(1)).status, 201);
+}
+
+#[test]
+fn a_second_review_of_a_product_is_refused_and_the_first_stays() {
+    let (author, product) = (SOUK.user(), product());
+    assert_eq!(review(&author, &product, &draft(4)).status, 201);
+    review(&author, &product, &draft(1)).problem(409, "conflict");
+    let answers = at_once(20, |_| review(&author, &product, &draft(1)).status);
+    assert_eq!(answers, [409; 20]);
+    assert_eq!(stars(&SOUK.get(&format!("{product}/reviews")).body["items"]), [4]);
+}
+
+#[test]
+fn a_request_with_a_key_writes_one_review() {
+    let (author, product, key) = (SOUK.user(), product(), unique());
+    let create = |body: &Value| {
+        let call = author.call("POST", &format!("{product}/reviews")).header("idempotency-key", &key);
+        SOUK.send(call.json(body))
+    };
+    let answers = at_once(10, |_| create(&draft(3)));
+    assert!(
+        answers.iter().all(|answer| answer.status == 201 && answer.body == answers[0].body),
+        "{answers:?}"
+    );
+    assert_eq!(answers.iter().filter(|answer| answer.header("idempotency-replayed").is_empty()).count(), 1);
+    create(&draft(4)).problem(422, "idempotency-mismatch");
+}
+
+#[test]
+fn only_the_author_having_seen_the_present_version_may_change_it() {
+    let (author, other, product) = (SOUK.user(), SOUK.user(), product());
+    let path = review(&author, &product, &draft(4)).header("location").to_owned();
+    let change = |user: &User, seen: &str| {
+        SOUK.send(user.call("PATCH", &path).header("if-match", seen).json(&json!({"rating": 1})))
+    };
+    change(&other, "\"1\"").problem(403, "forbidden");
+    SOUK.send(other.call("DELETE", &path).header("if-match", "*")).problem(403, "forbidden");
+    SOUK.send(author.call("PATCH", &path).json(&json!({}))).problem(428, "precondition-required");
+    assert_eq!(change(&author, "\"2\"").problem(412, "precondition-failed").header("etag"), "\"1\"");
+    let answers = at_once(50, |_| change(&author, "\"1\"").status);
+    assert_eq!(answers.iter().filter(|status| **status == 200).count(), 1, "{answers:?}");
+    SOUK.send(author.call("DELETE", &path).header("if-match", "\"1\"")).problem(412, "precondition-failed");
+    assert_eq!(SOUK.send(author.call("DELETE", &path).header("if-match", "\"2\"")).status, 204);
+}
+
+#[test]
+fn bad_reviews_name_every_fault_and_what_is_not_there_is_not_found() {
+    let (author, product) = (SOUK.user(), product());
+    let bad = json!({"rating": 6, "title": " ", "body": 7, "version": 1});
+    assert_eq!(
+        review(&author, &product, &bad).problem(400, "validation").faults(),
+        ["/body", "/rating", "/title", "/version"]
+    );
+    let nowhere = "/products/018bcfe5-6800-7000-8000-000000000000";
+    review(&author, nowhere, &draft(5)).problem(404, "not-found");
+    SOUK.get(&format!("{nowhere}/reviews")).problem(404, "not-found");
+    SOUK.send(
+        author
+            .call("PATCH", &format!("{product}/reviews/{}", author.id))
+            .header("if-match", "*")
+            .json(&json!({})),
+    )
+    .problem(404, "not-found");
+    assert_eq!(SOUK.get(&format!("{product}/reviews")).body, json!({"items": []}));
+    assert_eq!(
+        SOUK.get(&format!("{product}/reviews?stars=6&colour=red")).problem(400, "validation").faults(),
+        ["colour", "stars"]
+    );
+}
+
+#[test]
+fn long_texts_come_back_as_they_were_written() {
+    let (author, product) = (SOUK.user(), product());
+    let body = "Süß wie \u{1f965}.\n".repeat(700);
+    let written = json!({"rating": 5, "title": "Long", "body": body.trim_end()});
+    assert_eq!(review(&author, &product, &written).status, 201);
+    assert_eq!(SOUK.get(&format!("{product}/reviews")).body["items"][0]["body"], body.trim_end());
+}
+
+#[test]
+fn reviews_are_paged_newest_first_all_or_by_stars() {
+    let product = product();
+    let authors: Vec<User> = (0..14).map(|_| SOUK.user()).collect();
+    for (number, author) in authors.iter().enumerate() {
+        let rating = if number % 5 == 0 { 1 } else { 5 };
+        assert_eq!(review(author, &product, &draft(rating)).status, 201);
+    }
+    let walk = |first: String| SOUK.walk(&first, "authorId").concat();
+    let newest_first: Vec<_> = authors.iter().rev().map(|author| author.id.clone()).collect();
+    assert_eq!(walk(format!("{product}/reviews?limit=4")), newest_first);
+    let ones: Vec<_> = [10, 5, 0].map(|number: usize| authors[number].id.clone()).into();
+    assert_eq!(walk(format!("{product}/reviews?stars=1&limit=2")), ones);
+
+    eventually("the page shows ten reviews", || {
+        stars(&SOUK.get(&product).body["reviews"]["items"]).len() == 10
+    });
+    let cursor = SOUK.get(&product).body["reviews"]["nextCursor"].as_str().unwrap().to_owned();
+    assert_eq!(walk(format!("{product}/reviews?cursor={cursor}")), newest_first[10..]);
+}
+
+/// review-create may read a product, and write its review after the product was hidden for deletion. No review is left
+/// in either order.
+#[test]
+fn no_review_survives_its_product() {
+    let seller = SOUK.user();
+    let authors: Vec<User> = (0..12).map(|_| SOUK.user()).collect();
+    let product = SOUK.product(&seller);
+    let path = product.header("location");
+    let answers = at_once(authors.len() + 1, |number| match authors.get(number) {
+        Some(author) => review(author, path, &draft(5)).status,
+        None => SOUK.send(seller.call("DELETE", path).header("if-match", "*")).status,
+    });
+    assert!(answers[..authors.len()].iter().all(|status| [201, 404].contains(status)), "{answers:?}");
+    assert_eq!(answers[authors.len()], 204);
+    let partition =
+        table::keys::product_partition(product.body["productId"].as_str().unwrap().parse().unwrap());
+    eventually("nothing of the product is left", || SOUK.items_in(&partition) == 0);
+    SOUK.send(Call::new("GET", &format!("{path}/reviews"))).problem(404, "not-found");
+}

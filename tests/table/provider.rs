@@ -1,0 +1,103 @@
+//! A payment provider on a loopback port that voids payments, with injectable faults.
+
+use serde_json::json;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, Mutex},
+};
+use tests::Wire;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// The name under which a call is recorded among the table's requests.
+pub const VOID: &str = "void";
+
+/// A fault of a call.
+#[derive(Debug, Clone, Copy)]
+pub enum ProviderFault {
+    /// The call is rejected before execution.
+    Failing,
+    /// The connection breaks before the call is executed.
+    Unreachable,
+    /// The call is executed, and the connection breaks before the response arrives.
+    AnswerLost,
+}
+
+/// The provider. It stops when the test's runtime is dropped.
+pub struct Provider {
+    /// The base URL.
+    pub url: String,
+    state: Arc<State>,
+}
+
+struct State {
+    /// Records the calls, in order with the table's requests.
+    wire: Wire,
+    next: Mutex<VecDeque<ProviderFault>>,
+    voided: Mutex<BTreeSet<String>>,
+}
+
+impl Provider {
+    pub async fn start(wire: Wire) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(State { wire, next: Mutex::default(), voided: Mutex::default() });
+        let serving = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&serving)));
+            }
+        });
+        Self { url, state }
+    }
+
+    /// Injects this fault into the next call.
+    pub fn next(&self, fault: ProviderFault) {
+        self.state.next.lock().unwrap().push_back(fault);
+    }
+
+    /// The ids of the voided payments, sorted.
+    pub fn voided(&self) -> Vec<String> {
+        self.state.voided.lock().unwrap().iter().cloned().collect()
+    }
+}
+
+async fn serve(mut stream: TcpStream, state: Arc<State>) {
+    while let Some(path) = read(&mut stream).await {
+        let call = path.strip_prefix("/v1/payment_intents/").and_then(|rest| rest.strip_suffix("/cancel"));
+        // Every call in these tests voids a payment.
+        let payment = call.unwrap();
+        state.wire.note(VOID);
+        let fault = state.next.lock().unwrap().pop_front();
+        if !matches!(fault, Some(ProviderFault::Failing | ProviderFault::Unreachable)) {
+            state.voided.lock().unwrap().insert(payment.to_owned());
+        }
+        let (status, body) = match fault {
+            None => (200, json!({"id": payment, "status": "canceled", "last_payment_error": null})),
+            Some(ProviderFault::Failing) => (503, json!({"error": {"type": "api_error"}})),
+            Some(ProviderFault::Unreachable | ProviderFault::AnswerLost) => return,
+        };
+        let body = body.to_string();
+        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+/// Reads a complete request and returns its path; `None` if the connection is closed.
+async fn read(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() == length.map_or(0, |length| length.parse().unwrap()) {
+                return head.split(' ').nth(1).map(str::to_owned);
+            }
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
