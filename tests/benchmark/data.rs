@@ -158,7 +158,11 @@ pub fn order_place(number: u32, count: u32) -> Value {
     let line =
         |line: u32| json!({"productId": product_id((3 * number + line) % count), "quantity": line + 1});
     let lines = [line(0), line(1), line(2)];
-    event["body"] = json!({"lines": lines, "paymentMethod": "pm_card"}).to_string().into();
+    // One, two and three units of products that all have one price.
+    let price = product_in("", 1, 1).draft.price;
+    let total = json!({"amount": 6 * price.amount, "currency": price.currency});
+    event["body"] =
+        json!({"lines": lines, "expectedTotal": total, "paymentMethod": "pm_card"}).to_string().into();
     event
 }
 

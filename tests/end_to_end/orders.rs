@@ -6,10 +6,15 @@ use table::keys;
 
 pub const VISA: &str = "pm_card_visa";
 
-/// The body of an order: products and their quantities, and the payment method.
+/// The body of an order: products and their quantities, their price as the test knows it, and the payment method.
 pub fn order(lines: &[(&Answer, u32)], method: &str) -> Value {
     let line = |(product, quantity): &(&Answer, u32)| json!({"productId": product.body["productId"], "quantity": quantity});
-    json!({"lines": lines.iter().map(line).collect::<Vec<_>>(), "paymentMethod": method})
+    let price = |(product, quantity): &(&Answer, u32)| {
+        product.body["price"]["amount"].as_i64().unwrap() * i64::from(*quantity)
+    };
+    let total = json!({"amount": lines.iter().map(price).sum::<i64>(), "currency": lines[0].0.body["price"]["currency"]});
+    let lines: Vec<Value> = lines.iter().map(line).collect();
+    json!({"lines": lines, "expectedTotal": total, "paymentMethod": method})
 }
 
 /// Places an order and waits until it ends, for ten seconds at most.
@@ -115,9 +120,36 @@ fn what_cannot_be_ordered_is_named() {
     let priced = json!({"lines": [{"productId": jam.body["productId"], "quantity": 0, "unitPrice": 1}], "paymentMethod": VISA});
     let call = buyer.call("POST", "/orders").json(&priced);
     let faults = SOUK.send(call);
-    let expected = ["/lines/0/quantity", "/lines/0/unitPrice", "Idempotency-Key"];
+    let expected = ["/expectedTotal", "/lines/0/quantity", "/lines/0/unitPrice", "Idempotency-Key"];
     assert_eq!(faults.problem(400, "validation").faults(), expected);
     assert_eq!(SOUK.send(buyer.call("GET", "/orders")).body, json!({"items": []}));
+}
+
+#[test]
+fn a_price_that_changed_since_it_was_seen_orders_nothing() {
+    let (seller, buyer) = (SOUK.user(), SOUK.user());
+    let (jam, tea) = (product(&SOUK, &seller, 3, 650, "SGD"), product(&SOUK, &seller, 9, 1250, "SGD"));
+    let (key, seen) = (unique(), order(&[(&jam, 2), (&tea, 1)], VISA));
+    let change = seller.call("PATCH", jam.header("location")).header("if-match", jam.header("etag"));
+    assert_eq!(SOUK.send(change.json(&json!({"price": {"amount": 700}}))).status, 200);
+    let refused = place(&SOUK, &buyer, &key, &seen);
+    refused.problem(409, "price-changed");
+    assert_eq!(refused.body["total"], json!({"amount": 2650, "currency": "SGD"}));
+    let prices = [0, 1].map(|line| refused.body["lines"][line]["unitPrice"]["amount"].as_i64().unwrap());
+    assert_eq!(prices, [700, 1250]);
+    assert_eq!(SOUK.send(buyer.call("GET", "/orders")).body, json!({"items": []}));
+    assert_eq!((stock(&SOUK, &jam), stock(&SOUK, &tea)), (3, 9));
+    // The key is free: it orders at the current prices.
+    let mut agreed = seen;
+    agreed["expectedTotal"] = refused.body["total"].clone();
+    let placed = place(&SOUK, &buyer, &key, &agreed);
+    assert_eq!((placed.status, &placed.body["total"]), (201, &agreed["expectedTotal"]), "{placed:?}");
+    // A repeated request is answered with its order, whatever the price is by then.
+    let change = seller.call("PATCH", jam.header("location")).header("if-match", "*");
+    assert_eq!(SOUK.send(change.json(&json!({"price": {"amount": 1}}))).status, 200);
+    let again = place(&SOUK, &buyer, &key, &agreed);
+    assert_eq!((again.status, again.header("idempotency-replayed")), (201, "true"));
+    assert_eq!(again.body, placed.body);
 }
 
 #[test]

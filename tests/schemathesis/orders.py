@@ -9,23 +9,26 @@ from service import BASE, caller, content_of, mostly, names_nothing, new_product
 
 GOOD, DECLINED = "pm_card_visa", "pm_card_visa_chargeDeclined"  # the provider's test tokens
 
+SOLD_OUT_PRICE = 1999
+PRICE = 100  # of each product of the shelf, in cents: the lowest for a card
+
 placed = set()  # ids of the caller's orders
 
 
 @functools.cache
 def shelf():
-    """Products for as many lines as an order may have, in one currency, with a large stock and the lowest price for a card."""
-    return [new_product(amount=100, stock=1_000_000_000) for _ in range(50)]
+    """Products for as many lines as an order may have, in one currency, with a large stock."""
+    return [new_product(amount=PRICE, stock=1_000_000_000) for _ in range(50)]
 
 
 @functools.cache
 def sold_out():
-    return new_product(stock=0)
+    return new_product(amount=SOLD_OUT_PRICE, stock=0)
 
 
 def new_order(customer):
     """The id of a confirmed order."""
-    body = {"lines": [{"productId": shelf()[0], "quantity": 1}], "paymentMethod": GOOD}
+    body = {"lines": [{"productId": shelf()[0], "quantity": 1}], "expectedTotal": {"amount": PRICE, "currency": "SGD"}, "paymentMethod": GOOD}
     headers = {"Idempotency-Key": secrets.token_urlsafe(), "Prefer": "wait=10"}
     order = post("/orders", body, customer.token, **headers)["orderId"]
     if customer is caller():
@@ -55,11 +58,14 @@ def following():
 
 
 def mend(case):
-    """Products that can be ordered, each once, mostly in stock; mostly with a valid card and `Prefer: wait`."""
+    """Products that can be ordered, each once, mostly in stock and at their price; mostly with a valid card and `Prefer: wait`."""
     body = dict(case.body)
     body["lines"] = [{**line, "productId": product} for line, product in zip(body["lines"], shelf())]
     if not mostly(("in stock", body["lines"])):
         body["lines"][-1]["productId"] = sold_out()
+    if mostly(("the price", body["lines"])):
+        amounts = [line["quantity"] * (PRICE if line["productId"] in shelf() else SOLD_OUT_PRICE) for line in body["lines"]]
+        body["expectedTotal"] = {"amount": sum(amounts), "currency": "SGD"}
     if mostly(body["paymentMethod"]):
         body["paymentMethod"] = GOOD if mostly(("good", body["paymentMethod"])) else DECLINED
     if mostly(body):

@@ -3,7 +3,8 @@
 use domain::{
     Error, Money,
     id::{Id, OrderId},
-    order::{OrderDraft, OrderRequest, OrderStatus, PlacedOrder, RequestedLine},
+    order::{OrderRequest, OrderStatus, PlacedOrder, RequestedLine},
+    order_draft::{OrderDraft, Priced},
     payment::{PaymentId, PaymentMethod},
     product::Product,
     rejection::{Reason, Shortage},
@@ -49,8 +50,11 @@ pub fn placed_by(customer: u32, number: u32, lines: &[(u32, i64)]) -> PlacedOrde
         quantity: *quantity,
     };
     let payment_method = PaymentMethod::from_value(json!("pm_1SVfXnEjUtQc7b1q0aBcDeFg")).unwrap();
-    let draft = OrderDraft { lines: lines.iter().map(wanted).collect(), payment_method };
-    draft.place(order_id(number), &caller(customer), later(number.into()), &known).unwrap()
+    let expected_total = price(lines.iter().map(|(_, quantity)| quantity).sum());
+    let draft = OrderDraft { lines: lines.iter().map(wanted).collect(), expected_total, payment_method };
+    let priced = draft.price(order_id(number), &caller(customer), later(number.into()), &known).unwrap();
+    let Priced::AsExpected(placed) = priced else { unreachable!("the samples have one price") };
+    placed
 }
 
 /// An order of one unit each of products 1 to 10.

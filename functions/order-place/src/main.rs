@@ -5,9 +5,9 @@ use app::{
     table::Table,
 };
 use domain::{
-    Error,
     idempotency::Idempotency,
-    order::{OrderDraft, OrderStatus, PlacedOrder},
+    order::{OrderStatus, PlacedOrder},
+    order_draft::{OrderDraft, Priced},
     user::Caller,
 };
 use table::Recorded;
@@ -36,15 +36,18 @@ async fn place_order(app: &App, request: Request) -> Result<Response, Problem> {
     Submission { state, replayed }.respond(&request, &format!("/orders/{id}"), answer)
 }
 
-/// Prices the order at the current prices, and records it under its idempotency key.
+/// Prices the order, and records it under its idempotency key if the total is the expected one.
 async fn record(
     app: &App,
     caller: &Caller,
     draft: OrderDraft,
     idempotency: &Idempotency,
-) -> Result<Submission<PlacedOrder>, Error> {
+) -> Result<Submission<PlacedOrder>, Problem> {
     let known = app.table.products(&draft.products()).await?;
-    let placed = draft.place(app.new_id()?, caller, app.now(), &known)?;
+    let placed = match draft.price(app.new_id()?, caller, app.now(), &known)? {
+        Priced::AsExpected(placed) => placed,
+        Priced::Changed(order) => return Err(order_problem::price_changed(&order)),
+    };
     Ok(match app.table.record_order(&placed, idempotency).await? {
         Recorded::Now => Submission { state: placed, replayed: false },
         Recorded::Before(id) => {

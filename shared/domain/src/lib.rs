@@ -13,6 +13,7 @@ pub mod input;
 pub mod limit;
 pub mod money;
 pub mod order;
+pub mod order_draft;
 pub mod page;
 pub mod payment;
 pub mod product;

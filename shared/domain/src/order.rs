@@ -1,29 +1,14 @@
-//! Orders: drafts, prices, and transitions of the status.
+//! Orders, and transitions of their status.
 
 use crate::{
-    Error, Fault, Input, Money, Timestamp, Version,
+    Error, Money, Timestamp, Version,
     id::{OrderId, ProductId, UserId},
-    input::{Checked, Members, elements, integer},
-    money::HIGHEST_PRICE,
     payment::{PaymentId, PaymentMethod},
-    product::{Product, ProductName},
+    product::ProductName,
     rejection::Reason,
-    text,
-    user::Caller,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::{collections::HashMap, fmt, str::FromStr};
-
-/// The maximum number of lines of an order. All lines and the item that records the reservation fit into one
-/// transaction.
-pub const MOST_LINES: usize = 50;
-
-/// The highest quantity of an order line.
-pub const HIGHEST_QUANTITY: i64 = 10_000;
-
-/// The highest total of an order, in minor units.
-pub const HIGHEST_TOTAL: i64 = HIGHEST_PRICE;
+use std::{fmt, str::FromStr};
 
 /// A product and its quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,104 +16,8 @@ pub const HIGHEST_TOTAL: i64 = HIGHEST_PRICE;
 pub struct RequestedLine {
     /// The product.
     pub product_id: ProductId,
-    /// The quantity: 1 to [`HIGHEST_QUANTITY`].
+    /// The quantity.
     pub quantity: i64,
-}
-
-/// The body of a request to place an order. It has no prices: they come from the catalog.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OrderDraft {
-    /// 1 to [`MOST_LINES`] lines, no product twice.
-    pub lines: Vec<RequestedLine>,
-    /// The customer's payment method.
-    pub payment_method: PaymentMethod,
-}
-
-impl Input for OrderDraft {
-    fn from_json(value: Value) -> Result<Self, Error> {
-        Self::read(value).map_err(Error::Invalid)
-    }
-}
-
-impl OrderDraft {
-    fn read(value: Value) -> Checked<Self> {
-        let mut members = Members::of(value)?;
-        let lines =
-            members.required("lines", |value| refuse_duplicates(elements(value, 1, MOST_LINES, line)?));
-        let payment_method = members.required("paymentMethod", PaymentMethod::from_value);
-        members.finish(|| Some(Self { lines: lines?, payment_method: payment_method? }))
-    }
-
-    /// The ids of the ordered products.
-    pub fn products(&self) -> Vec<ProductId> {
-        self.lines.iter().map(|line| line.product_id).collect()
-    }
-
-    /// A pending order at the current prices. A line is a fault if its product does not exist or has another currency
-    /// than the first line.
-    pub fn place(
-        self,
-        order_id: OrderId,
-        caller: &Caller,
-        now: Timestamp,
-        known: &HashMap<ProductId, Product>,
-    ) -> Result<PlacedOrder, Error> {
-        let mut faults = Vec::new();
-        let mut lines: Vec<OrderLine> = Vec::new();
-        for (index, RequestedLine { product_id, quantity }) in self.lines.into_iter().enumerate() {
-            let mut fault = |detail: String| {
-                faults.push(Fault::here(detail).under("productId").under(&index.to_string()).under("lines"));
-            };
-            let Some(product) = known.get(&product_id) else {
-                fault("There is no such product.".to_owned());
-                continue;
-            };
-            let unit_price = product.draft.price;
-            if let Some(first) = lines.first()
-                && first.unit_price.currency != unit_price.currency
-            {
-                let (ours, others) = (unit_price.currency.code(), first.unit_price.currency.code());
-                fault(format!("is sold in {ours}, but the lines before it are in {others}"));
-                continue;
-            }
-            // Cannot overflow: the product is at most HIGHEST_PRICE * HIGHEST_QUANTITY, below 2^50.
-            let line_total = Money { amount: unit_price.amount * quantity, ..unit_price };
-            let name = product.draft.name.clone();
-            lines.push(OrderLine { product_id, name, quantity, unit_price, line_total });
-        }
-        let amount = lines.iter().map(|line| line.line_total.amount).sum();
-        if amount > HIGHEST_TOTAL {
-            faults.push(Fault::here(format!("come to more than {HIGHEST_TOTAL} minor units")).under("lines"));
-        }
-        match lines.first() {
-            Some(first) if faults.is_empty() => {
-                let total = Money { amount, ..first.unit_price };
-                let (status, version) = (OrderStatus::Pending, 1);
-                let order = Order { order_id, status, reason: None, lines, total, version, created_at: now };
-                let payment_method = self.payment_method;
-                Ok(PlacedOrder { order, customer_id: caller.user_id, payment_method, payment: None })
-            }
-            _ => Err(Error::Invalid(faults)),
-        }
-    }
-}
-
-fn line(value: Value) -> Checked<RequestedLine> {
-    let mut members = Members::of(value)?;
-    let product_id = members.required("productId", |value| {
-        let id = text::string(value)?.parse();
-        id.map_err(|_| vec![Fault::here("must be the id of a product")])
-    });
-    let quantity = members.required("quantity", |value| integer(&value, 1, HIGHEST_QUANTITY));
-    members.finish(|| Some(RequestedLine { product_id: product_id?, quantity: quantity? }))
-}
-
-fn refuse_duplicates(lines: Vec<RequestedLine>) -> Checked<Vec<RequestedLine>> {
-    let again = |index: usize| lines[..index].iter().any(|line| line.product_id == lines[index].product_id);
-    let fault =
-        |index: usize| Fault::here("is in the order already").under("productId").under(&index.to_string());
-    let faults: Vec<Fault> = (0..lines.len()).filter(|index| again(*index)).map(fault).collect();
-    if faults.is_empty() { Ok(lines) } else { Err(faults) }
 }
 
 /// A line of an order, with the name and the price at the time of placement.
@@ -314,106 +203,8 @@ impl FromStr for OrderStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FaultLocation, id::Id, product::ProductDraft, rejection::Shortage, saga::FailedStep};
+    use crate::{id::Id, rejection::Shortage, saga::FailedStep};
     use serde_json::json;
-
-    fn now() -> Timestamp {
-        Timestamp::from_unix_milliseconds(1)
-    }
-
-    fn caller() -> Caller {
-        Caller { user_id: Id::new(now(), [1; 10]), session_id: Id::new(now(), [2; 10]) }
-    }
-
-    fn product(byte: u8, amount: i64, currency: &str) -> Product {
-        let draft = json!({"name": format!("No. {byte}"), "description": "", "category": "c", "price": {"amount": amount, "currency": currency}, "stock": 9});
-        Product::publish(
-            Id::new(now(), [byte; 10]),
-            &caller(),
-            ProductDraft::from_json(draft).unwrap(),
-            now(),
-        )
-    }
-
-    fn known(products: &[Product]) -> HashMap<ProductId, Product> {
-        products.iter().map(|product| (product.product_id, product.clone())).collect()
-    }
-
-    fn draft(lines: &[(&Product, i64)]) -> Result<OrderDraft, Error> {
-        let line = |(product, quantity): &(&Product, i64)| json!({"productId": product.product_id, "quantity": quantity});
-        let lines: Vec<Value> = lines.iter().map(line).collect();
-        OrderDraft::from_json(json!({"lines": lines, "paymentMethod": "pm_card_visa"}))
-    }
-
-    fn place(lines: &[(&Product, i64)], products: &[Product]) -> Result<PlacedOrder, Error> {
-        draft(lines)?.place(Id::new(now(), [3; 10]), &caller(), now(), &known(products))
-    }
-
-    fn pointers<T>(result: Result<T, Error>) -> Vec<String> {
-        let Err(Error::Invalid(faults)) = result else { panic!() };
-        let pointer =
-            |fault: Fault| if let FaultLocation::Body(pointer) = fault.location { pointer } else { panic!() };
-        faults.into_iter().map(pointer).collect()
-    }
-
-    #[test]
-    fn an_order_takes_prices_and_names_from_the_catalog() {
-        let (tea, jam) = (product(4, 1250, "SGD"), product(5, 650, "SGD"));
-        let placed = place(&[(&tea, 2), (&jam, 3)], &[tea.clone(), jam.clone()]).unwrap();
-        assert_eq!(placed.order.total, Money { amount: 4450, ..tea.draft.price });
-        let first = &placed.order.lines[0];
-        assert_eq!(
-            (first.name.as_str(), first.unit_price.amount, first.line_total.amount),
-            ("No. 4", 1250, 2500)
-        );
-        assert_eq!((placed.order.status, placed.order.version), (OrderStatus::Pending, 1));
-        let request = placed.request();
-        assert_eq!((request.lines[1].quantity, request.total), (3, placed.order.total));
-    }
-
-    #[test]
-    fn missing_products_and_other_currencies_are_faults_of_their_lines() {
-        let (tea, jam, book) = (product(4, 1, "SGD"), product(5, 1, "EUR"), product(6, 1, "SGD"));
-        let refused = place(&[(&tea, 1), (&jam, 1), (&book, 1)], &[tea.clone(), jam.clone()]);
-        assert_eq!(pointers(refused), ["/lines/1/productId", "/lines/2/productId"]);
-    }
-
-    #[test]
-    fn a_total_has_a_limit() {
-        let dear = product(4, HIGHEST_PRICE, "SGD");
-        assert!(place(&[(&dear, 1)], std::slice::from_ref(&dear)).is_ok());
-        assert_eq!(pointers(place(&[(&dear, 2)], std::slice::from_ref(&dear))), ["/lines"]);
-        // The highest possible total does not overflow.
-        let many: Vec<Product> = (0..50).map(|byte| product(byte, HIGHEST_PRICE, "SGD")).collect();
-        let lines: Vec<(&Product, i64)> = many.iter().map(|product| (product, HIGHEST_QUANTITY)).collect();
-        assert_eq!(pointers(place(&lines, &many)), ["/lines"]);
-    }
-
-    #[test]
-    fn all_faults_of_a_draft_are_reported_at_once() {
-        let tea = product(4, 1, "SGD");
-        let value = json!({"lines": [{"productId": "x", "quantity": 0}, {"quantity": 10_001, "price": 1}], "paymentMethod": "4242424242424242", "total": 1});
-        assert_eq!(
-            pointers(OrderDraft::from_json(value)),
-            [
-                "/lines/0/productId",
-                "/lines/0/quantity",
-                "/lines/1/productId",
-                "/lines/1/quantity",
-                "/lines/1/price",
-                "/paymentMethod",
-                "/total"
-            ]
-        );
-        assert_eq!(pointers(draft(&[(&tea, 1), (&tea, 2)])), ["/lines/1/productId"]);
-        let wrong =
-            |lines: Value| pointers(OrderDraft::from_json(json!({"lines": lines, "paymentMethod": "pm_a"})));
-        assert_eq!(wrong(json!([])), ["/lines"]);
-        let many: Vec<Value> = (0..51)
-            .map(|byte| json!({"productId": product(byte, 1, "SGD").product_id, "quantity": 1}))
-            .collect();
-        assert_eq!(wrong(json!(many)), ["/lines"]);
-    }
 
     #[test]
     fn every_status_allows_only_its_own_transitions() {
@@ -447,7 +238,8 @@ mod tests {
 
     #[test]
     fn reasons_round_trip_through_json() {
-        let shortage = Shortage { product_id: product(4, 1, "SGD").product_id, available: 2 };
+        let shortage =
+            Shortage { product_id: Id::new(Timestamp::from_unix_milliseconds(1), [4; 10]), available: 2 };
         let failed = FailedStep::new("stock-reserve".to_owned(), "Internal");
         assert_eq!(Reason::of("stock-reserve".to_owned(), "Internal", "x"), Reason::Failed(failed.clone()));
         assert!(matches!(Reason::of("s".to_owned(), "Rejected", "no reason"), Reason::Failed(_)));

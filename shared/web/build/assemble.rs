@@ -176,6 +176,10 @@ fn problem_schema(slug: &str, problem: &Value, base: &Value) -> Value {
     if problem["errors"] == "required" {
         required.push("errors");
     }
+    for (name, member) in members(&problem["members"]) {
+        schema["properties"][name] = member.clone();
+        required.push(name);
+    }
     schema["required"] = required.into();
     schema
 }
@@ -249,7 +253,8 @@ mod tests {
             },
             "problems": {
                 "not-found": {"status": 404, "title": "Not found", "description": "Nothing."},
-                "bad-thing": {"status": 400, "title": "Bad", "description": "It is.", "errors": "required"},
+                "bad-thing": {"status": 400, "title": "Bad", "description": "It is.", "errors": "required",
+                    "members": {"left": {"type": "integer"}}},
             },
             "components": {
                 "parameters": {"IfMatch": {"name": "If-Match", "in": "header"}},
@@ -323,7 +328,9 @@ mod tests {
         assert_eq!(not_found["properties"]["errors"], Value::Null);
         let bad = &schemas["BadThingProblem"];
         assert_eq!(bad["properties"]["errors"], json!({"c": 3}));
-        assert!(bad["required"].as_array().unwrap().contains(&json!("errors")));
+        assert_eq!(bad["properties"]["left"], json!({"type": "integer"}));
+        let required = bad["required"].as_array().unwrap();
+        assert!(required.contains(&json!("errors")) && required.contains(&json!("left")));
 
         let response = &document["components"]["responses"]["Body"];
         assert_eq!(response["problem"], Value::Null);

@@ -1,7 +1,8 @@
-//! The problem document for a rejected order.
+//! The problem documents for orders that are rejected or not placed.
 
 use crate::problem::{Kind, Problem};
 use domain::{Fault, order::Order, rejection::Reason};
+use serde_json::json;
 
 /// The problem for a rejected order. Each line without enough stock is a fault.
 pub fn order_rejected(order: &Order, reason: &Reason) -> Problem {
@@ -16,5 +17,16 @@ pub fn order_rejected(order: &Order, reason: &Reason) -> Problem {
             })
             .collect();
     }
+    problem
+}
+
+/// The problem for an order whose total is another than the expected one, with its lines and its total at the current
+/// prices.
+pub fn price_changed(order: &Order) -> Problem {
+    let mut problem = Problem::new(
+        Kind::PriceChanged,
+        "The total is another than expectedTotal; nothing was ordered. `lines` and `total` have the current prices.",
+    );
+    problem.members = Box::new([("lines", json!(order.lines)), ("total", json!(order.total))]);
     problem
 }

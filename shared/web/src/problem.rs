@@ -25,6 +25,8 @@ pub enum Kind {
     MethodNotAllowed,
     /// The current state of the resource does not allow the request.
     Conflict,
+    /// An order's total is another than the expected one; `lines` and `total` have the current prices.
+    PriceChanged,
     /// `If-Match` does not name the current version.
     PreconditionFailed,
     /// The body is too large.
@@ -49,7 +51,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::MalformedRequest,
         Self::Validation,
         Self::Unauthenticated,
@@ -57,6 +59,7 @@ impl Kind {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
+        Self::PriceChanged,
         Self::PreconditionFailed,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
@@ -81,6 +84,7 @@ impl Kind {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")
             }
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "Conflict"),
+            Self::PriceChanged => (StatusCode::CONFLICT, "price-changed", "Price changed"),
             Self::PreconditionFailed => {
                 (StatusCode::PRECONDITION_FAILED, "precondition-failed", "Precondition failed")
             }
@@ -123,6 +127,8 @@ pub struct Problem {
     pub detail: String,
     /// `Validation`: every fault. `OrderRejected`: the lines without enough stock.
     pub faults: Vec<Fault>,
+    /// Additional members of the document (RFC 9457, 3.2).
+    pub members: Box<[(&'static str, Value)]>,
     /// Additional header fields of the response.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Detail for the log; never sent to the client.
@@ -135,7 +141,8 @@ const RETRY_SECONDS: u64 = 1;
 impl Problem {
     /// A problem of this kind.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), faults: Vec::new(), headers: Vec::new(), cause: None }
+        let (detail, faults, members) = (detail.into(), Vec::new(), Box::default());
+        Self { kind, detail, faults, members, headers: Vec::new(), cause: None }
     }
 
     /// A `Validation` problem with these faults.
@@ -182,6 +189,9 @@ impl Problem {
         });
         if !self.faults.is_empty() {
             body["errors"] = self.faults.iter().map(describe).collect();
+        }
+        for (name, value) in self.members {
+            body[name] = value;
         }
         let mut response = response::text(status, "application/problem+json", body.to_string());
         response.headers.extend(self.headers);

@@ -23,6 +23,7 @@ from souk_client.models.order_creation_lines_item import OrderCreationLinesItem
 from souk_client.models.order_rejected_problem import OrderRejectedProblem
 from souk_client.models.order_status import OrderStatus
 from souk_client.models.precondition_failed_problem import PreconditionFailedProblem
+from souk_client.models.price_changed_problem import PriceChangedProblem
 from souk_client.models.product import Product
 from souk_client.models.product_creation import ProductCreation
 from souk_client.models.product_page import ProductPage
@@ -90,10 +91,16 @@ def change(client, product_id, tag):
 
 
 def order(client, product_id):
-    """Places an order that is confirmed, and one that exceeds the stock."""
+    """Places an order at a price that has changed, one that is confirmed, and one that exceeds the stock."""
     wanted = OrderCreation(
-        lines=[OrderCreationLinesItem(product_id=product_id, quantity=2)], payment_method="pm_card_visa"
+        lines=[OrderCreationLinesItem(product_id=product_id, quantity=2)],
+        expected_total=Money(amount=1300, currency=Currency.SGD),
+        payment_method="pm_card_visa",
     )
+    response = order_place.sync_detailed(client=client, body=wanted, idempotency_key=secrets.token_urlsafe())
+    problem = answer(response, 409, PriceChangedProblem)
+    assert [line.unit_price.amount for line in problem.lines] == [700], problem.lines
+    wanted.expected_total = problem.total
     key = secrets.token_urlsafe()
     placed = answer(order_place.sync_detailed(client=client, body=wanted, idempotency_key=key, prefer="wait=10"), 201, Order)
     assert (placed.status, placed.total.amount) == (OrderStatus.CONFIRMED, 1400)
@@ -101,6 +108,7 @@ def order(client, product_id):
     assert answer(again, 201, Order) == placed and again.headers["idempotency-replayed"] == "true"
     done(f"ordered {placed.order_id}: {placed.status}, {placed.total.amount} {placed.total.currency}")
     wanted.lines[0].quantity = 8
+    wanted.expected_total.amount = 5600
     key = secrets.token_urlsafe()
     response = order_place.sync_detailed(client=client, body=wanted, idempotency_key=key, prefer="wait=10")
     problem = answer(response, 422, OrderRejectedProblem)

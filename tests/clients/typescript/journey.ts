@@ -56,13 +56,20 @@ async function change(souk: Souk, productId: string, tag: string): Promise<void>
   done(`patched version ${tag} to ${changed.response.headers.get("etag")}; the same again: ${stale.error.title}`);
 }
 
-/** Places an order that is confirmed, and one that exceeds the stock. */
+/** Places an order at a price that has changed, one that is confirmed, and one that exceeds the stock. */
 async function order(souk: Souk, productId: string): Promise<void> {
-  const place = (quantity: number) =>
+  const place = (quantity: number, amount = 700 * quantity) =>
     souk.POST("/orders", {
       params: { header: { "Idempotency-Key": randomUUID(), Prefer: "wait=10" } },
-      body: { lines: [{ productId, quantity }], paymentMethod: "pm_card_visa" },
+      body: {
+        lines: [{ productId, quantity }],
+        expectedTotal: { amount, currency: "SGD" },
+        paymentMethod: "pm_card_visa",
+      },
     });
+  const changed = await place(2, 1300);
+  assert.equal(changed.response.status, 409);
+  assert.ok(changed.error && "lines" in changed.error && changed.error.total.amount === 1400);
   const placed = answer(await place(2), 201);
   assert.deepEqual([placed.status, placed.total.amount], ["confirmed", 1400]);
   done(`ordered ${placed.orderId}: ${placed.status}, ${placed.total.amount} ${placed.total.currency}`);
