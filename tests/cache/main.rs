@@ -56,9 +56,9 @@ impl Cache {
     }
 
     /// Records a version. Returns whether it is newer than the known one.
-    fn tell(&mut self, version: u64) -> bool {
-        let mut tell = self.scripts[1].key(&self.key);
-        tell.arg(version).arg(KEPT_SECONDS).invoke::<bool>(&mut self.connection).unwrap()
+    fn invalidate(&mut self, version: u64) -> bool {
+        let mut invalidate = self.scripts[1].key(&self.key);
+        invalidate.arg(version).arg(KEPT_SECONDS).invoke::<bool>(&mut self.connection).unwrap()
     }
 
     /// Stores a page rendered on a cache miss. Returns whether it was stored.
@@ -126,7 +126,7 @@ fn a_put_never_goes_back_in_place() {
 #[test]
 fn a_put_of_an_older_version_removes_the_page_and_keeps_its_place() {
     let mut cache = Cache::new();
-    cache.tell(3);
+    cache.invalidate(3);
     assert!(!cache.put(10, 2, "older"));
     assert_eq!(cache.page(), None);
     assert!(!cache.put(9, 3, "earlier"));
@@ -140,23 +140,23 @@ fn a_put_of_an_older_version_removes_the_page_and_keeps_its_place() {
 fn a_version_that_is_told_forbids_older_pages() {
     let mut cache = Cache::new();
     cache.put(1, 9, "nine");
-    assert!(!cache.tell(9) && !cache.tell(8), "that is known");
+    assert!(!cache.invalidate(9) && !cache.invalidate(8), "that is known");
     cache.assert_page("nine");
-    assert!(cache.tell(10), "versions are numbers");
+    assert!(cache.invalidate(10), "versions are numbers");
     assert_eq!(cache.page(), None);
     assert!(!cache.fill(9, "nine, read before"));
     assert!(!cache.put(2, 9, "nine, read before"));
     assert_eq!(cache.page(), None);
     assert!(cache.fill(10, "ten"));
     cache.assert_page("ten");
-    assert!(!cache.tell(10));
+    assert!(!cache.invalidate(10));
     cache.assert_page("ten");
 }
 
 #[test]
-fn what_is_told_of_an_unknown_product_is_remembered() {
+fn an_invalidation_before_the_first_page_is_kept() {
     let mut cache = Cache::new();
-    assert!(cache.tell(2));
+    assert!(cache.invalidate(2));
     cache.assert_kept_for(KEPT_SECONDS);
     assert!(!cache.fill(1, "one"));
     assert!(cache.fill(2, "two"));
@@ -182,37 +182,37 @@ fn a_page_that_a_reader_made_is_kept_for_a_short_time() {
     cache.assert_kept_for(FILLED_SECONDS);
     cache.put(1, 1, "of the stream");
     cache.assert_kept_for(KEPT_SECONDS);
-    cache.tell(2);
+    cache.invalidate(2);
     cache.fill(2, "two");
     cache.assert_kept_for(FILLED_SECONDS);
 }
 
 #[test]
-fn what_changes_nothing_does_not_prolong_a_page() {
+fn a_put_without_change_does_not_extend_the_time_to_live() {
     let mut cache = Cache::new();
     cache.put(5, 2, "page");
     redis::cmd("EXPIRE").arg(&cache.key).arg(7).query::<()>(&mut cache.connection).unwrap();
     cache.put(5, 2, "page");
     cache.put(4, 1, "page");
-    cache.tell(2);
+    cache.invalidate(2);
     cache.fill(2, "page");
     cache.assert_kept_for(7);
 }
 
 #[test]
-fn what_is_gone_stays_gone() {
+fn a_withdrawn_page_stays_withdrawn() {
     let mut cache = Cache::new();
     cache.put(1, 7, "page");
     assert!(!cache.put(2, GONE, ""));
     for version in [7, 8, GONE - 1] {
         assert!(!cache.fill(version, "read before"));
         assert!(!cache.put(version, version, "read before"));
-        assert!(!cache.tell(version));
+        assert!(!cache.invalidate(version));
         assert_eq!(cache.page(), None, "{version}");
     }
     cache.clear();
     cache.put(1, 7, "page");
-    assert!(cache.tell(GONE), "by the one who withdrew it");
+    assert!(cache.invalidate(GONE), "by the one who withdrew it");
     assert!(!cache.put(2, 7, "page") && !cache.fill(7, "page"));
     assert!(!cache.put(3, GONE, ""));
     assert_eq!(cache.page(), None);

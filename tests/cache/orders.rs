@@ -10,7 +10,7 @@ enum Event {
     /// The stream's consumer records, as of this position, that the product is withdrawn.
     Gone { place: u64 },
     /// A writer records this version.
-    Tell { version: u64 },
+    Invalidate { version: u64 },
     /// A reader stores a page of this version.
     Fill { version: u64 },
 }
@@ -20,15 +20,15 @@ impl Event {
         match self {
             Self::Put { place, version } => cache.put(place, version, &format!("{version} {place}")),
             Self::Gone { place } => cache.put(place, GONE, ""),
-            Self::Tell { version } => cache.tell(version),
+            Self::Invalidate { version } => cache.invalidate(version),
             Self::Fill { version } => cache.fill(version, &format!("{version} 0")),
         }
     }
 
     /// The lowest version that readers may get after this event.
-    fn told(self) -> u64 {
+    fn lowest_version(self) -> u64 {
         match self {
-            Self::Put { version, .. } | Self::Tell { version } => version,
+            Self::Put { version, .. } | Self::Invalidate { version } => version,
             Self::Gone { .. } => GONE,
             // A reader may have read an old version, so its page excludes no version.
             Self::Fill { .. } => 0,
@@ -38,7 +38,7 @@ impl Event {
     fn place(self) -> u64 {
         match self {
             Self::Put { place, .. } | Self::Gone { place } => place,
-            Self::Tell { .. } | Self::Fill { .. } => 0,
+            Self::Invalidate { .. } | Self::Fill { .. } => 0,
         }
     }
 }
@@ -71,19 +71,19 @@ fn endings(events: &[Event]) -> Vec<Option<String>> {
     let mut endings = Vec::new();
     for order in orders(events) {
         cache.clear();
-        let (mut told, mut reached, mut shown) = (0, 0, None);
+        let (mut lowest, mut reached, mut shown) = (0, 0, None);
         for event in &order {
             // An event at or before the stored position has no effect.
             let late = event.place() > 0 && event.place() <= reached;
             let kept = event.happen(&mut cache);
             if !late {
-                told = told.max(event.told());
+                lowest = lowest.max(event.lowest_version());
                 reached = reached.max(event.place());
             }
             let page = cache.page();
             if let Some(page) = &page {
                 let (version, place) = parse(page);
-                assert!(version >= told, "{page} after {event:?} in {order:?}");
+                assert!(version >= lowest, "{page} after {event:?} in {order:?}");
                 assert!(place == 0 || place == reached, "{page} after {event:?} in {order:?}");
             }
             if matches!(event, Event::Fill { .. }) && shown.is_some() {
@@ -110,7 +110,7 @@ fn a_product_that_was_changed_and_reviewed_ends_with_its_last_page() {
         Event::Put { place: 1, version: 1 },
         Event::Put { place: 2, version: 2 },
         Event::Put { place: 3, version: 2 },
-        Event::Tell { version: 2 },
+        Event::Invalidate { version: 2 },
         Event::Fill { version: 1 },
         Event::Fill { version: 2 },
     ];
@@ -119,14 +119,14 @@ fn a_product_that_was_changed_and_reviewed_ends_with_its_last_page() {
 
 /// Lambda may deliver a batch again while an earlier invocation is still processing it.
 #[test]
-fn what_comes_twice_ends_with_the_last_page() {
+fn repeated_stream_batches_end_with_the_last_page() {
     let events = [
         Event::Put { place: 1, version: 1 },
         Event::Put { place: 1, version: 1 },
         Event::Put { place: 2, version: 3 },
         Event::Put { place: 2, version: 3 },
-        Event::Tell { version: 2 },
-        Event::Tell { version: 3 },
+        Event::Invalidate { version: 2 },
+        Event::Invalidate { version: 3 },
     ];
     assert_eq!(endings(&events), [Some(page(3, 2))]);
 }
@@ -137,7 +137,7 @@ fn a_product_that_was_withdrawn_ends_without_a_page() {
         Event::Put { place: 1, version: 1 },
         Event::Put { place: 2, version: 1 },
         Event::Gone { place: 3 },
-        Event::Tell { version: GONE },
+        Event::Invalidate { version: GONE },
         Event::Fill { version: 1 },
         Event::Fill { version: 1 },
     ];
@@ -155,8 +155,8 @@ fn a_product_that_was_withdrawn_ends_without_a_page() {
 fn a_version_that_was_only_told_ends_with_its_own_page_or_none() {
     let events = [
         Event::Put { place: 1, version: 1 },
-        Event::Tell { version: 2 },
-        Event::Tell { version: 3 },
+        Event::Invalidate { version: 2 },
+        Event::Invalidate { version: 3 },
         Event::Fill { version: 2 },
         Event::Fill { version: 3 },
     ];
@@ -165,7 +165,7 @@ fn a_version_that_was_only_told_ends_with_its_own_page_or_none() {
 
 #[test]
 fn all_orders_are_tried() {
-    let events = [1, 2, 3, 4].map(|version| Event::Tell { version });
+    let events = [1, 2, 3, 4].map(|version| Event::Invalidate { version });
     let mut orders = orders(&events);
     orders.dedup();
     assert_eq!(orders.len(), 24);

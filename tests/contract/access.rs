@@ -151,7 +151,7 @@ fn needs_follow_from_requests() {
 }
 
 #[test]
-fn too_much_and_too_little_is_found() {
+fn missing_and_superfluous_access_is_found() {
     let template = Template::parse(
         "Resources:
   AFunction:

@@ -246,7 +246,7 @@ fn licences_are_understood() {
 }
 
 #[test]
-fn what_deny_toml_does_not_allow_is_found() {
+fn the_checks_find_what_deny_toml_refuses() {
     const CRATES_IO: &str = "https://github.com/rust-lang/crates.io-index";
     let package = |name: &str, version: &str, licence: &str, source: Option<&str>| json!({"id": format!("{name}@{version}"), "name": name, "version": version, "license": licence, "source": source});
     let crates_io = format!("registry+{CRATES_IO}");

@@ -301,7 +301,7 @@ fn a_malformed_sample_is_found() {
 }
 
 #[test]
-fn what_is_said_otherwise_is_found() {
+fn the_checks_find_wrong_first_lines() {
     let kind = "Type: AWS::Serverless::Function, Properties: {CodeUri: target/lambda";
     let template = Template::parse(&format!(
         "Resources:

@@ -8,7 +8,7 @@ use tests::{
 };
 
 /// Checks that both lists name the same functions in the same order.
-fn unlike(directories: &[String], functions: &[Function]) -> Vec<String> {
+fn differences_of(directories: &[String], functions: &[Function]) -> Vec<String> {
     let mut findings = Vec::new();
     let names: Vec<&String> = functions.iter().map(|function| &function.name).collect();
     for function in functions {
@@ -50,11 +50,11 @@ fn logical_id(name: &str) -> String {
 
 #[test]
 fn each_function_is_a_directory_and_a_resource() {
-    assert_none(&unlike(&project::directories("functions"), &Template::ours().functions()));
+    assert_none(&differences_of(&project::directories("functions"), &Template::ours().functions()));
 }
 
 #[test]
-fn what_is_missing_or_out_of_order_is_found() {
+fn the_checks_find_missing_and_misplaced_functions() {
     let function = |id: &str, name: &str| Function {
         id: id.to_owned(),
         name: name.to_owned(),
@@ -62,12 +62,12 @@ fn what_is_missing_or_out_of_order_is_found() {
     };
     let directories = ["a-get", "b-get"].map(str::to_owned);
     let right = [function("AGetFunction", "a-get"), function("BGetFunction", "b-get")];
-    assert_none(&unlike(&directories, &right));
+    assert_none(&differences_of(&directories, &right));
     let [a, b] = right;
-    assert_eq!(unlike(&directories, &[b.clone(), a.clone()]).len(), 1);
-    assert_eq!(unlike(&directories, std::slice::from_ref(&a)).len(), 1);
-    assert_eq!(unlike(&directories, &[a.clone(), a.clone(), b.clone()]).len(), 1);
-    assert_eq!(unlike(&directories, &[a.clone(), b.clone(), function("X", "x")]).len(), 1);
-    assert_eq!(unlike(&directories, &[a.clone(), b.clone(), function("X", "")]).len(), 1);
-    assert_eq!(unlike(&directories, &[a, function("Other", "b-get")]).len(), 1);
+    assert_eq!(differences_of(&directories, &[b.clone(), a.clone()]).len(), 1);
+    assert_eq!(differences_of(&directories, std::slice::from_ref(&a)).len(), 1);
+    assert_eq!(differences_of(&directories, &[a.clone(), a.clone(), b.clone()]).len(), 1);
+    assert_eq!(differences_of(&directories, &[a.clone(), b.clone(), function("X", "x")]).len(), 1);
+    assert_eq!(differences_of(&directories, &[a.clone(), b.clone(), function("X", "")]).len(), 1);
+    assert_eq!(differences_of(&directories, &[a, function("Other", "b-get")]).len(), 1);
 }

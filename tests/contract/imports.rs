@@ -93,7 +93,7 @@ fn crates_use_only_what_they_may() {
 }
 
 #[test]
-fn what_must_not_be_used_is_found() {
+fn the_checks_find_forbidden_imports() {
     let package = |name: &str, uses: &[&str]| {
         let dependencies: Vec<Value> = uses.iter().map(|name| json!({"name": name})).collect();
         json!({"name": name, "dependencies": dependencies})

@@ -54,7 +54,7 @@ fn manifests_inherit() {
 }
 
 #[test]
-fn what_is_declared_again_is_found() {
+fn the_checks_find_repeated_declarations() {
     let inherited = INHERITED.map(|name| format!("{name}.workspace = true\n")).concat();
     let manifest = |dependencies: &str, lints: &str| Source {
         path: "Cargo.toml".to_owned(),

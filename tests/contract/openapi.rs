@@ -145,7 +145,7 @@ fn links_lead_to_operations() {
 }
 
 #[test]
-fn what_is_wrong_in_the_document_is_found() {
+fn the_checks_find_faults_in_a_document() {
     let text = r#"{"a": [{"b": 1, "b": null}], "c": {"b": true, "d": 1.5}, "a": "x"}"#;
     let part = |text: &str| Source { path: "p".to_owned(), text: text.to_owned() };
     assert_eq!(repeated(&part(text)), ["p: b is twice in one object", "p: a is twice in one object"]);

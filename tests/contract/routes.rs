@@ -165,7 +165,7 @@ fn the_default_authorizer_is_on() {
 }
 
 #[test]
-fn what_is_unlike_is_found() {
+fn the_checks_find_differences_between_routes() {
     let template = Template::parse(
         "Resources:
   AFunction:

@@ -17,7 +17,7 @@ fn given_to(properties: &serde_json::Value) -> BTreeSet<String> {
 }
 
 /// The settings that a function reads but does not get, or gets but does not read.
-fn unlike(name: &str, manifest: &Manifest, given: &BTreeSet<String>) -> Vec<String> {
+fn differences_of(name: &str, manifest: &Manifest, given: &BTreeSet<String>) -> Vec<String> {
     let clients = format!("the clients of {name}");
     differences((&clients, &manifest.settings()), ("its environment in template.yaml", given))
 }
@@ -28,7 +28,7 @@ fn each_function_has_the_settings_that_it_reads() {
     let mut findings = Vec::new();
     for function in functions {
         let Some((_, manifest)) = manifests.iter().find(|(name, _)| *name == function.name) else { continue };
-        findings.extend(unlike(&function.name, manifest, &given_to(&function.properties)));
+        findings.extend(differences_of(&function.name, manifest, &given_to(&function.properties)));
     }
     assert_none(&findings);
     assert_eq!(given_to(Template::ours().at("/Globals/Function")), COMMON.map(str::to_owned).into());
@@ -38,7 +38,7 @@ fn each_function_has_the_settings_that_it_reads() {
 fn a_setting_too_many_or_too_few_is_found() {
     let manifest = Manifest { clients: ["Cache", "Table"].map(str::to_owned).into(), ..Manifest::default() };
     let given = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    assert_none(&unlike("a", &manifest, &given(&["CACHE_URL", "TABLE_NAME"])));
-    assert_eq!(unlike("a", &manifest, &given(&["TABLE_NAME", "SWEEP_AFTER_SECONDS"])).len(), 2);
+    assert_none(&differences_of("a", &manifest, &given(&["CACHE_URL", "TABLE_NAME"])));
+    assert_eq!(differences_of("a", &manifest, &given(&["TABLE_NAME", "SWEEP_AFTER_SECONDS"])).len(), 2);
     assert!(CLIENTS.is_sorted_by_key(|(name, _)| *name), "the catalog is sorted");
 }

@@ -106,7 +106,7 @@ fn stray_keys(source: &Source, prefixes: &BTreeSet<String>) -> Vec<String> {
 }
 
 #[test]
-fn nothing_is_left_lying() {
+fn sources_have_no_unwanted_words() {
     assert_none(&project::sources("").iter().flat_map(unwanted_words).collect::<Vec<_>>());
 }
 
@@ -146,7 +146,7 @@ fn locked_packages_name_a_digest_and_no_registry() {
 }
 
 #[test]
-fn what_must_not_be_is_found() {
+fn the_checks_find_unwanted_words() {
     let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
     let [left, _] = LEFT_LYING;
     let [unwrap, _] = IN_TESTS_ALONE;

@@ -69,7 +69,7 @@ fn every_row_is_measured() {
 }
 
 #[test]
-fn what_is_not_documented_or_measured_is_found() {
+fn the_checks_find_undocumented_and_unmeasured_operations() {
     let source = |text: &str| [Source { path: String::new(), text: text.to_owned() }];
     let code = "    pub async fn a(&self) {}\n    pub async fn b<T>() {}\n    pub(crate) async fn c() {}\n    pub fn d() {}\n    pub async fn prime(&self) {}\n";
     assert_eq!(methods(&source(code)), BTreeSet::from(["a", "b"].map(str::to_owned)));

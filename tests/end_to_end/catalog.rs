@@ -83,7 +83,7 @@ fn a_known_representation_is_not_sent_again() {
 }
 
 #[test]
-fn of_two_hundred_changes_of_one_version_at_once_one_wins() {
+fn one_of_200_concurrent_changes_of_one_version_succeeds() {
     let seller = SOUK.user();
     let path = path(&SOUK.product(&seller));
     let answers =

@@ -91,7 +91,7 @@ fn a_reuse_ends_no_other_session_of_the_user() {
 }
 
 #[test]
-fn of_ten_refreshes_with_one_token_at_once_at_most_one_wins() {
+fn at_most_one_of_ten_concurrent_refreshes_succeeds() {
     let user = SOUK.user();
     let body = json!({"refreshToken": user.refresh});
     let answers = at_once(10, |_| SOUK.send(Call::new("POST", "/sessions/refresh").json(&body)).status);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const BUYERS: usize = 200;
 
 #[test]
-fn of_200_buyers_of_50_exactly_50_get_one() {
+fn exactly_50_of_200_buyers_get_one_of_50() {
     let own = OwnInstance::start("e2e-buyers", &[]);
     let souk = &own.souk;
     let jam = product(souk, &souk.user(), 50, 650, "SGD");

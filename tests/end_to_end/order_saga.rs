@@ -63,7 +63,7 @@ impl<'a> Shop<'a> {
 }
 
 #[test]
-fn whatever_fails_stock_money_and_status_agree() {
+fn stock_money_and_status_agree_after_faults_of_steps() {
     let own = OwnInstance::start("e2e-orders", &[]);
     let shop = Shop::open(&own.souk);
     for step in STEPS {
@@ -159,7 +159,7 @@ fn a_cancelled_order_gives_all_back_whatever_fails() {
 
 /// The provider's answer is lost before or after the provider has executed the call, or is a temporary error.
 #[test]
-fn whatever_becomes_of_the_providers_answers_stock_money_and_status_agree() {
+fn stock_money_and_status_agree_after_faults_of_the_provider() {
     let own = OwnInstance::start("e2e-provider", &["UndoPauseSeconds=1"]);
     let shop = Shop::open(&own.souk);
     for (path, kind, when, times, expected) in [
@@ -200,7 +200,7 @@ fn whatever_becomes_of_the_providers_answers_stock_money_and_status_agree() {
 
 /// An invocation of a step that is executed after the undo takes no stock and no money.
 #[test]
-fn what_comes_after_its_undo_takes_nothing() {
+fn a_step_after_its_undo_takes_nothing() {
     let own = OwnInstance::start("e2e-late", &[]);
     let shop = Shop::open(&own.souk);
     for step in STEPS {
@@ -221,7 +221,7 @@ fn what_comes_after_its_undo_takes_nothing() {
 /// Executions that are stopped at each step. They leave held stock, a held payment, a payment without capture, or
 /// nothing to undo.
 #[test]
-fn what_nobody_goes_on_with_is_swept_up() {
+fn the_sweep_finishes_abandoned_orders() {
     let own = OwnInstance::start("e2e-sweep", &["SweepAfterSeconds=0"]);
     let shop = Shop::open(&own.souk);
     let souk = shop.souk;

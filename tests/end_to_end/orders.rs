@@ -105,7 +105,7 @@ fn an_order_goes_on_when_nobody_waits() {
 }
 
 #[test]
-fn what_cannot_be_ordered_is_named() {
+fn lines_that_cannot_be_ordered_are_faults() {
     let (seller, buyer) = (SOUK.user(), SOUK.user());
     let (jam, tea) = (product(&SOUK, &seller, 3, 650, "SGD"), product(&SOUK, &seller, 9, 1250, "EUR"));
     let gone = product(&SOUK, &seller, 9, 1, "SGD");

@@ -77,7 +77,7 @@ fn the_largest_body_that_is_read() {
 }
 
 #[test]
-fn what_is_no_id_names_nothing() {
+fn a_malformed_id_is_not_found() {
     let seller = SOUK.user();
     for id in [
         "x",

@@ -79,7 +79,7 @@ fn under(souk: &Souk, user: &User, rules: &Value) -> (Answer, Value, bool) {
 }
 
 #[test]
-fn whatever_fails_all_of_a_concert_comes_about_or_nothing() {
+fn a_concert_is_created_whole_or_not_at_all_after_faults_of_steps() {
     let own = OwnInstance::start("e2e-saga", &[]);
     let souk = &own.souk;
     souk.put_delays(&json!({"retry": 0.01}));
@@ -150,7 +150,7 @@ fn a_concert_is_undone_whatever_fails_in_its_undo() {
 /// The publication was written and its answer was lost. Before the undo starts, another user creates a concert at the
 /// new venue with a new band. The undo deletes nothing.
 #[test]
-fn what_was_published_stays_and_so_does_what_a_rival_has_come_to_use() {
+fn an_undo_keeps_published_items_and_items_that_another_concert_uses() {
     let own = OwnInstance::start("e2e-rival", &[]);
     let souk = &own.souk;
     let (user, rival) = (souk.user(), souk.user());

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_told_in_short() {
+    fn requests_are_summarised_for_reports() {
         let put = |pk: &str| json!({"Put": {"Item": {"pk": {"S": pk}}}});
         let body = json!({"TransactItems": [put("USER#1"), put("PRODUCT#1"), put("USER#1")]});
         let sent = Sent { operation: "TransactWriteItems".into(), body };

@@ -112,7 +112,7 @@ async fn a_venue_with_a_key_is_created_once() {
 }
 
 #[tokio::test]
-async fn what_was_created_although_the_answer_was_lost_is_there_once() {
+async fn a_creation_whose_answer_was_lost_is_stored_once() {
     let world = World::new();
     world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
     assert_eq!(world.table.create_band(&band(1), None).await, Ok(Creation::New));
@@ -123,7 +123,7 @@ async fn what_was_created_although_the_answer_was_lost_is_there_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_20_bands_with_one_key_at_the_same_instant_one_is_created() {
+async fn twenty_concurrent_bands_with_one_key_create_one() {
     let world = Arc::new(World::new());
     hold(&world, "TransactWriteItems", 20);
     let outcomes = together(&world, 20, async |world, number| {
@@ -135,7 +135,7 @@ async fn of_20_bands_with_one_key_at_the_same_instant_one_is_created() {
 }
 
 #[tokio::test]
-async fn what_was_just_created_is_seen_though_it_is_not_everywhere_yet() {
+async fn new_bands_and_venues_are_readable_at_once() {
     let world = World::new();
     world.table.create_band(&band(1), None).await.unwrap();
     world.table.create_venue(&venue(1), None).await.unwrap();
@@ -150,7 +150,7 @@ async fn what_was_just_created_is_seen_though_it_is_not_everywhere_yet() {
 
 /// The eventually consistent first read returns the band as it was before the publication.
 #[tokio::test]
-async fn what_was_just_published_is_seen_though_that_is_not_everywhere_yet() {
+async fn a_band_published_a_moment_ago_is_readable() {
     let world = World::new();
     world.table.create_band(&band(1), None).await.unwrap();
     let still_pending =
@@ -160,7 +160,7 @@ async fn what_was_just_published_is_seen_though_that_is_not_everywhere_yet() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_request_is_seen_by_nobody() {
+async fn items_of_an_unpublished_request_are_not_readable() {
     let world = World::new();
     world.table.prepare_band(&band(1), concert_id(9)).await.unwrap();
     world.table.prepare_venue(&venue(1), concert_id(9)).await.unwrap();
@@ -173,7 +173,7 @@ async fn what_belongs_to_a_request_is_seen_by_nobody() {
 }
 
 #[tokio::test]
-async fn of_bands_and_venue_those_are_known_that_can_be_seen() {
+async fn only_readable_bands_and_venues_can_be_referenced() {
     let world = World::new();
     for number in [1, 2] {
         world.table.create_band(&band(number), None).await.unwrap();
@@ -262,7 +262,7 @@ async fn a_step_does_not_touch_what_belongs_to_another_or_can_be_seen() {
 }
 
 #[tokio::test]
-async fn what_a_request_created_is_discarded_and_stays_so() {
+async fn an_undo_deletes_the_items_of_its_request_for_good() {
     let world = World::new();
     let (band_id, venue_id, concert) = (band_id(1), venue_id(1), concert_id(9));
     world.table.prepare_band(&band(1), concert).await.unwrap();

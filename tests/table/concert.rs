@@ -137,7 +137,7 @@ async fn a_request_whose_answer_was_lost_is_recorded_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_20_requests_with_one_key_at_the_same_instant_one_is_recorded() {
+async fn one_of_20_concurrent_requests_with_one_key_is_recorded() {
     let world = Arc::new(World::new());
     hold(&world, "TransactWriteItems", 20);
     let recorded = together(&world, 20, async |world, number| {
@@ -231,7 +231,7 @@ async fn a_concert_of_what_is_there_already_costs_less() {
 }
 
 #[tokio::test]
-async fn twenty_new_bands_and_a_venue_are_published_at_once_too() {
+async fn a_concert_with_twenty_new_bands_is_published_in_one_transaction() {
     let world = World::new();
     let bands = (1..=20).map(|number| requested_band(number, true)).collect();
     let request = request_with(1, bands, requested_venue(1, true));
@@ -285,7 +285,7 @@ async fn a_publication_that_never_arrived_shows_nothing() {
 
 /// If an item of the request is missing, or the concert was undone, the publication writes nothing.
 #[tokio::test]
-async fn what_is_not_whole_is_not_published() {
+async fn an_incomplete_concert_is_not_published() {
     let world = World::new();
     let request = request(1);
     world.table.record_request(&request, &once("k", 1)).await.unwrap();

@@ -79,7 +79,7 @@ async fn recorded(world: &World, request: &ConcertRequest) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whoever_looks_meanwhile_sees_nothing_or_all() {
+async fn readers_see_all_of_a_concert_or_nothing_while_it_is_created() {
     let (mut nothing, mut all) = (0, 0);
     for round in 0..ROUNDS {
         let world = Arc::new(World::new());
@@ -104,7 +104,7 @@ async fn whoever_looks_meanwhile_sees_nothing_or_all() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_request_that_is_undone_is_ever_seen() {
+async fn readers_see_no_part_of_an_undone_request() {
     let world = World::new();
     recorded(&world, &request(1)).await;
     let concert = concert_id(1);

@@ -89,7 +89,7 @@ async fn the_concert_goes_first_and_the_failure_is_recorded_last() {
 }
 
 #[tokio::test]
-async fn what_was_there_before_the_request_stays() {
+async fn an_undo_keeps_items_that_existed_before() {
     let bands = vec![requested_band(1, false)];
     let requested = Requested::of(request_with(1, bands, requested_venue(1, false))).await;
     requested.world.measured();

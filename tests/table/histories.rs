@@ -129,7 +129,7 @@ struct Ground {
 }
 
 impl Ground {
-    async fn lay() -> Self {
+    async fn load() -> Self {
         let world = World::new();
         let mut products = Vec::new();
         for number in 0..4 {
@@ -198,7 +198,7 @@ struct Life<'a> {
     number: u128,
     requests: u8,
     /// The newest image of each review in the stream's records, by product and user.
-    told: HashMap<(usize, usize), Value>,
+    recorded: HashMap<(usize, usize), Value>,
     stages: Vec<Stage>,
     held: Vec<Held>,
     stalled: Vec<Worker<'a>>,
@@ -214,7 +214,7 @@ impl<'a> Life<'a> {
             shards: (0..history.shards).map(|_| Shard::default()).collect(),
             number: 10_u128.pow(digits) - below,
             requests: 0,
-            told: HashMap::new(),
+            recorded: HashMap::new(),
             stages: vec![Stage::Shown; history.products],
             held: Vec::new(),
             stalled: Vec::new(),
@@ -318,7 +318,7 @@ async fn live(ground: &Ground, history: &History) -> TestCaseResult {
 /// Runs this number of histories; the error describes the failing one.
 fn live_through(cases: u32) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let ground = runtime.block_on(Ground::lay());
+    let ground = runtime.block_on(Ground::load());
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     TestRunner::new(config)
         .run(&histories(), |history| runtime.block_on(live(&ground, &history)))
@@ -326,7 +326,7 @@ fn live_through(cases: u32) -> Result<(), String> {
 }
 
 #[test]
-fn ratings_are_what_their_reviews_say_whatever_happens() {
+fn ratings_equal_their_reviews_in_random_histories() {
     let cases = tests::histories(CASES);
     let threads = thread::available_parallelism().map_or(1, |threads| u32::try_from(threads.get()).unwrap());
     let threads: Vec<_> =

@@ -117,7 +117,7 @@ async fn a_request_that_was_done_and_never_answered_is_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn twenty_at_the_same_instant_are_one() {
+async fn twenty_concurrent_requests_with_one_key_create_one_concert() {
     let world = Arc::new(World::new());
     hold(&world, "TransactWriteItems", 20);
     let outcomes = together(&world, 20, async |world, number| {

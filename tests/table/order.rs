@@ -171,7 +171,7 @@ async fn an_order_whose_answer_was_lost_is_recorded_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_20_orders_with_one_key_at_the_same_instant_one_is_recorded() {
+async fn one_of_20_concurrent_orders_with_one_key_is_recorded() {
     let world = Arc::new(World::new());
     hold(&world, "TransactWriteItems", 20);
     let recorded = together(&world, 20, async |world, number| {
@@ -314,7 +314,7 @@ async fn a_rejection_survives_lost_answers() {
 }
 
 #[tokio::test]
-async fn what_is_decided_otherwise_is_not_rejected() {
+async fn an_order_with_another_final_status_is_not_rejected() {
     let world = World::new();
     stocked(&world, 1, 9).await;
     let confirmed = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
@@ -388,7 +388,7 @@ async fn a_cancellation_survives_lost_answers_and_conflicts() {
 
 /// Late steps have no effect, and the unsettled entry is not created again after its deletion.
 #[tokio::test]
-async fn nothing_that_comes_late_touches_a_cancelled_order() {
+async fn late_steps_do_not_change_a_cancelled_order() {
     let world = World::new();
     stocked(&world, 1, 9).await;
     let order = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
@@ -413,7 +413,7 @@ async fn nothing_that_comes_late_touches_a_cancelled_order() {
 }
 
 #[tokio::test]
-async fn what_is_not_confirmed_is_not_cancelled() {
+async fn an_unconfirmed_order_cannot_be_cancelled() {
     let world = World::new();
     stocked(&world, 1, 9).await;
     let order = |number| in_status(placed(number, &[(1, 1)]), OrderStatus::Confirmed);

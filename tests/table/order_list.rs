@@ -105,7 +105,7 @@ async fn a_page_of_a_rare_status_is_short_and_not_the_last() {
 }
 
 #[tokio::test]
-async fn nothing_else_of_the_customer_and_nobody_elses_order_is_listed() {
+async fn a_customers_list_has_only_their_orders() {
     let world = World::new();
     let (user, email, credential) = account(CUSTOMER, "ada@example.com");
     world.table.register(&user, &email, &credential).await.unwrap();
@@ -137,7 +137,7 @@ fn sorted(mut orders: Vec<(OrderId, UserId)>) -> Vec<(OrderId, UserId)> {
 }
 
 #[tokio::test]
-async fn unsettled_orders_of_all_partitions_are_told_when_they_are_old_enough() {
+async fn a_sweep_reads_old_unsettled_orders_of_all_partitions() {
     let world = World::new();
     let none = world.table.unsettled_orders(later(100));
     assert_eq!(world.measure("unsettled_orders", "none", none).await, Ok(Vec::new()));
@@ -158,7 +158,7 @@ async fn unsettled_orders_of_all_partitions_are_told_when_they_are_old_enough() 
 }
 
 #[tokio::test]
-async fn settled_orders_are_told_no_more() {
+async fn a_sweep_does_not_read_settled_orders() {
     let world = World::new();
     for number in 1..=3 {
         record(&world, &placed(number, &[(1, 1)])).await;
@@ -169,7 +169,7 @@ async fn settled_orders_are_told_no_more() {
 }
 
 #[tokio::test]
-async fn of_many_unsettled_orders_of_a_partition_the_oldest_are_told() {
+async fn a_sweep_reads_the_oldest_orders_of_a_partition() {
     let world = World::new();
     for number in (16..=16 * 60).step_by(16) {
         let attributes = json!({"customerId": {"S": user_id(CUSTOMER).to_string()}});

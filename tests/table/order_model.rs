@@ -51,7 +51,7 @@ enum Step {
 
 /// The fault of all write requests of a turn.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Luck {
+enum Outcome {
     Good,
     /// The response to the first attempt of each request is lost, and the client retries.
     LostOnce,
@@ -65,7 +65,7 @@ enum Luck {
 #[derive(Debug, Clone)]
 struct Turn {
     steps: Vec<(usize, Step)>,
-    luck: Luck,
+    outcome: Outcome,
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -84,11 +84,11 @@ fn steps() -> impl Strategy<Value = Step> {
 }
 
 fn turns() -> impl Strategy<Value = Vec<Turn>> {
-    let luck = prop_oneof![
-        6 => Just(Luck::Good), 2 => Just(Luck::LostOnce), 1 => Just(Luck::Lost), 1 => Just(Luck::Refused)
+    let outcome = prop_oneof![
+        6 => Just(Outcome::Good), 2 => Just(Outcome::LostOnce), 1 => Just(Outcome::Lost), 1 => Just(Outcome::Refused)
     ];
     let steps = prop::collection::vec((0..LINES.len(), steps()), 1..4);
-    let turn = (steps, luck).prop_map(|(steps, luck)| Turn { steps, luck });
+    let turn = (steps, outcome).prop_map(|(steps, outcome)| Turn { steps, outcome });
     prop::collection::vec(turn, 1..40)
 }
 
@@ -121,11 +121,11 @@ struct Life<'a> {
 
 impl Life<'_> {
     async fn take(&mut self, turn: &Turn) -> TestCaseResult {
-        let fault = match turn.luck {
-            Luck::Good => None,
-            Luck::LostOnce => Some(Fault::AtFirst(Box::new(Fault::AnswerLost))),
-            Luck::Lost => Some(Fault::AnswerLost),
-            Luck::Refused => Some(Fault::Throttled),
+        let fault = match turn.outcome {
+            Outcome::Good => None,
+            Outcome::LostOnce => Some(Fault::AtFirst(Box::new(Fault::AnswerLost))),
+            Outcome::Lost => Some(Fault::AnswerLost),
+            Outcome::Refused => Some(Fault::Throttled),
         };
         for (operation, fault) in
             ["TransactWriteItems", "UpdateItem", "DeleteItem"].into_iter().zip(repeat(fault))
@@ -159,7 +159,8 @@ impl Life<'_> {
                     }
                 },
                 Ok(Told::Closed(_)) | Err(Error::Conflict { .. } | Error::Rejected(_)) => {}
-                Err(Error::Unavailable { .. }) if matches!(turn.luck, Luck::Lost | Luck::Refused) => {}
+                Err(Error::Unavailable { .. })
+                    if matches!(turn.outcome, Outcome::Lost | Outcome::Refused) => {}
                 Err(other) => prop_assert!(false, "{:?} of order {}: {:?}", step, order, other),
             }
         }
@@ -290,7 +291,7 @@ async fn live(turns: &[Turn]) -> TestCaseResult {
 }
 
 #[test]
-fn stock_and_status_agree_whatever_happens() {
+fn stock_and_status_agree_in_random_histories() {
     let cases = tests::histories(CASES);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };

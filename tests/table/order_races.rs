@@ -39,7 +39,7 @@ fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_200_orders_of_the_last_50_exactly_50_have_one() {
+async fn exactly_50_of_200_orders_get_one_of_50() {
     let world = Arc::new(World::new());
     stocked(&world, 1, 50).await;
     for number in 0..200 {
@@ -62,7 +62,7 @@ async fn of_200_orders_of_the_last_50_exactly_50_have_one() {
 
 /// Even and odd orders have the same two products in opposite order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_orders_that_want_the_same_two_products_each_has_both_or_neither() {
+async fn concurrent_orders_of_two_products_reserve_both_or_neither() {
     let world = Arc::new(World::new());
     stocked(&world, 1, 20).await;
     stocked(&world, 2, 15).await;
@@ -127,7 +127,7 @@ async fn a_reservation_and_its_undo_at_the_same_instant_leave_nothing_held() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_a_confirmation_and_an_undo_exactly_one_wins() {
+async fn exactly_one_of_a_confirmation_and_an_undo_succeeds() {
     let (mut confirmed, mut undone) = (0, 0);
     for round in 0..2 * ROUNDS {
         let world = Arc::new(World::new());
@@ -177,7 +177,7 @@ async fn no_payment_is_begun_behind_an_undo() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_20_cancellations_one_changes_the_order_and_all_show_it() {
+async fn twenty_concurrent_cancellations_change_the_order_once() {
     let world = Arc::new(World::new());
     stocked(&world, 1, 9).await;
     let order = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
@@ -236,7 +236,7 @@ async fn a_sellers_change_and_a_reservation_are_never_lost_on_each_other() {
 
 /// Sellers who write a stock computed from the version they read, and customers: no unit is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_20_changes_and_80_orders_of_one_product_none_is_lost() {
+async fn concurrent_changes_and_orders_of_one_product_are_all_kept() {
     let world = Arc::new(World::new());
     stocked(&world, 1, 100).await;
     for number in 0..80 {

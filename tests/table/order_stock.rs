@@ -108,7 +108,7 @@ async fn every_line_that_is_short_is_named_and_nothing_is_taken() {
 
 /// A repeated reservation succeeds even if the remaining stock would not suffice.
 #[tokio::test]
-async fn an_order_that_has_its_stock_is_not_told_that_there_is_none_left() {
+async fn a_repeated_reservation_is_no_shortage() {
     let world = World::new();
     stocked(&world, 1, 2).await;
     let request = record(&world, &placed(1, &[(1, 2)])).await;
@@ -121,7 +121,7 @@ async fn an_order_that_has_its_stock_is_not_told_that_there_is_none_left() {
 }
 
 #[tokio::test]
-async fn what_never_arrived_takes_nothing() {
+async fn a_reservation_that_never_arrived_takes_no_stock() {
     let world = World::new();
     stocked(&world, 1, 3).await;
     let request = record(&world, &placed(1, &[(1, 2)])).await;
@@ -230,7 +230,7 @@ async fn an_undo_that_comes_first_keeps_out_the_reservation() {
 }
 
 #[tokio::test]
-async fn what_is_gone_takes_no_stock_back_and_the_rest_does() {
+async fn a_release_skips_deleted_products() {
     let world = World::new();
     stocked_10(&world, 3).await;
     let request = reserve(&world, &placed_of_10(1)).await;
@@ -331,7 +331,7 @@ async fn no_payment_is_begun_without_stock() {
 }
 
 #[tokio::test]
-async fn nothing_is_undone_once_an_order_is_confirmed() {
+async fn a_confirmed_order_is_not_undone() {
     let world = World::new();
     stocked(&world, 1, 3).await;
     let order = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
@@ -383,7 +383,7 @@ async fn only_giving_back_settles_a_cancelled_order() {
 
 /// A capture before the confirmation is a programming error, and must not lose the stock.
 #[tokio::test]
-async fn what_is_not_confirmed_is_not_settled_by_a_capture() {
+async fn a_capture_does_not_settle_an_unconfirmed_order() {
     let world = World::new();
     stocked(&world, 1, 3).await;
     begin(&world, &placed(1, &[(1, 2)]), &payment(1)).await;

@@ -256,7 +256,7 @@ async fn two_undos_at_once_undo_once() {
 }
 
 #[tokio::test]
-async fn the_customer_is_told_why() {
+async fn the_reason_is_written_for_the_customer() {
     for case in cases() {
         let Some((step, error, cause)) = &case.failure else { continue };
         let shop = Shop::at(case.stage).await;

@@ -149,7 +149,7 @@ async fn a_page_that_is_cut_short_goes_on() {
 }
 
 #[tokio::test]
-async fn twenty_of_a_category_are_one_query_and_one_batch() {
+async fn a_page_of_a_category_costs_one_query_and_one_batch() {
     let world = World::new();
     publish(&world, 0..30).await;
     let food = food();
@@ -160,7 +160,7 @@ async fn twenty_of_a_category_are_one_query_and_one_batch() {
 }
 
 #[tokio::test]
-async fn twenty_of_a_seller_are_one_query_and_one_batch() {
+async fn a_page_of_a_seller_costs_one_query_and_one_batch() {
     let world = World::new();
     publish(&world, 0..30).await;
     let list = world.table.products_of_seller(user_id(7), size(20), None);

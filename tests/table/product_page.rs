@@ -49,7 +49,7 @@ async fn ten_reviews_are_all_shown_and_nothing_follows() {
 }
 
 #[tokio::test]
-async fn of_eleven_reviews_the_newest_ten_are_shown_and_more_follow_after_the_tenth() {
+async fn a_page_of_eleven_reviews_has_ten_and_a_next_page() {
     let world = World::new();
     world.publish(&product(1, 7)).await;
     let mut items = reviews(&world, 11);
@@ -60,7 +60,7 @@ async fn of_eleven_reviews_the_newest_ten_are_shown_and_more_follow_after_the_te
 }
 
 #[tokio::test]
-async fn of_many_reviews_no_more_than_the_page_needs_are_read() {
+async fn a_page_reads_only_the_reviews_that_it_shows() {
     let world = World::new();
     let product = product(1, 7);
     world.publish(&product).await;

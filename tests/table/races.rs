@@ -15,7 +15,7 @@ use tests::{
 use tokio::sync::Barrier;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_200_who_have_seen_the_same_version_one_changes_it() {
+async fn one_of_200_changes_of_one_version_succeeds() {
     let world = Arc::new(World::new());
     world.publish(&product(1, 7)).await;
     hold(&world, "PutItem", 200);
@@ -32,7 +32,7 @@ async fn of_200_who_have_seen_the_same_version_one_changes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_200_changes_that_are_tried_until_they_succeed_none_is_lost() {
+async fn two_hundred_retried_changes_are_all_kept() {
     let world = Arc::new(World::new());
     world.publish(&product(1, 7)).await;
     let mut won = together(&world, 200, async |world, number| {
@@ -62,7 +62,7 @@ fn writer(number: u32) -> table::Writer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_50_registrations_of_one_address_one_opens_an_account() {
+async fn one_of_50_registrations_of_one_address_succeeds() {
     let world = Arc::new(World::new());
     hold(&world, "TransactWriteItems", 50);
     let registered = together(&world, 50, async |world, number| {
@@ -93,7 +93,7 @@ fn in_some_case(text: &str, number: u32) -> String {
 
 /// A repeated exchange is treated as theft of the token: one exchange may succeed, and the reuse ends the session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_20_exchanges_of_one_secret_one_succeeds_and_the_session_ends() {
+async fn one_of_20_exchanges_of_one_secret_succeeds_and_the_session_ends() {
     let world = Arc::new(World::new());
     let (log_in, token) = session(1, 1);
     world.table.create_session(&log_in).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_change_and_a_withdrawal_of_the_same_version_never_both_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_50_who_have_seen_the_same_version_of_a_review_one_changes_it() {
+async fn one_of_50_changes_of_one_version_of_a_review_succeeds() {
     let world = Arc::new(World::new());
     let first = world.put_review(product_id(1), 1);
     hold(&world, "UpdateItem", 50);
@@ -161,7 +161,7 @@ async fn of_50_who_have_seen_the_same_version_of_a_review_one_changes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_20_reviews_of_one_product_by_one_user_one_is_kept() {
+async fn one_of_20_concurrent_reviews_by_one_user_is_stored() {
     let world = Arc::new(World::new());
     hold(&world, "PutItem", 20);
     let created = together(&world, 20, async |world, number| {

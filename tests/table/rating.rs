@@ -72,7 +72,7 @@ async fn a_batch_is_one_write_and_no_read() {
 }
 
 #[tokio::test]
-async fn what_is_counted_is_seen_on_the_page_and_in_the_list() {
+async fn page_and_list_show_the_counted_rating() {
     let world = world().await;
     count(&world, &[change(1, None, Some(5)), change(2, None, Some(4)), change(3, Some(4), Some(2))])
         .await
@@ -104,7 +104,7 @@ async fn a_batch_that_comes_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn of_a_batch_that_comes_again_with_more_only_that_is_added() {
+async fn a_redelivered_batch_with_more_records_adds_only_those() {
     let world = world().await;
     count(&world, &written(1..=3)).await.unwrap();
     let changes = written(1..=5);
@@ -206,7 +206,7 @@ async fn changes_that_cancel_each_other_out_are_held() {
 }
 
 #[tokio::test]
-async fn nothing_to_count_is_no_request() {
+async fn an_empty_batch_sends_no_request() {
     let world = world().await;
     assert_eq!(count(&world, &[]).await, Ok(Applied::Counted));
     assert_eq!(world.wire.take_sent().len(), 0);

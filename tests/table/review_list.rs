@@ -117,7 +117,7 @@ async fn reviews_of_the_same_instant_are_all_listed_once() {
 }
 
 #[tokio::test]
-async fn twenty_reviews_are_one_query() {
+async fn a_page_of_twenty_reviews_costs_one_query() {
     let world = World::new();
     let all = reviews(&world, 45);
     let list = world.table.reviews_of(product_id(1), None, size(20), None);

@@ -36,7 +36,7 @@ async fn a_registration_stores_a_credential_and_a_profile() {
 }
 
 #[tokio::test]
-async fn who_has_registered_can_be_read() {
+async fn a_registered_user_is_readable() {
     let world = World::new();
     let (user, address, credential) = account(1, "ada@example.com");
     let register = world.table.register(&user, &address, &credential);
@@ -57,7 +57,7 @@ async fn the_credential_is_found_in_any_letter_case() {
 }
 
 #[tokio::test]
-async fn who_has_not_registered_has_nothing() {
+async fn an_unknown_user_is_not_found() {
     let world = World::new();
     assert_eq!(world.table.credential(&email("nobody@example.com")).await, Ok(None));
     let read = world.measure("user", "not there", world.table.user(user_id(1))).await;

@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_together_is_refused() {
+    fn inconsistent_areas_are_refused() {
         let twice = [area(&json!({})), area(&json!({}))];
         assert!(assemble(&common(), &twice).unwrap_err().contains("/things/{id}"));
         let lost = area(&json!({"parameters": [reference("parameters", "Lost")]}));

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_document_is_not_sent_it() {
+    fn a_client_with_the_current_document_gets_304() {
         let mut request = request("br");
         let first = response(&request);
         request.headers.insert(header::IF_NONE_MATCH, first.headers[header::ETAG].clone());

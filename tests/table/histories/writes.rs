@@ -23,7 +23,7 @@ impl Life<'_> {
         let stars = |stars| Stars::new(stars).unwrap();
         let item = self.world.item(&keys::product(id_of(product)));
         let can_be_seen = !item.is_null() && item["hidden"].is_null();
-        match (ask, self.told.get(&(product, user)).map(to_review)) {
+        match (ask, self.recorded.get(&(product, user)).map(to_review)) {
             (Ask::Rate(_), None) if !can_be_seen => None,
             (Ask::Rate(given), None) => {
                 let mut first = review(id_of(product), user_number(user));
@@ -61,14 +61,14 @@ impl Life<'_> {
         };
         self.world.wire.heal();
         assert!(!matches!(written, Err(Error::Internal { .. })), "{written:?}");
-        self.tell(product, user);
+        self.record(product, user);
     }
 
     /// Adds a record to the stream if the review has changed since its last record.
-    fn tell(&mut self, product: usize, user: usize) {
+    fn record(&mut self, product: usize, user: usize) {
         let key = keys::review(id_of(product), user_id(user_number(user)));
         let new = self.world.item(&key);
-        let old = self.told.get(&(product, user)).cloned().unwrap_or_default();
+        let old = self.recorded.get(&(product, user)).cloned().unwrap_or_default();
         if new == old {
             return;
         }
@@ -84,9 +84,9 @@ impl Life<'_> {
         }
         self.shards[product % self.history.shards].records.push(json!({"dynamodb": images}));
         if new.is_null() {
-            self.told.remove(&(product, user));
+            self.recorded.remove(&(product, user));
         } else {
-            self.told.insert((product, user), new);
+            self.recorded.insert((product, user), new);
         }
     }
 
@@ -121,7 +121,7 @@ impl Life<'_> {
     async fn purge(&mut self, product: usize) -> Result<(), Error> {
         let purged = self.table.purge_reviews(id_of(product)).await;
         for user in 0..self.history.users {
-            self.tell(product, user);
+            self.record(product, user);
         }
         purged.map(|purged| assert!(!purged.more))
     }
