@@ -12,7 +12,7 @@ use domain::{
     page::PageSize,
     rating::RatingChange,
 };
-use table::{Afterwards, PublishedKey, Recount, Sequence};
+use table::{Afterwards, Epoch, PublishedKey, Recount, Sequence};
 use tests::{
     Fault, World,
     samples::{
@@ -128,10 +128,13 @@ async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> 
         ("confirm_order", table.confirm_order(&request, &paid).await),
         ("settle_paid", table.settle_paid(order_id(1)).await),
         ("cancel_order", table.cancel_order(confirmed).await.map(drop)),
-        ("release_stock, settled", table.release_stock(&request, Afterwards::Settled, now()).await),
+        (
+            "release_stock, settled",
+            table.release_stock(&request, Epoch::CANCELLATION, Afterwards::Settled, now()).await,
+        ),
         ("reserve_stock", table.reserve_stock(&undone, now()).await),
-        ("close_payment", table.close_payment(order_id(2)).await.map(drop)),
-        ("release_stock", table.release_stock(&undone, Afterwards::Unsettled, now()).await),
+        ("close_payment", table.close_payment(order_id(2), Epoch::PLACEMENT).await.map(drop)),
+        ("release_stock", table.release_stock(&undone, Epoch::PLACEMENT, Afterwards::Unsettled, now()).await),
         ("reject_order", table.reject_order(&undone, &reason).await),
     ]
 }

@@ -18,6 +18,7 @@ mod idempotency;
 mod limit;
 mod order;
 mod order_costs;
+mod order_epochs;
 mod order_list;
 mod order_model;
 mod order_races;

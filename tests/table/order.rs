@@ -18,7 +18,7 @@ use domain::{
 };
 use serde_json::json;
 use std::{ops::RangeInclusive, sync::Arc};
-use table::{Afterwards, Recorded, keys};
+use table::{Afterwards, Epoch, Recorded, keys};
 use tests::{
     Fault, World,
     samples::{later, now, once, product_id, user_id},
@@ -66,7 +66,9 @@ async fn an_order_is_remembered_with_all_that_it_takes() {
     assert_eq!(placed.order.total, price(2));
     assert_eq!(world.item(&keys::order(user_id(CUSTOMER), order_id(1))), order);
     assert_eq!(order, written(&placed));
-    let unsettled = json!({"pk": {"S": "UNSETTLED#1"}, "sk": {"S": id}, "customerId": {"S": customer}});
+    let unsettled = json!({
+        "pk": {"S": "UNSETTLED#1"}, "sk": {"S": id}, "customerId": {"S": customer}, "epoch": {"N": "0"},
+    });
     assert_eq!(entry(&world, 1), unsettled);
     let record = json!({
         "pk": {"S": format!("USER#{customer}")}, "sk": {"S": "IDEMPOTENCY#order-place#k"},
@@ -229,7 +231,7 @@ async fn an_order_whose_undo_has_begun_is_not_confirmed() {
     stocked(&world, 1, 3).await;
     let (order, payment) = (placed(1, &[(1, 2)]), payment(1));
     let request = begin(&world, &order, &payment).await;
-    world.table.close_payment(request.order_id).await.unwrap();
+    world.table.close_payment(request.order_id, Epoch::PLACEMENT).await.unwrap();
     let late = world.table.confirm_order(&request, &payment);
     assert_eq!(world.measure("confirm_order", "closed", late).await, Err(UNDONE));
     undo(&world, &request).await;
@@ -396,7 +398,11 @@ async fn late_steps_do_not_change_a_cancelled_order() {
     world.table.cancel_order(order.clone()).await.unwrap();
     for settled in [false, true] {
         if settled {
-            world.table.release_stock(&request, Afterwards::Settled, now()).await.unwrap();
+            world
+                .table
+                .release_stock(&request, Epoch::CANCELLATION, Afterwards::Settled, now())
+                .await
+                .unwrap();
         }
         let items = world.items();
         assert_eq!(world.table.confirm_order(&request, &payment(1)).await, Ok(()));

@@ -7,7 +7,7 @@ use domain::{
     Error,
     order::{OrderStatus, PlacedOrder},
 };
-use table::{Afterwards, Units};
+use table::{Afterwards, Epoch, Units};
 use tests::{
     World,
     samples::{now, once, product_id, user_id},
@@ -72,8 +72,12 @@ async fn a_cancellation_costs_in_all() {
             (cancelled.order.status, cancelled.order.total),
             (OrderStatus::Cancelled, placed.order.total)
         );
-        world.table.close_payment(order_id(1)).await.unwrap();
-        world.table.release_stock(&cancelled.request(), Afterwards::Settled, now()).await.unwrap();
+        world.table.close_payment(order_id(1), Epoch::CANCELLATION).await.unwrap();
+        world
+            .table
+            .release_stock(&cancelled.request(), Epoch::CANCELLATION, Afterwards::Settled, now())
+            .await
+            .unwrap();
         assert_write(&world, expected, "a cancellation");
     }
 }

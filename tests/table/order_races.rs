@@ -13,7 +13,7 @@ use domain::{
     order::{OrderStatus, PlacedOrder},
 };
 use std::{sync::Arc, time::Duration};
-use table::{Afterwards, Closed};
+use table::{Afterwards, Closed, Epoch};
 use tests::{
     Fault, World,
     samples::{next_version, now, product_id, user_id},
@@ -96,7 +96,10 @@ async fn one_order_that_is_reserved_and_released_20_times_takes_and_gives_once()
     assert_eq!((reserved.iter().flatten().count(), stock(&world, 1)), (20, Some(7)));
     hold(&world, "TransactWriteItems", 20);
     let released = together(&world, 20, async |world, _| {
-        world.table.release_stock(&placed(1, &[(1, 2)]).request(), Afterwards::Unsettled, now()).await
+        world
+            .table
+            .release_stock(&placed(1, &[(1, 2)]).request(), Epoch::PLACEMENT, Afterwards::Unsettled, now())
+            .await
     })
     .await;
     assert_eq!((released.iter().flatten().count(), stock(&world, 1)), (20, Some(9)));
@@ -113,14 +116,14 @@ async fn a_reservation_and_its_undo_at_the_same_instant_leave_nothing_held() {
         let reserved = spawn(&world, |world| async move {
             world.table.reserve_stock(&placed(1, &[(1, 2)]).request(), now()).await
         });
-        world.table.release_stock(&request, afterwards, now()).await.unwrap();
+        world.table.release_stock(&request, Epoch::PLACEMENT, afterwards, now()).await.unwrap();
         let reserved = reserved.await.unwrap();
         // True if the release found nothing reserved, and the reservation was written before the release closed the
         // entry.
         let between = marks(&world, 1).contains(&"reserved".to_owned());
         assert_eq!(stock(&world, 1), Some(if between { 1 } else { 3 }));
         assert!(reserved == Ok(()) || reserved == Err(UNDONE) && !between, "{reserved:?}");
-        world.table.release_stock(&request, afterwards, now()).await.unwrap();
+        world.table.release_stock(&request, Epoch::PLACEMENT, afterwards, now()).await.unwrap();
         assert_eq!(world.table.reserve_stock(&request, now()).await, Err(UNDONE));
         assert_eq!(stock(&world, 1), Some(3));
     }
@@ -138,7 +141,7 @@ async fn exactly_one_of_a_confirmation_and_an_undo_succeeds() {
         let confirmation = spawn(&world, |world| async move {
             world.table.confirm_order(&placed(1, &[(1, 2)]).request(), &payment(1)).await
         });
-        let closed = world.table.close_payment(order_id(1)).await.unwrap();
+        let closed = world.table.close_payment(order_id(1), Epoch::PLACEMENT).await.unwrap();
         match (confirmation.await.unwrap(), closed) {
             (Ok(()), Closed::Confirmed) => {
                 assert_eq!(status(&world, &order).await, OrderStatus::Confirmed);
@@ -167,7 +170,7 @@ async fn no_payment_is_begun_behind_an_undo() {
         at_once(&world, ["UpdateItem"; 2]);
         let begun =
             spawn(&world, |world| async move { world.table.begin_payment(order_id(1), &payment(1)).await });
-        let closed = world.table.close_payment(order_id(1)).await.unwrap();
+        let closed = world.table.close_payment(order_id(1), Epoch::PLACEMENT).await.unwrap();
         match (begun.await.unwrap(), closed) {
             (Ok(()), Closed::Payment(Some(known))) => assert_eq!(known, payment(1)),
             (Err(UNDONE), Closed::Payment(None)) => {}
@@ -207,7 +210,7 @@ async fn a_capture_does_not_settle_an_order_that_is_being_cancelled() {
         settled.await.unwrap().unwrap();
         assert_eq!(cancelled.order.status, OrderStatus::Cancelled);
         assert_eq!(marks(&world, 1), ["closed", "payment", "reserved"]);
-        world.table.release_stock(&request, Afterwards::Settled, now()).await.unwrap();
+        world.table.release_stock(&request, Epoch::CANCELLATION, Afterwards::Settled, now()).await.unwrap();
         assert_eq!((stock(&world, 1), entry(&world, 1).is_null()), (Some(3), true));
     }
 }

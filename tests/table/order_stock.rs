@@ -9,14 +9,14 @@ use crate::{
 };
 use domain::order::OrderRequest;
 use serde_json::json;
-use table::{Afterwards, Closed, keys};
+use table::{Afterwards, Closed, Epoch, keys};
 use tests::{
     Fault, World,
     samples::{later, next_version, now, product_id, user_id},
 };
 
 async fn release(world: &World, request: &OrderRequest) {
-    world.table.release_stock(request, Afterwards::Unsettled, now()).await.unwrap();
+    world.table.release_stock(request, Epoch::PLACEMENT, Afterwards::Unsettled, now()).await.unwrap();
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn the_stock_of_all_lines_is_taken_at_once() {
     let order = world.table.order(user_id(CUSTOMER), order_id(1)).await.unwrap();
     let cancel = world.table.cancel_order(order);
     world.measure("cancel_order", "of 10 lines", cancel).await.unwrap();
-    let release = world.table.release_stock(&request, Afterwards::Settled, now());
+    let release = world.table.release_stock(&request, Epoch::CANCELLATION, Afterwards::Settled, now());
     assert_eq!(world.measure("release_stock", "of 10 lines and settled", release).await, Ok(()));
     for number in 1..=10 {
         assert_eq!(stock(&world, number), Some(3));
@@ -144,7 +144,10 @@ async fn stock_is_taken_and_given_back_once_whatever_is_lost_or_in_the_way() {
             assert_eq!(world.table.reserve_stock(&request, now()).await, Ok(()));
             assert_eq!(stock(&world, 1), Some(1));
             world.wire.next("TransactWriteItems", faults.clone());
-            assert_eq!(world.table.release_stock(&request, afterwards, now()).await, Ok(()));
+            assert_eq!(
+                world.table.release_stock(&request, Epoch::PLACEMENT, afterwards, now()).await,
+                Ok(())
+            );
             assert_eq!(stock(&world, 1), Some(3));
             assert_eq!(entry(&world, 1).is_null(), afterwards == Afterwards::Settled);
         }
@@ -161,7 +164,7 @@ async fn a_product_that_others_are_always_in_the_way_of_is_unavailable() {
     world.wire.heal();
     assert_eq!(world.table.reserve_stock(&request, now()).await, Ok(()));
     world.wire.always("TransactWriteItems", Fault::Cancelled(vec!["None", "TransactionConflict"]));
-    let released = world.table.release_stock(&request, Afterwards::Unsettled, now()).await;
+    let released = world.table.release_stock(&request, Epoch::PLACEMENT, Afterwards::Unsettled, now()).await;
     assert!(is_unavailable(&released));
     assert_eq!(marks(&world, 1), ["reserved"]);
 }
@@ -171,19 +174,19 @@ async fn stock_is_given_back_once_and_not_taken_again() {
     let world = World::new();
     stocked(&world, 1, 3).await;
     let request = reserve(&world, &placed(1, &[(1, 2)])).await;
-    let release = world.table.release_stock(&request, Afterwards::Unsettled, later(60));
+    let release = world.table.release_stock(&request, Epoch::PLACEMENT, Afterwards::Unsettled, later(60));
     assert_eq!(world.measure("release_stock", "of one line", release).await, Ok(()));
     let product = world.table.product(product_id(1)).await.unwrap();
     assert_eq!((product.draft.stock.get(), product.version, product.updated_at), (3, 3, later(60)));
     assert_eq!(marks(&world, 1), ["closed"]);
     let items = world.items();
-    let again = world.table.release_stock(&request, Afterwards::Unsettled, later(61));
+    let again = world.table.release_stock(&request, Epoch::PLACEMENT, Afterwards::Unsettled, later(61));
     assert_eq!(world.measure("release_stock", "released before", again).await, Ok(()));
     let late = world.table.reserve_stock(&request, now());
     assert_eq!(world.measure("reserve_stock", "closed", late).await, Err(UNDONE));
     assert_eq!(world.table.begin_payment(order_id(1), &payment(1)).await, Err(UNDONE));
     assert_eq!(world.items(), items);
-    let settle = world.table.release_stock(&request, Afterwards::Settled, now());
+    let settle = world.table.release_stock(&request, Epoch::PLACEMENT, Afterwards::Settled, now());
     assert_eq!(world.measure("release_stock", "released before and settled", settle).await, Ok(()));
     assert_eq!((stock(&world, 1), entry(&world, 1)), (Some(3), json!(null)));
     release_nothing(&world, &request).await;
@@ -193,7 +196,7 @@ async fn stock_is_given_back_once_and_not_taken_again() {
 async fn release_nothing(world: &World, request: &OrderRequest) {
     let items = world.items();
     for afterwards in [Afterwards::Unsettled, Afterwards::Settled] {
-        assert_eq!(world.table.release_stock(request, afterwards, now()).await, Ok(()));
+        assert_eq!(world.table.release_stock(request, Epoch::PLACEMENT, afterwards, now()).await, Ok(()));
         assert_eq!(world.items(), items);
     }
     assert_eq!(world.table.reserve_stock(request, now()).await, Err(UNDONE));
@@ -205,7 +208,7 @@ async fn an_order_of_10_lines_gives_back_all() {
     let world = World::new();
     stocked_10(&world, 3).await;
     let request = reserve(&world, &placed_of_10(1)).await;
-    let release = world.table.release_stock(&request, Afterwards::Unsettled, now());
+    let release = world.table.release_stock(&request, Epoch::PLACEMENT, Afterwards::Unsettled, now());
     assert_eq!(world.measure("release_stock", "of 10 lines", release).await, Ok(()));
     assert!((1..=10).all(|number| stock(&world, number) == Some(3)));
 }
@@ -218,14 +221,14 @@ async fn an_undo_that_comes_first_keeps_out_the_reservation() {
     for afterwards in [Afterwards::Unsettled, Afterwards::Settled] {
         let request =
             record(&world, &placed(1 + u32::from(afterwards == Afterwards::Settled), &[(1, 2)])).await;
-        assert_eq!(world.table.release_stock(&request, afterwards, now()).await, Ok(()));
+        assert_eq!(world.table.release_stock(&request, Epoch::PLACEMENT, afterwards, now()).await, Ok(()));
         assert_eq!(world.table.reserve_stock(&request, now()).await, Err(UNDONE));
         assert_eq!(world.table.begin_payment(request.order_id, &payment(1)).await, Err(UNDONE));
     }
     assert_eq!((marks(&world, 1), marks(&world, 2)), (vec!["closed".to_owned()], vec![]));
     assert_eq!(stock(&world, 1), Some(3));
     let request = record(&world, &placed(3, &[(1, 2)])).await;
-    let release = world.table.release_stock(&request, Afterwards::Unsettled, now());
+    let release = world.table.release_stock(&request, Epoch::PLACEMENT, Afterwards::Unsettled, now());
     assert_eq!(world.measure("release_stock", "nothing reserved", release).await, Ok(()));
 }
 
@@ -240,7 +243,7 @@ async fn a_release_skips_deleted_products() {
     for number in [2, 10] {
         world.table.purge_product(product_id(number), user_id(SELLER)).await.unwrap();
     }
-    let release = world.table.release_stock(&request, Afterwards::Unsettled, now());
+    let release = world.table.release_stock(&request, Epoch::PLACEMENT, Afterwards::Unsettled, now());
     let released = world.measure("release_stock", "of 10 lines of which two are gone", release).await;
     assert_eq!(released, Ok(()));
     let stocks: Vec<_> = (1..=10).map(|number| stock(&world, number)).collect();
@@ -261,7 +264,7 @@ async fn an_order_all_of_whose_products_are_gone_is_released_too() {
         world.table.hide_product(product_id(1), 2).await.unwrap();
         world.table.purge_product(product_id(1), user_id(SELLER)).await.unwrap();
         world.wire.next("TransactWriteItems", [Fault::AnswerLost, Fault::AnswerLost]);
-        assert_eq!(world.table.release_stock(&request, afterwards, now()).await, Ok(()));
+        assert_eq!(world.table.release_stock(&request, Epoch::PLACEMENT, afterwards, now()).await, Ok(()));
         assert!(!marks(&world, 1).contains(&"reserved".to_owned()));
         assert_eq!(stock(&world, 1), None);
     }
@@ -274,9 +277,9 @@ async fn a_confirmed_order_gives_nothing_back() {
     let order = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
     let items = world.items();
     let request = order.request();
-    let late = world.table.release_stock(&request, Afterwards::Unsettled, now());
+    let late = world.table.release_stock(&request, Epoch::PLACEMENT, Afterwards::Unsettled, now());
     assert_eq!(world.measure("release_stock", "confirmed", late).await, Ok(()));
-    let late = world.table.release_stock(&request, Afterwards::Settled, now()).await;
+    let late = world.table.release_stock(&request, Epoch::PLACEMENT, Afterwards::Settled, now()).await;
     assert_eq!(late, Ok(()));
     assert_eq!(world.items(), items);
 }
@@ -297,7 +300,7 @@ async fn a_payment_is_known_before_it_holds_money() {
     world.wire.heal();
     assert_eq!(world.items(), items);
 
-    let close = world.table.close_payment(order_id(1));
+    let close = world.table.close_payment(order_id(1), Epoch::PLACEMENT);
     let closed = world.measure("close_payment", "", close).await;
     assert_eq!(closed, Ok(Closed::Payment(Some(payment.clone()))));
     assert_eq!(marks(&world, 1), ["closed", "payment", "reserved"]);
@@ -306,13 +309,13 @@ async fn a_payment_is_known_before_it_holds_money() {
     let late = world.table.begin_payment(order_id(1), &other);
     assert_eq!(world.measure("begin_payment", "closed", late).await, Err(UNDONE));
     world.wire.always("UpdateItem", Fault::AnswerLost);
-    assert!(is_unavailable(&world.table.close_payment(order_id(1)).await));
+    assert!(is_unavailable(&world.table.close_payment(order_id(1), Epoch::PLACEMENT).await));
     world.wire.heal();
-    let again = world.table.close_payment(order_id(1)).await;
+    let again = world.table.close_payment(order_id(1), Epoch::PLACEMENT).await;
     assert_eq!(again, Ok(Closed::Payment(Some(payment.clone()))));
     assert_eq!(world.items(), items);
     release(&world, &request).await;
-    let again = world.table.close_payment(order_id(1)).await;
+    let again = world.table.close_payment(order_id(1), Epoch::PLACEMENT).await;
     assert_eq!(again, Ok(Closed::Payment(Some(payment))), "it is told as long as there is an entry");
 }
 
@@ -323,10 +326,10 @@ async fn no_payment_is_begun_without_stock() {
     record(&world, &placed(1, &[(1, 2)])).await;
     assert_eq!(world.table.begin_payment(order_id(1), &payment(1)).await, Err(UNDONE));
     assert_eq!(world.table.begin_payment(order_id(2), &payment(1)).await, Err(UNDONE), "nobody's");
-    assert_eq!(world.table.close_payment(order_id(1)).await, Ok(Closed::Payment(None)));
-    let close = world.table.close_payment(order_id(2));
+    assert_eq!(world.table.close_payment(order_id(1), Epoch::PLACEMENT).await, Ok(Closed::Payment(None)));
+    let close = world.table.close_payment(order_id(2), Epoch::PLACEMENT);
     let closed = world.measure("close_payment", "settled", close).await;
-    assert_eq!(closed, Ok(Closed::Payment(None)));
+    assert_eq!(closed, Ok(Closed::Settled));
     assert_eq!(entry(&world, 2), json!(null));
 }
 
@@ -336,11 +339,11 @@ async fn a_confirmed_order_is_not_undone() {
     stocked(&world, 1, 3).await;
     let order = confirm(&world, &placed(1, &[(1, 2)]), &payment(1)).await;
     let items = world.items();
-    let close = world.table.close_payment(order_id(1));
+    let close = world.table.close_payment(order_id(1), Epoch::PLACEMENT);
     assert_eq!(world.measure("close_payment", "confirmed", close).await, Ok(Closed::Confirmed));
     assert_eq!(world.items(), items);
     world.table.cancel_order(order).await.unwrap();
-    let closed = world.table.close_payment(order_id(1)).await;
+    let closed = world.table.close_payment(order_id(1), Epoch::CANCELLATION).await;
     assert_eq!(closed, Ok(Closed::Payment(Some(payment(1)))), "until it is cancelled");
 }
 
@@ -359,7 +362,7 @@ async fn an_order_whose_money_was_taken_is_settled() {
         world.wire.next(operation, [Fault::AnswerLost]);
     }
     assert_eq!(world.table.settle_paid(order_id(1)).await, Ok(()));
-    assert_eq!(world.table.close_payment(order_id(1)).await, Ok(Closed::Payment(None)));
+    assert_eq!(world.table.close_payment(order_id(1), Epoch::PLACEMENT).await, Ok(Closed::Settled));
     release_nothing(&world, &order.request()).await;
     assert_eq!(world.items(), items);
 }
@@ -375,7 +378,7 @@ async fn only_giving_back_settles_a_cancelled_order() {
     let settle = world.table.settle_paid(order_id(1));
     assert_eq!(world.measure("settle_paid", "cancelled", settle).await, Ok(()));
     assert_eq!(world.items(), items);
-    let release = world.table.release_stock(&request, Afterwards::Settled, now());
+    let release = world.table.release_stock(&request, Epoch::CANCELLATION, Afterwards::Settled, now());
     assert_eq!(world.measure("release_stock", "of one line and settled", release).await, Ok(()));
     assert_eq!((stock(&world, 1), entry(&world, 1)), (Some(3), json!(null)));
     release_nothing(&world, &request).await;

@@ -11,7 +11,7 @@ use domain::{
 };
 use dynoxide::Item;
 use serde_json::{Value, json};
-use table::{Afterwards, keys};
+use table::{Afterwards, Epoch, keys};
 use tests::{
     World,
     items::{item_of, with_key},
@@ -100,11 +100,12 @@ pub fn entry(world: &World, number: u32) -> Value {
     world.item(&keys::unsettled(order_id(number)))
 }
 
-/// The names of an entry's attributes, without its keys and its customer.
+/// The names of an entry's attributes, without its keys, its customer and its epoch.
 pub fn marks(world: &World, number: u32) -> Vec<String> {
     let entry = entry(world, number);
     let names = entry.as_object().into_iter().flatten().map(|(name, _)| name.clone());
-    let mut names: Vec<_> = names.filter(|name| !["pk", "sk", "customerId"].contains(&&**name)).collect();
+    let mut names: Vec<_> =
+        names.filter(|name| !["pk", "sk", "customerId", "epoch"].contains(&&**name)).collect();
     names.sort();
     names
 }
@@ -144,8 +145,8 @@ pub async fn confirm(world: &World, placed: &PlacedOrder, payment: &PaymentId) -
 
 /// Undoes an order that is not confirmed, as the state machine does.
 pub async fn undo(world: &World, request: &OrderRequest) {
-    world.table.close_payment(request.order_id).await.unwrap();
-    world.table.release_stock(request, Afterwards::Unsettled, now()).await.unwrap();
+    world.table.close_payment(request.order_id, Epoch::PLACEMENT).await.unwrap();
+    world.table.release_stock(request, Epoch::PLACEMENT, Afterwards::Unsettled, now()).await.unwrap();
     world.table.reject_order(request, &declined()).await.unwrap();
 }
 

@@ -6,15 +6,10 @@ use app::{
     sweep::SweepAfter,
     table::Table,
 };
-use domain::{
-    Error,
-    id::{OrderId, UserId},
-    order::OrderStatus,
-    rejection::Reason,
-    saga::FailedStep,
-};
+use domain::{Error, order::OrderStatus, rejection::Reason, saga::FailedStep};
 use futures::{StreamExt, stream};
 use serde::Serialize;
+use table::UnsettledOrder;
 
 /// The maximum number of orders that are processed concurrently.
 const CONCURRENCY: usize = 8;
@@ -52,8 +47,9 @@ async fn sweep(app: &App, _schedule: serde::de::IgnoredAny) -> Result<Output, Er
 }
 
 /// Settles an order unless its execution is still running. Returns whether it settled the order.
-async fn settle(app: &App, (id, customer): (OrderId, UserId)) -> Result<bool, Error> {
-    let placed = app.table.order(customer, id).await?;
+async fn settle(app: &App, unsettled: UnsettledOrder) -> Result<bool, Error> {
+    let UnsettledOrder { order_id: id, customer_id, epoch } = unsettled;
+    let placed = app.table.order(customer_id, id).await?;
     let name = id.to_string();
     let running = match placed.order.status {
         OrderStatus::Cancelled => app.cancellations.is_running(&name).await?,
@@ -70,7 +66,7 @@ async fn settle(app: &App, (id, customer): (OrderId, UserId)) -> Result<bool, Er
         (OrderStatus::Cancelled, _) => Cause::Cancelled,
         _ => Cause::Rejected(Reason::Failed(FailedStep::new("order-place".to_owned(), "States.Timeout"))),
     };
-    let undone = app.undo.undo(&placed.request(), &cause, app.now()).await?;
+    let undone = app.undo.undo(&placed.request(), epoch, &cause, app.now()).await?;
     // An order that was confirmed a moment ago is left to its execution or to the next sweep.
     Ok(undone == Undone::Undone)
 }

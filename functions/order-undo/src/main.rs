@@ -3,6 +3,7 @@
 use app::settlement::{Cause, Undo, Undone};
 use domain::{Error, order::OrderRequest, rejection::Reason};
 use serde::{Deserialize, Serialize};
+use table::Epoch;
 
 /// The input of the task, from the state machine.
 #[derive(Deserialize)]
@@ -38,11 +39,13 @@ fn main() -> runtime::Exit {
 
 /// Undoes the order, and says how that ended.
 pub async fn undo(app: &App, Input { order, failure }: Input) -> Result<Output, Error> {
-    let cause = match failure {
-        Some(Failure { step, error, cause }) => Cause::Rejected(Reason::of(step, &error, &cause)),
-        None => Cause::Cancelled,
+    let (epoch, cause) = match failure {
+        Some(Failure { step, error, cause }) => {
+            (Epoch::PLACEMENT, Cause::Rejected(Reason::of(step, &error, &cause)))
+        }
+        None => (Epoch::CANCELLATION, Cause::Cancelled),
     };
-    let outcome = match (app.undo.undo(&order, &cause, app.now()).await?, cause) {
+    let outcome = match (app.undo.undo(&order, epoch, &cause, app.now()).await?, cause) {
         (Undone::Confirmed, _) => "confirmed",
         (Undone::Undone, Cause::Rejected(Reason::Failed(_))) => "failed",
         (Undone::Undone, _) => "undone",

@@ -10,7 +10,7 @@ use crate::{
 };
 use ::payments::Payments;
 use domain::{Error, Timestamp, id::OrderId, order::OrderRequest, payment::PaymentId, rejection::Reason};
-use table::{Afterwards, Closed};
+use table::{Afterwards, Closed, Epoch};
 
 const SETTINGS: &[&str] = &["TABLE_NAME", "PAYMENTS_SECRET_ARN", "PAYMENTS_URL"];
 
@@ -51,7 +51,7 @@ pub enum Cause {
 pub enum Undone {
     /// The order was confirmed before the undo began: nothing was undone, and its payment must be captured.
     Confirmed,
-    /// The order holds neither stock nor money, and is rejected or cancelled.
+    /// The order holds neither stock nor money that it was to give back.
     Undone,
 }
 
@@ -63,24 +63,32 @@ pub struct Undo {
 
 impl Undo {
     /// Undoes the steps of an order in reverse: closes the order so that no late step takes anything, voids the
-    /// payment, gives back the stock, and rejects the order or, after a cancellation, settles it. Idempotent.
-    pub async fn undo(&self, order: &OrderRequest, cause: &Cause, now: Timestamp) -> Result<Undone, Error> {
+    /// payment, gives back the stock, and rejects the order or, after a cancellation, settles it. Idempotent. Without
+    /// effect once the entry of this epoch is settled.
+    pub async fn undo(
+        &self,
+        order: &OrderRequest,
+        epoch: Epoch,
+        cause: &Cause,
+        now: Timestamp,
+    ) -> Result<Undone, Error> {
         // A reservation takes all lines or none, so an order that is out of stock holds neither stock nor money.
         if let Cause::Rejected(reason @ Reason::OutOfStock { .. }) = cause {
             self.table.reject_order(order, reason).await?;
             return Ok(Undone::Undone);
         }
-        match self.table.close_payment(order.order_id).await? {
+        match self.table.close_payment(order.order_id, epoch).await? {
             Closed::Confirmed => return Ok(Undone::Confirmed),
+            Closed::Settled => return Ok(Undone::Undone),
             Closed::Payment(None) => {}
             Closed::Payment(Some(payment)) => {
                 self.payments.client().await?.void(order.order_id, &payment).await?;
             }
         }
         match cause {
-            Cause::Cancelled => self.table.release_stock(order, Afterwards::Settled, now).await?,
+            Cause::Cancelled => self.table.release_stock(order, epoch, Afterwards::Settled, now).await?,
             Cause::Rejected(reason) => {
-                self.table.release_stock(order, Afterwards::Unsettled, now).await?;
+                self.table.release_stock(order, epoch, Afterwards::Unsettled, now).await?;
                 self.table.reject_order(order, reason).await?;
             }
         }

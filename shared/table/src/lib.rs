@@ -37,7 +37,7 @@ pub use pending::Discarded;
 pub use product_delete::{Hidden, Purged};
 pub use rating::{Applied, Recount};
 pub use review::Reviewed;
-pub use settlement::{Afterwards, Closed};
+pub use settlement::{Afterwards, Closed, Epoch, UnsettledOrder};
 pub use signing::PublishedKey;
 pub use stream::{Changed, Sequence, StreamChange, StreamRecord};
 pub use user::Credential;

@@ -11,7 +11,7 @@ use crate::{
     idempotency::Recorded,
     keys::{self, ORDER_PREFIX, PK, SK},
     product_item::from_product_item,
-    settlement::{self, PAYMENT, unconfirmed},
+    settlement::{self, Epoch, PAYMENT, unconfirmed},
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
@@ -177,7 +177,9 @@ impl Table {
             values: with_values(Transition::Reject, vec![("reason", reason)]),
         });
         match write.await? {
-            Written::Done(_) | Written::Refused(_) => self.settle_rejected(request.order_id).await,
+            Written::Done(_) | Written::Refused(_) => {
+                self.settle_undone(request.order_id, Epoch::PLACEMENT).await
+            }
         }
     }
 

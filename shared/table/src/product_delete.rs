@@ -89,7 +89,7 @@ impl Table {
     pub async fn purge_product(&self, id: ProductId, seller: UserId) -> Result<(), Error> {
         let hidden = "attribute_exists(#hidden) OR attribute_not_exists(#pk)";
         let writes = vec![
-            self.delete_if(keys::product(id), hidden, &[HIDDEN, PK])?,
+            self.delete_if(keys::product(id), hidden, &[HIDDEN, PK], vec![])?,
             self.delete_always(keys::rating(id))?,
             self.delete_always(keys::sellers_product(seller, id))?,
         ];

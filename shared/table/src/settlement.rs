@@ -3,6 +3,8 @@
 //! An order has an entry from its placement until its payment is captured or everything is given back, and again from
 //! its cancellation until everything is given back. Every step that changes stock or money updates the entry, which
 //! records what was taken. Once an undo has closed it, no step can take anything, however late its request arrives.
+//! Each entry of an order has its own [`Epoch`], so that an undo has no effect on any entry but the one that it was
+//! begun for.
 
 use crate::{
     engine::{
@@ -33,6 +35,7 @@ pub(crate) const PAYMENT: &str = "payment";
 const CONFIRMED: &str = "confirmed";
 /// Present once an undo has begun: no step can take stock or money any more.
 const CLOSED: &str = "closed";
+const EPOCH: &str = "epoch";
 
 const STOCK: &str = "stock";
 const UPDATED_AT: &str = "updatedAt";
@@ -43,11 +46,49 @@ const SWEEP_PAGE: i32 = 50;
 /// The error of steps that run after an undo has begun.
 pub(crate) const CLOSED_ALREADY: Error = Error::Conflict { detail: "The order is being undone." };
 
+/// Which of an order's successive entries an undo was begun for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(u64);
+
+impl Epoch {
+    /// The entry that an order has from its placement on.
+    pub const PLACEMENT: Self = Self(0);
+    /// The entry that an order has from its cancellation on.
+    pub const CANCELLATION: Self = Self(1);
+
+    fn value(self) -> AttributeValue {
+        n(self.0)
+    }
+}
+
+/// An order that has an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnsettledOrder {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its customer.
+    pub customer_id: UserId,
+    /// The entry that was read.
+    pub epoch: Epoch,
+}
+
+impl UnsettledOrder {
+    fn read(item: &Item) -> Option<Self> {
+        Some(Self {
+            order_id: text(item, SK)?.parse().ok()?,
+            customer_id: text(item, CUSTOMER)?.parse().ok()?,
+            epoch: Epoch(item.get(EPOCH)?.as_n().ok()?.parse().ok()?),
+        })
+    }
+}
+
 /// The result of closing an order for an undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Closed {
     /// The order is confirmed and must not be undone.
     Confirmed,
+    /// The entry that the undo was begun for is gone: the order was settled, and there is nothing to undo.
+    Settled,
     /// The payment that was begun, if any; no other can begin.
     Payment(Option<PaymentId>),
 }
@@ -67,8 +108,13 @@ fn yes() -> AttributeValue {
 
 /// The entry of a new order.
 pub(crate) fn of_new_order(id: OrderId, customer: UserId) -> Item {
+    entry(id, customer, Epoch::PLACEMENT)
+}
+
+fn entry(id: OrderId, customer: UserId, epoch: Epoch) -> Item {
     let mut item: Item = keys::unsettled(id).primary();
     item.insert(CUSTOMER.into(), s(customer.to_string()));
+    item.insert(EPOCH.into(), epoch.value());
     item
 }
 
@@ -76,7 +122,7 @@ pub(crate) fn of_new_order(id: OrderId, customer: UserId) -> Item {
 pub(crate) fn of_cancelled_order(placed: &PlacedOrder) -> Result<Item, Error> {
     let payment =
         placed.payment.as_ref().ok_or_else(|| Error::internal("a confirmed order without a payment"))?;
-    let mut item = of_new_order(placed.order.order_id, placed.customer_id);
+    let mut item = entry(placed.order.order_id, placed.customer_id, Epoch::CANCELLATION);
     item.insert(PAYMENT.into(), s(payment.as_str()));
     item.extend([RESERVED, CLOSED].map(|name| (name.to_owned(), yes())));
     Ok(item)
@@ -132,6 +178,7 @@ impl Table {
     pub async fn release_stock(
         &self,
         request: &OrderRequest,
+        epoch: Epoch,
         afterwards: Afterwards,
         now: Timestamp,
     ) -> Result<(), Error> {
@@ -139,16 +186,20 @@ impl Table {
         loop {
             let key = keys::unsettled(request.order_id);
             // The stock of a confirmed order is never released.
-            let condition = "attribute_exists(#reserved) AND attribute_not_exists(#confirmed)";
+            let condition =
+                "attribute_exists(#reserved) AND attribute_not_exists(#confirmed) AND #epoch = :epoch";
             let mut writes = vec![match afterwards {
                 Afterwards::Unsettled => self.update_if(ItemUpdate {
                     key,
                     update: "SET #closed = :true REMOVE #reserved",
                     condition,
-                    names: &[CLOSED, RESERVED, CONFIRMED],
-                    values: vec![("true", yes())],
+                    names: &[CLOSED, RESERVED, CONFIRMED, EPOCH],
+                    values: vec![("true", yes()), ("epoch", epoch.value())],
                 })?,
-                Afterwards::Settled => self.delete_if(key, condition, &[RESERVED, CONFIRMED])?,
+                Afterwards::Settled => {
+                    let values = vec![("epoch", epoch.value())];
+                    self.delete_if(key, condition, &[RESERVED, CONFIRMED, EPOCH], values)?
+                }
             }];
             for line in &lines {
                 writes.push(self.update_if(ItemUpdate {
@@ -162,7 +213,7 @@ impl Table {
             let refused = self.transact_all(writes).await?;
             match refused.first() {
                 None => return Ok(()),
-                Some((0, _)) => return self.close_unreserved(request.order_id, afterwards).await,
+                Some((0, _)) => return self.close_unreserved(request.order_id, epoch, afterwards).await,
                 // A deleted product cannot take its stock back: its lines are dropped.
                 Some(_) => {
                     let gone: Vec<usize> = refused.into_iter().map(|(index, _)| index - 1).collect();
@@ -174,10 +225,10 @@ impl Table {
     }
 
     /// Closes or deletes the entry of an order that holds no stock.
-    async fn close_unreserved(&self, id: OrderId, afterwards: Afterwards) -> Result<(), Error> {
+    async fn close_unreserved(&self, id: OrderId, epoch: Epoch, afterwards: Afterwards) -> Result<(), Error> {
         match afterwards {
-            Afterwards::Unsettled => self.close_payment(id).await.map(|_| ()),
-            Afterwards::Settled => self.settle(id, "attribute_not_exists(#reserved)", RESERVED).await,
+            Afterwards::Unsettled => self.close_payment(id, epoch).await.map(|_| ()),
+            Afterwards::Settled => self.settle_undone(id, epoch).await,
         }
     }
 
@@ -196,53 +247,57 @@ impl Table {
         }
     }
 
-    /// Begins the undo of an unconfirmed order: it can no longer take stock or money. Returns the payment to void.
-    pub async fn close_payment(&self, id: OrderId) -> Result<Closed, Error> {
+    /// Begins the undo of an order that is not confirmed: it can no longer take stock or money. Returns the payment to
+    /// void.
+    pub async fn close_payment(&self, id: OrderId, epoch: Epoch) -> Result<Closed, Error> {
         let write = self.send_update(ItemUpdate {
             key: keys::unsettled(id),
             update: "SET #closed = :true",
-            condition: "attribute_exists(#pk) AND attribute_not_exists(#confirmed)",
-            names: &[CLOSED, PK, CONFIRMED],
-            values: vec![("true", yes())],
+            condition: "#epoch = :epoch AND attribute_not_exists(#confirmed)",
+            names: &[CLOSED, EPOCH, CONFIRMED],
+            values: vec![("true", yes()), ("epoch", epoch.value())],
         });
         match write.await? {
             Written::Done(entry) => {
                 let payment = entry.as_ref().and_then(|entry| text(entry, PAYMENT));
                 Ok(Closed::Payment(payment.map(PaymentId::new)))
             }
-            Written::Refused(Some(_)) => Ok(Closed::Confirmed),
-            Written::Refused(None) => Ok(Closed::Payment(None)),
+            Written::Refused(Some(entry)) if entry.contains_key(CONFIRMED) => Ok(Closed::Confirmed),
+            Written::Refused(_) => Ok(Closed::Settled),
         }
     }
 
     /// Settles a confirmed order whose payment was captured, unless the order has been cancelled in the meantime.
     pub async fn settle_paid(&self, id: OrderId) -> Result<(), Error> {
-        self.settle(id, "attribute_exists(#confirmed)", CONFIRMED).await
-    }
-
-    /// Settles a rejected order that holds no stock.
-    pub(crate) async fn settle_rejected(&self, id: OrderId) -> Result<(), Error> {
-        self.settle(id, "attribute_not_exists(#reserved)", RESERVED).await
-    }
-
-    /// Deletes an entry under a condition on one attribute. A missing entry and a failed condition are no errors.
-    async fn settle(&self, id: OrderId, condition: &str, name: &str) -> Result<(), Error> {
         let delete = self
             .client()
             .delete_item()
             .set_key(Some(keys::unsettled(id).primary()))
-            .condition_expression(condition)
-            .expression_attribute_names(format!("#{name}"), name);
+            .condition_expression("attribute_exists(#confirmed)")
+            .expression_attribute_names("#confirmed", CONFIRMED);
         self.delete(delete).await.map(|_| ())
     }
 
-    /// Unsettled orders placed before this time, with their customers: the oldest of each partition.
-    pub async fn unsettled_orders(&self, before: Timestamp) -> Result<Vec<(OrderId, UserId)>, Error> {
+    /// Settles an order that was undone and holds no stock. A missing entry is no error.
+    pub(crate) async fn settle_undone(&self, id: OrderId, epoch: Epoch) -> Result<(), Error> {
+        let delete = self
+            .client()
+            .delete_item()
+            .set_key(Some(keys::unsettled(id).primary()))
+            .condition_expression("attribute_not_exists(#reserved) AND #epoch = :epoch")
+            .expression_attribute_names("#reserved", RESERVED)
+            .expression_attribute_names("#epoch", EPOCH)
+            .expression_attribute_values(":epoch", epoch.value());
+        self.delete(delete).await.map(|_| ())
+    }
+
+    /// Unsettled orders placed before this time: the oldest of each partition.
+    pub async fn unsettled_orders(&self, before: Timestamp) -> Result<Vec<UnsettledOrder>, Error> {
         let found = try_join_all(keys::SHARDS.chars().map(|shard| self.unsettled_in(shard, before))).await?;
         Ok(found.into_iter().flatten().collect())
     }
 
-    async fn unsettled_in(&self, shard: char, before: Timestamp) -> Result<Vec<(OrderId, UserId)>, Error> {
+    async fn unsettled_in(&self, shard: char, before: Timestamp) -> Result<Vec<UnsettledOrder>, Error> {
         let query = self
             .client()
             .query()
@@ -254,8 +309,7 @@ impl Table {
             .expression_attribute_values(":end", s(OrderId::new(before, [0; 10]).to_string()))
             .limit(SWEEP_PAGE);
         let items = self.query(query).await?.items.unwrap_or_default();
-        let read = |item: &Item| Some((text(item, SK)?.parse().ok()?, text(item, CUSTOMER)?.parse().ok()?));
-        Ok(items.iter().filter_map(read).collect())
+        Ok(items.iter().filter_map(UnsettledOrder::read).collect())
     }
 }
 

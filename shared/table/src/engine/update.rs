@@ -107,18 +107,20 @@ impl Table {
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
-    /// Deletes an item under a condition on these attributes, as part of a transaction.
+    /// Deletes an item under a condition on these attributes and values, as part of a transaction.
     pub(crate) fn delete_if(
         &self,
         key: Key,
         condition: &str,
         names: &[&str],
+        values: Vec<(&str, AttributeValue)>,
     ) -> Result<TransactWriteItem, Error> {
         let delete = Delete::builder()
             .table_name(&self.name)
             .set_key(Some(key.primary()))
             .condition_expression(condition)
             .set_expression_attribute_names(Some(self::names(names)))
+            .set_expression_attribute_values(self::values(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(build_error)?;
