@@ -123,6 +123,25 @@ fn a_put_never_goes_back_in_place() {
     cache.assert_page("latest");
 }
 
+/// A position begins with the label of its stream; the numbers of a newer stream may be lower.
+#[test]
+fn a_put_of_a_newer_stream_supersedes_all_of_an_older_one() {
+    let mut cache = Cache::new();
+    let put = |cache: &mut Cache, label: &str, number: u64, page: &str| {
+        let mut put = cache.scripts[0].key(&cache.key);
+        put.arg(1).arg(format!("{label} {number:040}")).arg(page).arg(KEPT_SECONDS);
+        put.invoke::<bool>(&mut cache.connection).unwrap()
+    };
+    let [older, newer] = ["2025-11-20T00:00:00.000", "2026-01-01T00:00:00.000"];
+    assert!(cache.put(u64::MAX, 1, "without a label, as earlier releases wrote it"));
+    assert!(put(&mut cache, older, 1000, "older"));
+    assert!(put(&mut cache, newer, 1, "newer"));
+    assert!(!put(&mut cache, older, 1001, "late"));
+    cache.assert_page("newer");
+    assert!(put(&mut cache, newer, 2, "newest"));
+    cache.assert_page("newest");
+}
+
 #[test]
 fn a_put_of_an_older_version_removes_the_page_and_keeps_its_place() {
     let mut cache = Cache::new();

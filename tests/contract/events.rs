@@ -186,7 +186,7 @@ fn stream(text: &str) -> Result<(), Faults> {
         let (old, new) = (image("OldImage"), image("NewImage"));
         let change = record.read();
         let wanted = change.as_ref().is_ok_and(|change| change.of != Changed::Other);
-        let sequence = change.ok().map(|change| change.sequence);
+        let sequence = change.ok().map(|change| change.position);
         let claims = broken(&[
             ("dynamodb", wanted),
             ("dynamodb/SequenceNumber", sequence > last),

@@ -15,6 +15,7 @@ mod needs;
 mod openapi;
 mod routes;
 mod settings;
+mod split;
 mod tidy;
 mod units;
 

@@ -10,7 +10,7 @@ use domain::{
     user::{Caller, Email, User},
 };
 use serde_json::{Value, json};
-use table::Credential;
+use table::{Credential, Position};
 
 /// The current time in tests: 2025-11-20T17:30:27.040Z.
 pub fn now() -> Timestamp {
@@ -36,6 +36,24 @@ pub fn user_id(number: u32) -> UserId {
 /// A product's id; a higher number gives a later id.
 pub fn product_id(number: u32) -> ProductId {
     ProductId::new(later(number.into()), random(number))
+}
+
+/// The label of the stream of the tests' table.
+pub const STREAM: &str = "2025-11-20T00:00:00.000";
+
+/// The ARN of a stream with this label.
+pub fn stream_arn(label: &str) -> String {
+    format!("arn:aws:dynamodb:eu-central-1:123456789012:table/souk/stream/{label}")
+}
+
+/// The position of this sequence number in the stream with this label.
+pub fn position_in(label: &str, number: u64) -> Position {
+    Position::parse(&stream_arn(label), &number.to_string()).expect("a sample position is one")
+}
+
+/// The position of this sequence number in the stream of the tests' table.
+pub fn position(number: u64) -> Position {
+    position_in(STREAM, number)
 }
 
 /// A session's id.

@@ -62,7 +62,14 @@ impl Template {
         let (_, properties) =
             self.resources("AWS::DynamoDB::Table").next().expect("the template has a table");
         let mut definition = json!({"TableName": name});
-        for member in ["AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"] {
+        let members = [
+            "AttributeDefinitions",
+            "KeySchema",
+            "GlobalSecondaryIndexes",
+            "LocalSecondaryIndexes",
+            "BillingMode",
+        ];
+        for member in members {
             definition[member] = properties[member].clone();
         }
         definition

@@ -2,10 +2,10 @@
 
 use domain::{Error, rating::RatingChange};
 use serde_json::json;
-use table::{Applied, Recount, Sequence, keys};
+use table::{Applied, Position, Recount, keys};
 use tests::{
     Fault, World,
-    samples::{product, product_id, stars, user_id},
+    samples::{STREAM, position, position_in, product, product_id, stars, user_id},
 };
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
@@ -22,8 +22,16 @@ async fn world(reviews: u32) -> World {
 
 /// Counts one review with five stars, at this position in the stream.
 async fn count(world: &World, place: u64) {
-    let changes = [(Sequence::parse(&place.to_string()).unwrap(), RatingChange::of(None, Some(stars(5))))];
+    count_at(world, position(place)).await;
+}
+
+async fn count_at(world: &World, position: Position) {
+    let changes = [(position, RatingChange::of(None, Some(stars(5))))];
     assert_eq!(world.table.count(product_id(1), &changes).await, Ok(Applied::Counted));
+}
+
+async fn repair(world: &World, drifted: &Recount) -> Result<bool, Error> {
+    world.table.repair_rating(product_id(1), drifted, STREAM).await
 }
 
 async fn recount(world: &World) -> Recount {
@@ -106,7 +114,7 @@ async fn a_rating_that_has_drifted_is_repaired_and_goes_on() {
     let world = world(5).await;
     count(&world, 7).await;
     let drifted = recount(&world).await;
-    let repair = world.table.repair_rating(product_id(1), &drifted);
+    let repair = repair(&world, &drifted);
     assert_eq!(world.measure("repair_rating", "", repair).await, Ok(true));
     assert_eq!(histograms(&recount(&world).await), ([1; 5], [1; 5]));
 
@@ -119,11 +127,29 @@ async fn a_rating_that_has_drifted_is_repaired_and_goes_on() {
     assert_eq!(after.stored.histogram, [1, 1, 1, 1, 2], "what it held is held, and what is new is added");
 }
 
+/// The table was copied from one whose stream is newer, so that no change of the present stream would count.
+#[tokio::test]
+async fn a_repaired_rating_counts_in_the_present_stream() {
+    for answers_lost in [0, 2] {
+        let world = world(5).await;
+        count_at(&world, position_in("2026-01-01T00:00:00.000", 7)).await;
+        count(&world, 9).await;
+        let drifted = recount(&world).await;
+        assert_eq!(histograms(&drifted), ([0, 0, 0, 0, 1], [1; 5]), "a change of an older stream is dropped");
+        world.wire.next("UpdateItem", vec![Fault::AnswerLost; answers_lost]);
+        assert_eq!(repair(&world, &drifted).await, Ok(true));
+        for place in [1, 2, 2, 1] {
+            count(&world, place).await;
+        }
+        assert_eq!(recount(&world).await.stored.histogram, [1, 1, 1, 1, 3]);
+    }
+}
+
 #[tokio::test]
 async fn a_rating_that_nothing_was_counted_in_is_repaired() {
     let world = world(5).await;
     let drifted = recount(&world).await;
-    assert_eq!(world.table.repair_rating(product_id(1), &drifted).await, Ok(true));
+    assert_eq!(repair(&world, &drifted).await, Ok(true));
     assert_eq!(recount(&world).await.stored.histogram, [1; 5]);
 }
 
@@ -137,7 +163,7 @@ async fn a_rating_that_has_changed_meanwhile_is_left_alone() {
         let drifted = recount(&world).await;
         count(&world, 8).await;
         let before = world.items();
-        let repair = world.table.repair_rating(product_id(1), &drifted);
+        let repair = repair(&world, &drifted);
         assert_eq!(world.measure("repair_rating", "changed meanwhile", repair).await, Ok(false));
         assert_eq!(world.items(), before);
     }
@@ -153,7 +179,7 @@ async fn the_rating_of_a_product_that_is_gone_is_not_made() {
         let drifted = recount(&world).await;
         world.table.hide_product(product_id(1), 1).await.unwrap();
         world.table.purge_product(product_id(1), user_id(7)).await.unwrap();
-        assert_eq!(world.table.repair_rating(product_id(1), &drifted).await, Ok(false));
+        assert_eq!(repair(&world, &drifted).await, Ok(false));
         assert_eq!(world.items().len(), 0);
     }
 }
@@ -163,7 +189,7 @@ async fn a_repair_whose_answer_was_lost_has_succeeded() {
     let world = world(5).await;
     let drifted = recount(&world).await;
     world.wire.next("UpdateItem", [Fault::AnswerLost]);
-    assert_eq!(world.table.repair_rating(product_id(1), &drifted).await, Ok(true));
+    assert_eq!(repair(&world, &drifted).await, Ok(true));
     assert_eq!(recount(&world).await.stored.histogram, [1; 5]);
 }
 
@@ -172,9 +198,9 @@ async fn a_repair_whose_answer_was_lost_has_succeeded() {
 async fn a_rating_that_fell_below_zero_is_repaired() {
     let world = world(5).await;
     let taken: RatingChange = RatingChange::of(Some(stars(5)), None);
-    world.table.count(product_id(1), &[(Sequence::parse("1").unwrap(), taken)]).await.unwrap();
+    world.table.count(product_id(1), &[(position(1), taken)]).await.unwrap();
     let drifted = recount(&world).await;
     assert_eq!(histograms(&drifted), ([0; 5], [1; 5]));
-    assert_eq!(world.table.repair_rating(product_id(1), &drifted).await, Ok(true));
+    assert_eq!(repair(&world, &drifted).await, Ok(true));
     assert_eq!(world.item(&keys::rating(product_id(1)))["stars5"], json!({"N": "1"}));
 }

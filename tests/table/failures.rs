@@ -12,11 +12,12 @@ use domain::{
     page::PageSize,
     rating::RatingChange,
 };
-use table::{Afterwards, Epoch, PublishedKey, Recount, Sequence};
+use table::{Afterwards, Epoch, PublishedKey, Recount};
 use tests::{
     Fault, World,
     samples::{
-        account, later, next_review, next_version, now, product, product_id, review, session, stars, user_id,
+        STREAM, account, later, next_review, next_version, now, position, product, product_id, review,
+        session, stars, user_id,
     },
 };
 
@@ -67,7 +68,7 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
     let (fresh, next) = (product(3, 7), next_version(&product(1, 7)));
     let page = PageSize::DEFAULT;
     let written = |number| review(product_id(1), number);
-    let changes = [(Sequence::parse("1").unwrap(), RatingChange::of(None, Some(stars(5))))];
+    let changes = [(position(1), RatingChange::of(None, Some(stars(5))))];
     let author = written(0).author_id;
     vec![
         ("create_product", table.create_product(&fresh, Some((&once, &answer))).await.map(drop)),
@@ -90,7 +91,7 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ("publish_signing_key", table.publish_signing_key(&key).await),
         ("recount", table.recount(product_id(1)).await.map(drop)),
         ("register", table.register(&user, &email, &credential).await),
-        ("repair_rating", table.repair_rating(product_id(1), recounted).await.map(drop)),
+        ("repair_rating", table.repair_rating(product_id(1), recounted, STREAM).await.map(drop)),
         ("count", table.count(product_id(1), &changes).await.map(drop)),
         ("replace_product", table.replace_product(&next, table::Writer([1; 16])).await),
         ("replace_review", table.replace_review(&next_review(&written(1)), table::Writer([1; 16])).await),

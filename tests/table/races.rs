@@ -4,12 +4,12 @@ use crate::{hold, together};
 use domain::{Error, id::UserId, rating::RatingChange};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
-use table::{Applied, Hidden, Reviewed, Sequence, keys};
+use table::{Applied, Hidden, Position, Reviewed, keys};
 use tests::{
     Fault, World,
     samples::{
-        account, email, later, next_review, next_version, now, once, product, product_id, review, session,
-        stars, user_id,
+        account, email, later, next_review, next_version, now, once, position, product, product_id, review,
+        session, stars, user_id,
     },
 };
 use tokio::sync::Barrier;
@@ -214,11 +214,9 @@ async fn a_change_and_a_deletion_of_the_same_review_never_both_succeed() {
 }
 
 /// The changes at positions 1 to `last` in the stream; each is a new review.
-fn written(last: u64) -> Vec<(Sequence, RatingChange)> {
+fn written(last: u64) -> Vec<(Position, RatingChange)> {
     let stars = |place: u64| stars(i64::try_from(place).unwrap() % 5 + 1);
-    let change = |place: u64| {
-        (Sequence::parse(&place.to_string()).unwrap(), RatingChange::of(None, Some(stars(place))))
-    };
+    let change = |place: u64| (position(place), RatingChange::of(None, Some(stars(place))));
     (1..=last).map(change).collect()
 }
 

@@ -3,15 +3,16 @@
 use crate::is_unavailable;
 use domain::{Error, id::ProductId, rating::RatingChange};
 use serde_json::{Value, json};
-use table::{Applied, Sequence, keys};
+use std::sync::Arc;
+use table::{Applied, Position, keys};
 use tests::{
     Fault, World,
-    samples::{product, product_id, stars, user_id},
+    samples::{STREAM, position, position_in, product, product_id, stars, stream_arn, user_id},
 };
 
 const ID: &str = "019aa251-4b48-7000-8000-000000000001";
 
-type Changes = Vec<(Sequence, RatingChange)>;
+type Changes = Vec<(Position, RatingChange)>;
 
 /// The changes at these positions in the stream: each is a new review with (position mod 5) + 1 stars.
 fn written(places: impl IntoIterator<Item = u64>) -> Changes {
@@ -19,8 +20,8 @@ fn written(places: impl IntoIterator<Item = u64>) -> Changes {
 }
 
 /// A change of a review's stars from `old` to `new`, at this position in the stream.
-fn change(place: u64, old: Option<i64>, new: Option<i64>) -> (Sequence, RatingChange) {
-    (Sequence::parse(&place.to_string()).unwrap(), RatingChange::of(old.map(stars), new.map(stars)))
+fn change(place: u64, old: Option<i64>, new: Option<i64>) -> (Position, RatingChange) {
+    (position(place), RatingChange::of(old.map(stars), new.map(stars)))
 }
 
 async fn world() -> World {
@@ -29,7 +30,7 @@ async fn world() -> World {
     world
 }
 
-async fn count(world: &World, changes: &[(Sequence, RatingChange)]) -> Result<Applied, Error> {
+async fn count(world: &World, changes: &[(Position, RatingChange)]) -> Result<Applied, Error> {
     world.table.count(product_id(1), changes).await
 }
 
@@ -57,7 +58,7 @@ async fn a_change_is_stored_with_its_place_in_the_stream() {
         json!({
             "pk": {"S": format!("PRODUCT#{ID}")}, "sk": {"S": "RATING"},
             "gsi1pk": {"S": format!("PRODUCT#{ID}")}, "gsi1sk": {"S": "~RATING"},
-            "stars5": {"N": "1"}, "held": {"S": "0000000000000000000000000000000000000007"},
+            "stars5": {"N": "1"}, "held": {"S": "0000000000000000000000000000000000000007"}, "stream": {"S": STREAM},
         })
     );
 }
@@ -148,14 +149,21 @@ async fn an_addition_that_was_never_answered_is_counted_once_when_it_comes_again
     assert_stored(&world, [1, 2, 2, 2, 1], "8");
 }
 
-/// A batch of counted and new changes, whose first two responses are lost.
+/// A batch of counted and new changes: the first request is refused, and the answers to the second, which adds the new
+/// changes, are lost twice.
 #[tokio::test]
 async fn the_rest_of_a_batch_whose_answer_was_lost_is_counted_once() {
     let world = world().await;
     count(&world, &written(1..=3)).await.unwrap();
-    world.wire.next("UpdateItem", [Fault::AnswerLost, Fault::AnswerLost]);
+    let answered = Fault::Altered(Arc::new(|_| {}));
+    world.wire.next("UpdateItem", [answered, Fault::AnswerLost, Fault::AnswerLost]);
+    world.wire.take_sent();
     assert_eq!(count(&world, &written(1..=5)).await, Ok(Applied::Counted));
     assert_stored(&world, [1; 5], "5");
+    let sent = world.wire.take_sent();
+    let adds: Vec<_> =
+        sent.iter().map(|sent| sent.body["ExpressionAttributeValues"].get(":stars5")).collect();
+    assert_eq!(adds, [Some(&json!({"N": "1"})); 4], "refused, lost, lost, refused: {sent:?}");
 }
 
 #[tokio::test]
@@ -225,13 +233,61 @@ async fn a_batch_that_comes_after_a_later_one_changes_nothing() {
     }
 }
 
+/// The same changes, as they come through a stream with this label.
+fn in_stream(label: &str, changes: Changes) -> Changes {
+    let moved = |(position, change): (Position, _)| {
+        let number = position.number().parse().unwrap();
+        (position_in(label, number), change)
+    };
+    changes.into_iter().map(moved).collect()
+}
+
+const NEWER: &str = "2026-01-01T00:00:00.000";
+
+/// The sequence numbers of a new stream may be lower than those of the stream before it.
+#[tokio::test]
+async fn a_restored_table_counts_on_under_its_new_stream() {
+    let world = world().await;
+    count(&world, &written(1001..=1005)).await.unwrap();
+    let changes = in_stream(NEWER, written(1..=5));
+    for part in [&changes[..2], &changes[..4], &changes[1..], &changes[..]] {
+        assert_eq!(count(&world, part).await, Ok(Applied::Counted));
+    }
+    assert_stored(&world, [2; 5], "5");
+    assert_eq!(world.item(&keys::rating(product_id(1)))["stream"]["S"], NEWER);
+}
+
+/// It cannot be known whether the rating contains it, and it may be a change of the table that this one is a copy of.
+#[tokio::test]
+async fn a_late_change_of_an_older_stream_changes_nothing() {
+    let world = world().await;
+    count(&world, &in_stream(NEWER, written(1..=5))).await.unwrap();
+    let before = world.items();
+    for changes in [written(1..=5), written(1001..=1005)] {
+        assert_eq!(count(&world, &changes).await, Ok(Applied::Counted));
+        assert_eq!(world.items(), before);
+    }
+}
+
+/// Ratings of earlier releases have no label: they were counted from the same stream.
+#[tokio::test]
+async fn a_rating_without_the_label_of_a_stream_counts_on() {
+    let world = world().await;
+    let held = position(5);
+    world.put(&keys::rating(product_id(1)), &json!({"stars1": {"N": "7"}, "held": {"S": held.number()}}));
+    assert_eq!(count(&world, &written(1..=5)).await, Ok(Applied::Counted));
+    assert_stored(&world, [7, 0, 0, 0, 0], "5");
+    assert_eq!(count(&world, &written(4..=6)).await, Ok(Applied::Counted));
+    assert_stored(&world, [7, 1, 0, 0, 0], "6");
+}
+
 #[tokio::test]
 async fn places_are_compared_as_numbers() {
     let world = world().await;
     count(&world, &written([9])).await.unwrap();
     count(&world, &written([10])).await.unwrap();
     count(&world, &written([9])).await.unwrap();
-    let last = Sequence::parse(&"9".repeat(40)).unwrap();
+    let last = Position::parse(&stream_arn(STREAM), &"9".repeat(40)).unwrap();
     count(&world, &[(last, RatingChange::of(None, Some(stars(3))))]).await.unwrap();
     assert_stored(&world, [1, 0, 1, 0, 1], &"9".repeat(40));
 }

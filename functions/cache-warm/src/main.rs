@@ -31,7 +31,7 @@ fn select(change: &StreamChange) -> Option<(ProductId, Changed)> {
 }
 
 async fn warm(app: &App, id: ProductId, changes: Vec<Selected<Changed>>) -> Result<(), Error> {
-    let Some(position) = changes.last().map(|change| change.sequence.clone()) else { return Ok(()) };
+    let Some(position) = changes.last().map(|change| change.position.clone()) else { return Ok(()) };
     if !app.cache.exists() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! Invoked by hand: compares ratings with their reviews, and repairs them on request.
 
-use app::table::Table;
+use app::{table::Table, table_stream::TableStream};
 use domain::{
     Error,
     id::ProductId,
@@ -53,7 +53,7 @@ struct Drift {
     repaired: bool,
 }
 
-app::clients! { table: Table }
+app::clients! { table: Table, stream: TableStream }
 
 fn main() -> runtime::Exit {
     runtime::step(audit)
@@ -77,7 +77,7 @@ async fn audit(app: &App, input: Input) -> Result<Output, Error> {
 
 async fn check(app: &App, id: ProductId, repair: bool, quiet_seconds: u64) -> Result<Option<Drift>, Error> {
     let Some(recount) = drift(app, id, quiet_seconds).await? else { return Ok(None) };
-    let repaired = repair && app.table.repair_rating(id, &recount).await?;
+    let repaired = repair && app.table.repair_rating(id, &recount, app.stream.label()).await?;
     let (stored, counted) = (recount.stored.histogram, recount.counted.histogram);
     Ok(Some(Drift { product_id: id, stored, counted, repaired }))
 }

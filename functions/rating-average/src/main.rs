@@ -19,7 +19,7 @@ pub fn select(change: &StreamChange) -> Option<(ProductId, RatingChange)> {
 }
 
 async fn count(app: &App, product: ProductId, changes: Vec<Selected<RatingChange>>) -> Result<(), Error> {
-    let changes: Vec<_> = changes.into_iter().map(|change| (change.sequence, change.change)).collect();
+    let changes: Vec<_> = changes.into_iter().map(|change| (change.position, change.change)).collect();
     // A deleted product has no rating; changes of its reviews are dropped.
     app.table.count(product, &changes).await?;
     Ok(())

@@ -17,7 +17,7 @@ use std::{
     },
     time::Duration,
 };
-use table::Sequence;
+use table::Position;
 use web::product_document::ProductDocument;
 
 /// How long a request waits for the cache.
@@ -101,7 +101,7 @@ impl Cache {
     }
 
     /// Caches the state of a product at a position in the stream. `Unavailable` if the cache fails or times out.
-    pub async fn put(&self, id: ProductId, position: &Sequence, now: &CurrentPage) -> Result<(), Error> {
+    pub async fn put(&self, id: ProductId, position: &Position, now: &CurrentPage) -> Result<(), Error> {
         let Some(cache) = self.connection() else { return Ok(()) };
         let text;
         let page = match now {
@@ -111,7 +111,8 @@ impl Cache {
             }
             CurrentPage::Withdrawn => None,
         };
-        let put = cache.put(id, position.as_str(), page, KEPT_SECONDS);
+        let position = position.to_string();
+        let put = cache.put(id, &position, page, KEPT_SECONDS);
         match tokio::time::timeout(CONSUMER_DEADLINE, put).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Error::unavailable(format!("cache: {error}"))),

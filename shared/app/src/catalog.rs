@@ -9,6 +9,7 @@ use crate::{
     settlement::{Capture, Undo},
     sweep::SweepAfter,
     table::Table,
+    table_stream::TableStream,
     tokens::{TokenIssuer, TokenVerifier},
 };
 
@@ -26,6 +27,7 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("PaymentProvider", PaymentProvider::NEEDS),
     ("SweepAfter", SweepAfter::NEEDS),
     ("Table", <Table as Client>::NEEDS),
+    ("TableStream", TableStream::NEEDS),
     ("TokenIssuer", TokenIssuer::NEEDS),
     ("TokenVerifier", TokenVerifier::NEEDS),
     ("Undo", Undo::NEEDS),

@@ -17,6 +17,7 @@ pub mod settings;
 pub mod settlement;
 pub mod sweep;
 pub mod table;
+pub mod table_stream;
 pub mod tokens;
 
 pub use client::{Client, Needs};

@@ -13,7 +13,7 @@ use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, convert::Infallible, hash::Hash, panic::AssertUnwindSafe};
-use table::{Sequence, StreamChange, StreamRecord};
+use table::{Position, StreamChange, StreamRecord};
 
 /// The maximum number of groups that are processed concurrently.
 const CONCURRENCY: usize = 16;
@@ -22,7 +22,7 @@ const CONCURRENCY: usize = 16;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selected<W> {
     /// The position of the change in the stream.
-    pub sequence: Sequence,
+    pub position: Position,
     /// The value that the consumer's `select` returned for the change.
     pub change: W,
 }
@@ -156,7 +156,7 @@ where
             groups.push(Group { key, position, number, changes: Vec::new() });
             groups.len() - 1
         });
-        groups[index].changes.push(Selected { sequence: change.sequence, change: selected });
+        groups[index].changes.push(Selected { position: change.position, change: selected });
     }
     let done = stream::iter(groups).map(|Group { key, position, number, changes }| {
         let work = AssertUnwindSafe(work(key, changes)).catch_unwind();
@@ -207,7 +207,7 @@ mod tests {
         let work = |key: String, changes: Vec<Selected<()>>| {
             let numbers = changes
                 .iter()
-                .map(|work| work.sequence.as_str().trim_start_matches('0').to_owned())
+                .map(|work| work.position.number().trim_start_matches('0').to_owned())
                 .collect();
             let result = if failing.contains(&key.as_str()) { Err(Error::internal("x")) } else { Ok(()) };
             seen.borrow_mut().push((key, numbers));

@@ -39,6 +39,6 @@ pub use rating::{Applied, Recount};
 pub use review::Reviewed;
 pub use settlement::{Afterwards, Closed, Epoch, UnsettledOrder};
 pub use signing::PublishedKey;
-pub use stream::{Changed, Sequence, StreamChange, StreamRecord};
+pub use stream::{Changed, Position, StreamChange, StreamRecord, stream_label};
 pub use user::Credential;
 pub use writer::Writer;

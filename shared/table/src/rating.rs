@@ -8,7 +8,7 @@ use crate::{
     },
     keys::{self, PK, SK},
     product_item::NO_PRODUCT,
-    stream::Sequence,
+    stream::Position,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
@@ -21,6 +21,8 @@ use domain::{
 const STARS: [&str; 5] = ["stars1", "stars2", "stars3", "stars4", "stars5"];
 /// The zero-padded sequence number of the last change that the counters include.
 const HELD: &str = "held";
+/// The label of the stream that the change came through. Ratings written by earlier releases have none.
+const STREAM: &str = "stream";
 
 pub(crate) fn from_rating_item(item: &Item) -> Rating {
     Rating { histogram: STARS.map(|name| number(item, name).unwrap_or_default()) }
@@ -42,20 +44,22 @@ pub struct Recount {
     pub stored: Rating,
     /// The rating counted from the reviews.
     pub counted: Rating,
-    /// The sequence number of the last change that the stored rating includes.
+    /// The sequence number of the last change that the stored rating includes, and the label of its stream.
     held: Option<String>,
+    stream: Option<String>,
 }
 
 impl Table {
     /// Counts changes of one product's reviews, given in stream order, each once however often it is delivered.
     ///
     /// One UpdateItem adds them all, on the condition that the rating includes none of them. If it includes some, the
-    /// failed condition returns the stored sequence number, changes up to it are dropped, and the rest is added. An
-    /// update whose response was lost is recognised in the same way. No separate read is needed.
+    /// failed condition returns the stored position, changes up to it are dropped, and the rest is added. An update whose
+    /// response was lost is recognised in the same way. No separate read is needed. Changes of an older stream than the
+    /// stored position's are dropped.
     pub async fn count(
         &self,
         product: ProductId,
-        changes: &[(Sequence, RatingChange)],
+        changes: &[(Position, RatingChange)],
     ) -> Result<Applied, Error> {
         let mut left = changes;
         while let (Some((first, _)), Some((last, _))) = (left.first(), left.last()) {
@@ -64,10 +68,10 @@ impl Table {
                 Added::Done => return Ok(Applied::Counted),
                 Added::Gone => return Ok(Applied::Gone),
                 Added::Holds(held) => {
-                    let fresh = left.partition_point(|(sequence, _)| sequence.as_str() <= held.as_str());
+                    let fresh = left.partition_point(|(position, _)| *position <= held);
                     if fresh == 0 {
                         return Err(Error::unavailable(
-                            "the rating's sequence number decreased between two attempts",
+                            "the rating's position decreased between two attempts",
                         ));
                     }
                     left = &left[fresh..];
@@ -81,32 +85,39 @@ impl Table {
         &self,
         product: ProductId,
         sum: RatingChange,
-        first: &Sequence,
-        last: &Sequence,
+        first: &Position,
+        last: &Position,
     ) -> Result<Added, Error> {
         let mut update = self
             .client()
             .update_item()
             .set_key(Some(keys::rating(product).primary()))
-            .condition_expression("attribute_exists(#pk) AND (attribute_not_exists(#held) OR #held < :first)")
+            .condition_expression(
+                "attribute_exists(#pk) AND (attribute_not_exists(#held) OR #stream < :stream OR \
+                 ((attribute_not_exists(#stream) OR #stream = :stream) AND #held < :first))",
+            )
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#held", HELD)
-            .expression_attribute_values(":first", s(first.as_str()))
-            .expression_attribute_values(":last", s(last.as_str()));
+            .expression_attribute_names("#stream", STREAM)
+            .expression_attribute_values(":stream", s(last.stream()))
+            .expression_attribute_values(":first", s(first.number()))
+            .expression_attribute_values(":last", s(last.number()));
         let mut additions = Vec::new();
         for (name, step) in STARS.into_iter().zip(sum.0).filter(|(_, step)| *step != 0) {
             additions.push(format!("{name} :{name}"));
             update =
                 update.expression_attribute_values(format!(":{name}"), AttributeValue::N(step.to_string()));
         }
-        // The sequence number advances even when the changes cancel each other out.
+        // The position advances even when the changes cancel each other out.
         let add = if additions.is_empty() { String::new() } else { format!("ADD {}", additions.join(", ")) };
-        let update = update.update_expression(format!("SET #held = :last {add}").trim_end());
+        let update =
+            update.update_expression(format!("SET #stream = :stream, #held = :last {add}").trim_end());
         let Written::Refused(stored) = self.update(update).await? else { return Ok(Added::Done) };
         let Some(stored) = &stored else { return Ok(Added::Gone) };
         let held = text(stored, HELD)
             .ok_or_else(|| Error::internal("a rating's condition failed without a sequence number"))?;
-        Ok(Added::Holds(held.to_owned()))
+        // Without a label, the rating was written by an earlier release, from the same stream.
+        Ok(Added::Holds(Position::stored(text(stored, STREAM).unwrap_or(last.stream()), held)))
     }
 
     /// Counts a product's reviews with strongly consistent reads, and reads the stored rating. While reviews are being
@@ -137,40 +148,66 @@ impl Table {
             }
             start = sent.last_evaluated_key;
             if start.is_none() {
-                let held = text(&stored, HELD).map(str::to_owned);
-                return Ok(Recount { stored: from_rating_item(&stored), counted, held });
+                let [held, stream] = [HELD, STREAM].map(|name| text(&stored, name).map(str::to_owned));
+                return Ok(Recount { stored: from_rating_item(&stored), counted, held, stream });
             }
         }
     }
 
     /// Stores the counted rating unless the stored rating has changed since the recount. Returns whether it was stored.
-    pub async fn repair_rating(&self, product: ProductId, recount: &Recount) -> Result<bool, Error> {
+    ///
+    /// A rating whose position is in another stream than the table's current one goes on with every change of the current
+    /// stream; otherwise its position stays.
+    pub async fn repair_rating(
+        &self,
+        product: ProductId,
+        recount: &Recount,
+        current_stream: &str,
+    ) -> Result<bool, Error> {
         let mut update = self
             .client()
             .update_item()
             .set_key(Some(keys::rating(product).primary()))
-            .condition_expression(match &recount.held {
-                Some(_) => "attribute_exists(#pk) AND #held = :held",
-                None => "attribute_exists(#pk) AND attribute_not_exists(#held)",
-            })
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#held", HELD);
-        if let Some(held) = &recount.held {
-            update = update.expression_attribute_values(":held", s(held));
+            .expression_attribute_names("#pk", PK);
+        let mut conditions = vec!["attribute_exists(#pk)".to_owned()];
+        for (name, value) in [(HELD, &recount.held), (STREAM, &recount.stream)] {
+            update = update.expression_attribute_names(format!("#{name}"), name);
+            if let Some(value) = value {
+                conditions.push(format!("#{name} = :{name}"));
+                update = update.expression_attribute_values(format!(":{name}"), s(value));
+            } else {
+                conditions.push(format!("attribute_not_exists(#{name})"));
+            }
         }
+        let start = Position::start_of(current_stream);
         let mut assignments = Vec::new();
+        if recount.held.is_some() && recount.stream.as_deref() != Some(current_stream) {
+            assignments.push("#stream = :current, #held = :start".to_owned());
+            update = update
+                .expression_attribute_values(":current", s(start.stream()))
+                .expression_attribute_values(":start", s(start.number()));
+        }
         for (name, count) in STARS.into_iter().zip(recount.counted.histogram) {
             assignments.push(format!("{name} = :{name}"));
             update = update.expression_attribute_values(format!(":{name}"), n(count));
         }
-        let update = update.update_expression(format!("SET {}", assignments.join(", ")));
-        Ok(matches!(self.update(update).await?, Written::Done(_)))
+        let update = update
+            .condition_expression(conditions.join(" AND "))
+            .update_expression(format!("SET {}", assignments.join(", ")));
+        match self.update(update).await? {
+            Written::Done(_) => Ok(true),
+            // An earlier attempt whose answer was lost has moved the rating to the current stream.
+            Written::Refused(Some(stored)) => Ok(from_rating_item(&stored) == recount.counted
+                && text(&stored, STREAM) == Some(start.stream())
+                && text(&stored, HELD) == Some(start.number())),
+            Written::Refused(None) => Ok(false),
+        }
     }
 }
 
 enum Added {
     Done,
     Gone,
-    /// The rating already includes the changes up to this sequence number.
-    Holds(String),
+    /// The rating already includes the changes up to this position.
+    Holds(Position),
 }

@@ -10,32 +10,61 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// The position of a change in its shard: DynamoDB's sequence number, zero-padded to a fixed width so that text sorts
-/// as the number does. Within one item, and within one partition, sequence numbers increase.
+/// The position of a change: the label of its stream, and its sequence number in the stream, zero-padded to a fixed width
+/// so that text sorts as the number does. Within one item collection, sequence numbers increase.
+///
+/// A table that is restored, or whose stream is turned off and on, has a new stream, whose numbers may start anywhere. A
+/// label is the time at which the stream was created, so every position in a newer stream is greater than all positions
+/// in an older one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sequence(String);
+pub struct Position {
+    stream: String,
+    number: String,
+}
 
 /// The maximum number of digits of a sequence number
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html>).
 const DIGITS: usize = 40;
 
-impl Sequence {
-    /// Parses the stream's decimal sequence number.
-    pub fn parse(number: &str) -> Option<Self> {
+/// The label in the ARN of a stream: `arn:aws:dynamodb:…:table/<table>/stream/<label>`.
+pub fn stream_label(arn: &str) -> Option<&str> {
+    arn.split_once("/stream/").map(|(_, label)| label).filter(|label| !label.is_empty())
+}
+
+impl Position {
+    /// A position from the ARN of a stream and a decimal sequence number.
+    pub fn parse(stream_arn: &str, number: &str) -> Option<Self> {
         let digits =
             !number.is_empty() && number.len() <= DIGITS && number.bytes().all(|b| b.is_ascii_digit());
-        digits.then(|| Self(format!("{number:0>DIGITS$}")))
+        let stream = stream_label(stream_arn).filter(|_| digits)?;
+        Some(Self::stored(stream, &format!("{number:0>DIGITS$}")))
     }
 
-    /// The padded number.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// A position from its stored parts.
+    pub(crate) fn stored(stream: &str, number: &str) -> Self {
+        Self { stream: stream.to_owned(), number: number.to_owned() }
+    }
+
+    /// The position before every change of a stream.
+    pub(crate) fn start_of(stream: &str) -> Self {
+        Self::stored(stream, &"0".repeat(DIGITS))
+    }
+
+    /// The label of the stream.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// The padded sequence number.
+    pub fn number(&self) -> &str {
+        &self.number
     }
 }
 
-impl fmt::Display for Sequence {
+/// Sorts as the position does.
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{} {}", self.stream, self.number)
     }
 }
 
@@ -43,6 +72,8 @@ impl fmt::Display for Sequence {
 /// them, because parsing images is most of the work of a batch.
 #[derive(Debug, Deserialize)]
 pub struct StreamRecord {
+    #[serde(rename = "eventSourceARN")]
+    stream_arn: String,
     dynamodb: Images,
 }
 
@@ -71,8 +102,8 @@ struct Text {
 /// The change of one item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamChange {
-    /// The position in the shard.
-    pub sequence: Sequence,
+    /// The position in the stream.
+    pub position: Position,
     /// The changed item.
     pub of: Changed,
 }
@@ -108,11 +139,12 @@ impl StreamRecord {
     /// Parses the change.
     pub fn read(self) -> Result<StreamChange, Error> {
         let Images { sequence_number, keys, old_image, new_image } = self.dynamodb;
-        let sequence = Sequence::parse(&sequence_number)
-            .ok_or_else(|| Error::internal(format!("invalid sequence number {sequence_number:?}")))?;
+        let position = Position::parse(&self.stream_arn, &sequence_number).ok_or_else(|| {
+            Error::internal(format!("invalid position {sequence_number:?} in {:?}", self.stream_arn))
+        })?;
         let key = Key { pk: keys.pk.text, sk: keys.sk.text };
         let of = changed(&key, old_image, new_image)?;
-        Ok(StreamChange { sequence, of })
+        Ok(StreamChange { position, of })
     }
 }
 
@@ -183,13 +215,32 @@ mod tests {
         assert_eq!(parsed, [(None, Some(5)), (Some(5), Some(4)), (Some(4), None)]);
     }
 
+    const STREAM: &str = "arn:aws:dynamodb:eu-central-1:1:table/souk/stream/2026-01-02T03:04:05.678";
+
     #[test]
-    fn sequence_numbers_sort_as_numbers() {
+    fn positions_in_one_stream_sort_by_their_numbers() {
         let changes = changes();
-        assert!(changes.is_sorted_by(|a, b| a.sequence < b.sequence));
-        assert!(Sequence::parse("9") < Sequence::parse("10"));
+        assert!(changes.is_sorted_by(|a, b| a.position < b.position));
+        let [nine, ten] = ["9", "10"].map(|number| Position::parse(STREAM, number).unwrap());
+        assert!(nine < ten && nine.to_string() < ten.to_string());
+        assert!(Position::start_of("2026-01-02T03:04:05.678") < nine);
         for bad in ["", "x", "-1", &"1".repeat(41)] {
-            assert_eq!(Sequence::parse(bad), None, "{bad}");
+            assert_eq!(Position::parse(STREAM, bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_position_in_a_newer_stream_is_greater() {
+        let newer = STREAM.replace("04:05.678", "04:05.679");
+        let (last, first) = (Position::parse(STREAM, &"9".repeat(40)), Position::parse(&newer, "0"));
+        let (last, first) = (last.unwrap(), first.unwrap());
+        assert!(last < first && last.to_string() < first.to_string());
+    }
+
+    #[test]
+    fn a_position_needs_the_label_of_a_stream() {
+        for bad in ["", "arn:aws:dynamodb:eu-central-1:1:table/souk", "arn:x:table/souk/stream/"] {
+            assert_eq!(Position::parse(bad, "1"), None, "{bad}");
         }
     }
 }

@@ -52,7 +52,7 @@ impl<'a> Worker<'a> {
 
 /// The work of `rating-average`, whose own function needs a complete app.
 async fn count(table: &Table, product: ProductId, changes: Vec<Selected<RatingChange>>) -> Result<(), Error> {
-    let changes: Vec<_> = changes.into_iter().map(|change| (change.sequence, change.change)).collect();
+    let changes: Vec<_> = changes.into_iter().map(|change| (change.position, change.change)).collect();
     table.count(product, &changes).await.map(drop)
 }
 
@@ -79,9 +79,10 @@ impl Life<'_> {
     ) {
         let Shard { records, at } = &mut self.shards[shard];
         let batch = &records[from..(from + size).min(records.len())];
-        if batch.is_empty() {
-            return;
-        }
+        let Some(first) = batch.first() else { return };
+        // A batch comes from one stream.
+        let same_stream = |record: &&Value| record["eventSourceARN"] == first["eventSourceARN"];
+        let batch = &batch[..batch.iter().take_while(same_stream).count()];
         let mut worker = Worker::start(self.table, batch, luck);
         let turns = match fate {
             Fate::Answers | Fate::Unheard => TIME_OUT,

@@ -30,6 +30,7 @@ fn steps() -> impl Strategy<Value = Step> {
         8 => deliver,
         1 => repeat,
         2 => (1..6_u32).prop_map(|turns| Step::Wake { turns }),
+        1 => Just(Step::NewStream),
     ]
 }
 
@@ -62,7 +63,7 @@ impl Step {
             Self::Request { user, product, .. } => (*user, *product) = (*user % users, *product % products),
             Self::Withdraw { product, .. } => *product %= products,
             Self::Deliver { shard, .. } | Self::Repeat { shard, .. } => *shard %= shards,
-            Self::Release | Self::Wake { .. } => {}
+            Self::Release | Self::Wake { .. } | Self::NewStream => {}
         }
         self
     }

@@ -10,7 +10,7 @@ use domain::{
 };
 use serde_json::{Value, json};
 use table::{Hidden, keys};
-use tests::samples::{caller, later, review, user_id};
+use tests::samples::{caller, later, review, stream_arn, user_id};
 
 impl Life<'_> {
     /// The write of a request, from what it has read; `None` if the request is rejected.
@@ -82,7 +82,10 @@ impl Life<'_> {
                 images[name] = image;
             }
         }
-        self.shards[product % self.history.shards].records.push(json!({"dynamodb": images}));
+        self.shards[product % self.history.shards].records.push(json!({
+            "eventSourceARN": stream_arn(&format!("2025-11-20T00:00:00.{:03}", self.streams)),
+            "dynamodb": images,
+        }));
         if new.is_null() {
             self.recorded.remove(&(product, user));
         } else {

@@ -1,6 +1,6 @@
 -- Stores the page as of a position in the stream (hash field 'place'), unless the same or a later position is stored.
 -- If a newer version is known, or the product has no page, the stored page is deleted instead.
--- KEYS[1] key of the page; ARGV: version, position in the stream (fixed width), page or '' for none,
+-- KEYS[1] key of the page; ARGV: version, label of the stream and position in it (fixed width), page or '' for none,
 -- time to live in seconds
 if ARGV[2] <= (redis.call('HGET', KEYS[1], 'place') or '') then return 0 end
 local known = tonumber(redis.call('HGET', KEYS[1], 'version') or '0')

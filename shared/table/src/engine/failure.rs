@@ -5,9 +5,8 @@ use domain::Error;
 use std::fmt::Debug;
 
 /// Error codes after which the same request may succeed later.
-const TRANSIENT: [&str; 9] = [
+const TRANSIENT: [&str; 8] = [
     "InternalServerError",
-    "ItemCollectionSizeLimitExceededException",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
