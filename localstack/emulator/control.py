@@ -1,10 +1,12 @@
-"""Calls for tests, on the port of the AWS API: `/_souk/processes`, `/_souk/faults`, `/_souk/delays`."""
+"""Calls for tests, on the port of the AWS API, at `/_souk/`. README.md describes them."""
 
 import json
 
-from emulator import faults, functions, states
+from emulator import functions, gateway, indexes, restore, rules, shards, states
 
 PREFIX = "/_souk/"
+# Modules with a setting, which is read, changed and reset.
+SETTINGS = {"authorizer": gateway, "delays": states, "indexes": indexes, "shards": shards}
 
 
 async def answer(scope, receive, send) -> None:
@@ -28,18 +30,19 @@ def respond(method: str, path: str, body: bytes):
         case "GET", "processes", "":
             return 200, functions.processes()
         case "GET", "faults", "":
-            return 200, faults.listed()
+            return 200, rules.listed()
         case (("PUT" | "POST"), "faults", ""):
-            return 200, faults.add(json.loads(body), instead=method == "PUT")
+            return 200, rules.add(json.loads(body), instead=method == "PUT")
         case "DELETE", "faults", _:
-            found = faults.remove(identifier or None)
+            found = rules.remove(identifier or None)
             return (404, {"message": f"there is no rule {identifier}"}) if identifier and not found else (200, [])
-        case "GET", "delays", "":
-            return 200, states.scales
-        case "PUT", "delays", "":
-            states.set_scales(json.loads(body))
-            return 200, states.scales
-        case "DELETE", "delays", "":
-            states.set_scales(dict.fromkeys(states.scales, 1))
-            return 200, states.scales
+        case (("GET" | "PUT" | "DELETE"), _, "") if resource in SETTINGS:
+            module = SETTINGS[resource]
+            if method == "PUT":
+                module.change(json.loads(body))
+            elif method == "DELETE":
+                module.reset()
+            return 200, module.setting()
+        case "POST", "restore", "":
+            return 200, restore.restore(json.loads(body))
     return 404, {"message": f"there is no {method} {PREFIX}{path}"}

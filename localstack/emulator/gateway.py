@@ -9,6 +9,9 @@ ministack 1.5.33: answers 502 with the text of the function's error, 403 to ever
 every caller is 127.0.0.1; authorizer and function see different request ids; an API needs a Host header.
 
 Routes and authorizers use ministack's records and code.
+
+AWS does not document how a number in an authorizer's context reaches the function. For tests, this module passes it on
+as it is, as a string, as a floating-point number, or as any of these: `{"numbers": "any", "seed": 7}`.
 """
 
 import asyncio
@@ -17,6 +20,7 @@ import contextvars
 import json
 import logging
 import os
+import random
 import time
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -33,6 +37,7 @@ logger = logging.getLogger("emulator.gateway")
 REQUEST_LIMIT = 10 * 1024 * 1024  # of an HTTP API
 EVENT_LIMIT = 6 * 1024 * 1024  # of a synchronous Lambda invocation, either way
 INTEGRATION_SECONDS = 30
+NUMBERS = {"same": lambda number: number, "string": str, "float": float}  # what a function gets for a number
 HOP_BY_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"}
 
 
@@ -45,6 +50,8 @@ class Request:
     time: float = field(default_factory=time.time)
 
 
+_numbers: dict = {"numbers": "same"}
+_dice = random.Random()
 _request: contextvars.ContextVar[Request] = contextvars.ContextVar("request")
 
 
@@ -56,6 +63,33 @@ def apply() -> None:
         return await invoke_authorizer(authorizer, complete(event), account, region)
 
     apigateway._invoke_request_authorizer_lambda = with_the_request
+
+
+def setting() -> dict:
+    return dict(_numbers)
+
+
+def change(wanted) -> None:
+    if not isinstance(wanted, dict) or not wanted.keys() <= {"numbers", "seed"}:
+        raise ValueError("the authorizer's setting is an object with numbers and maybe seed")
+    if wanted.get("numbers") not in (*NUMBERS, "any"):
+        raise ValueError(f"numbers {wanted.get('numbers')!r}: one of {', '.join(NUMBERS)}, any is wanted")
+    _dice.seed(wanted.get("seed"))
+    _numbers.clear()
+    _numbers.update(wanted)
+
+
+def reset() -> None:
+    change({"numbers": "same"})
+
+
+def passed_on(context: dict | None) -> dict | None:
+    """An authorizer's context as the function gets it."""
+    kind = _numbers["numbers"]
+    convert = NUMBERS[_dice.choice(list(NUMBERS)) if kind == "any" else kind]
+    return context and {
+        name: convert(value) if type(value) in (int, float) else value for name, value in context.items()
+    }
 
 
 async def answer(scope, receive, send) -> None:
@@ -235,7 +269,7 @@ async def authorize(call: Call):
         call.api_id, call.stage, call.route, call.method, call.path, call.template or call.path, call.headers,
         call.query, call.parameters, call.stage_variables, call.account, call.region, call.raw_query,
     )  # fmt: skip
-    return refusal, {"lambda": context}
+    return refusal, {"lambda": passed_on(context)}
 
 
 def target(call: Call):

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from emulator import (
-    access, dynamodb, faults, functions, gateway, histories, maps, openapi, queues, secrets, states, streams,
+    access, dynamodb, faults, functions, gateway, histories, indexes, maps, openapi, queues, restore, secrets, states,
+    streams, table_faults,
 )  # fmt: skip
 
 # Interpreter threads serve the gateway, the Runtime API and the table at the same time; with the default of
@@ -19,7 +20,10 @@ def apply(directory: Path) -> None:
     gc.set_threshold(50_000, 50, 50)
     functions.apply(directory / "logs")
     access.apply()
+    indexes.apply()
+    restore.apply()
     dynamodb.apply()
+    table_faults.apply()  # after the lock of dynamodb, so that a fault that waits holds up no other request
     openapi.apply()
     gateway.apply()
     queues.apply()

@@ -2,10 +2,11 @@
 
 AWS: an execution starts at once; StartExecution with the name and input of a running execution returns the first
 answer again; a retrier has MaxDelaySeconds and full jitter; Succeed and the default of a Choice have an Output in
-JSONata.
+JSONata; a task whose function is throttled fails with Lambda.TooManyRequestsException, and an error of Lambda itself
+has a text as its cause and no JSON.
 
 ministack 1.5.33: waits 150 ms before each execution, refuses every name that was used before, ignores
-MaxDelaySeconds, JitterStrategy, and Output in these two states.
+MaxDelaySeconds, JitterStrategy, and Output in these two states; a throttled task fails with Lambda.Unknown.
 
 For tests, this module also scales the delays of retriers and of Wait states, each by its own factor.
 """
@@ -16,7 +17,9 @@ import sys
 import time
 
 from ministack.core.responses import json_response
-from ministack.services import stepfunctions
+from ministack.services import lambda_svc, stepfunctions
+
+from emulator import histories
 
 RETRYING = ("_execute_task", "_with_retry_and_catch")  # the functions of ministack that wait before a retry
 
@@ -30,6 +33,7 @@ def apply() -> None:
     stepfunctions._start_execution = with_same_name(stepfunctions._start_execution)
     stepfunctions._apply_output_path = with_succeed_output(stepfunctions._apply_output_path)
     stepfunctions._execute_choice = with_default_output(stepfunctions._execute_choice)
+    lambda_svc._execute_function_with_config_scope = with_lambdas_errors(lambda_svc._execute_function_with_config_scope)
 
 
 class Clock:
@@ -43,7 +47,15 @@ class Clock:
             time.sleep(seconds)
 
 
-def set_scales(wanted) -> None:
+def setting() -> dict:
+    return scales
+
+
+def reset() -> None:
+    change(dict.fromkeys(scales, 1))
+
+
+def change(wanted) -> None:
     if not isinstance(wanted, dict) or not wanted.keys() <= scales.keys():
         raise ValueError(f"delays are an object with members of {', '.join(scales)}")
     for name, factor in wanted.items():
@@ -71,6 +83,24 @@ def with_delay(find):
         return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1.0}, index
 
     return find_with_delay
+
+
+def with_lambdas_errors(execute):
+    """Gives a task the errors of Lambda itself as Step Functions does."""
+
+    def execute_function(function, event):
+        result = execute(function, event)
+        if not result.get("error") or not histories.task():
+            return result
+        if result.get("throttle"):
+            cause = "Rate Exceeded. (Service: Lambda, Status Code: 429)"
+            raise stepfunctions._ExecutionError("Lambda.TooManyRequestsException", cause)
+        body = result["body"] if isinstance(result.get("body"), dict) else {}
+        if body.get("errorType", "").startswith("Lambda."):
+            raise stepfunctions._ExecutionError(body["errorType"], body["errorMessage"])
+        return result
+
+    return execute_function
 
 
 def with_same_name(start):

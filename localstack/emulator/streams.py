@@ -3,10 +3,12 @@
 AWS: a failed batch is retried until MaximumRetryAttempts or MaximumRecordAgeInSeconds; with
 BisectBatchOnFunctionError it is split in halves (a split does not count as a retry), with ReportBatchItemFailures it is
 retried from the first reported record. A description of a batch that is given up goes to the OnFailure destination.
-Mappings are independent of each other.
+Mappings are independent of each other. A stream has several shards, each of which is read on its own, so that their
+records are in no order; a shard that is split ends before its children begin.
 
 ministack 1.5.33: retries a failed batch for ever, treats a partial failure as a success, serves all mappings from one
-thread, polls each second, and evaluates EventBridge's `anything-but`, `$or` and others in filters differently.
+thread, polls each second, and evaluates EventBridge's `anything-but`, `$or` and others in filters differently; a
+stream has one shard. shards.py splits it when a test wants it.
 """
 
 import json
@@ -18,13 +20,15 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch, dynamodb, eventbridge, lambda_svc
 
+from emulator import shards
+
 logger = logging.getLogger("emulator.streams")
 
 PAYLOAD_LIMIT = 6 * 1024 * 1024
 LOOK_AGAIN_SECONDS = 0.5  # if nothing wakes a mapping before
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.1, 5  # AWS waits longer; the order of events is the same
 
-_readers: dict[str, threading.Thread] = {}
+_readers: dict[tuple[str, int], threading.Thread] = {}
 _stopping = threading.Event()
 _news = threading.Condition()
 
@@ -58,20 +62,23 @@ class Bell:
 
 
 def start_readers() -> bool:
-    """Replaces ministack's loop over the streams by one thread for each mapping."""
+    """Replaces ministack's loop over the streams by a thread for each shard of each mapping."""
     for account, region, mapping in lambda_svc._iter_all_esms():
-        uuid = mapping["UUID"]
-        if ":dynamodb:" in mapping.get("EventSourceArn", "") and uuid not in _readers:
-            reader = Reader(account, region, uuid)
-            _readers[uuid] = threading.Thread(target=reader.run, daemon=True, name=f"stream-{uuid}")
-            _readers[uuid].start()
+        if ":dynamodb:" in mapping.get("EventSourceArn", ""):
+            for shard in range(shards.most()):
+                reader = (mapping["UUID"], shard)
+                if reader not in _readers:
+                    run = Reader(account, region, *reader).run
+                    _readers[reader] = threading.Thread(target=run, daemon=True, name="stream-%s-%d" % reader)
+                    _readers[reader].start()
     return False
 
 
 class Reader:
-    def __init__(self, account: str, region: str, uuid: str):
+    def __init__(self, account: str, region: str, uuid: str, shard: int):
         self.scope = (account, region)
         self.uuid = uuid
+        self.shard = shard
 
     def run(self) -> None:
         with request_scope(*self.scope):
@@ -83,7 +90,7 @@ class Reader:
                         logger.exception("stream mapping %s", self.uuid)
                         time.sleep(1)
             finally:
-                _readers.pop(self.uuid, None)
+                _readers.pop((self.uuid, self.shard), None)
 
     @property
     def mapping(self) -> dict | None:
@@ -93,21 +100,25 @@ class Reader:
         """Delivers one batch, or waits."""
         heard = Bell.rung
         mapping = self.mapping
-        table = self.table(mapping)
-        function = self.function(mapping)
+        stream, table, function = mapping["EventSourceArn"], self.table(mapping), self.function(mapping)
         if not mapping.get("Enabled", True) or table is None or function is None:
             self.wait(heard)
             return
         position = self.position(mapping, table)
-        if position == dynamodb.stream_end_position(table):
+        era = shards.era(table, position)
+        end = min(era.end, dynamodb.stream_end_position(table))
+        if position >= end or not shards.all_reached(self.uuid, era.start):
             self.wait(heard)
             return
-        read = self.batch(mapping, table, position)
-        records = matching(read, mapping)
-        if records:
-            self.deliver(records)
-        if not _stopping.is_set() and self.mapping is not None:
-            lambda_svc._dynamodb_stream_positions[self.uuid] = position + len(read)
+        if self.shard < era.shards:
+            read = self.batch(mapping, table, position, era.end)
+            own = [record for record in read if era.shards == 1 or shards.of(record, era.shards, table) == self.shard]
+            records = matching(own, mapping)
+            end = position + len(read)
+            if records:
+                self.deliver(records)
+        if not _stopping.is_set() and shards.advance(self.uuid, self.shard, end, stream):
+            dynamodb.esm_wake.set()
 
     def table(self, mapping: dict) -> str | None:
         arn = mapping["EventSourceArn"]
@@ -121,24 +132,24 @@ class Reader:
     def position(self, mapping: dict, table: str) -> int:
         start, end = dynamodb.stream_start_position(table), dynamodb.stream_end_position(table)
         first = start if mapping.get("StartingPosition") == "TRIM_HORIZON" else end
-        position = lambda_svc._dynamodb_stream_positions.setdefault(self.uuid, first)
+        position = shards.position(self.uuid, self.shard, first)
         return start if position > end else max(position, start)
 
     def wait(self, heard: int, seconds: float = LOOK_AGAIN_SECONDS) -> None:
         with _news:
             _news.wait_for(lambda: heard != Bell.rung or _stopping.is_set(), seconds)
 
-    def batch(self, mapping: dict, table: str, position: int) -> list[dict]:
+    def batch(self, mapping: dict, table: str, position: int, end: int) -> list[dict]:
         """Up to BatchSize records and 6 MB, after waiting up to MaximumBatchingWindowInSeconds for them."""
         size = mapping.get("BatchSize", 100)
         deadline = time.monotonic() + (mapping.get("MaximumBatchingWindowInSeconds") or 0)
         while (left := deadline - time.monotonic()) > 0 and not _stopping.is_set():
             heard = Bell.rung
-            if dynamodb.stream_end_position(table) - position >= size:
+            if min(end, dynamodb.stream_end_position(table)) - position >= size:
                 break
             self.wait(heard, left)
         read, payload = [], 0
-        for record in dynamodb.stream_records_since(table, position, size):
+        for record in dynamodb.stream_records_since(table, position, min(size, end - position)):
             payload += len(json.dumps(record))
             if read and payload > PAYLOAD_LIMIT:
                 break
@@ -152,6 +163,8 @@ class Reader:
 
     def deliver(self, records: list[dict], attempt: int = 0) -> None:
         while records and not _stopping.is_set() and (mapping := self.mapping) is not None:
+            if mapping["EventSourceArn"] != records[0]["eventSourceARN"]:
+                return  # the table was restored, and the mapping reads its new stream
             function = self.function(mapping)
             if function is None:
                 return

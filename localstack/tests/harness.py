@@ -35,6 +35,7 @@ class System:
         for file in ("template.yaml", "machine.asl.json", "saga.asl.json"):
             shutil.copy(HERE / file, self.folder)
         self.clients: dict = {}
+        self.session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
         self.instance = Instance(f"test-{name}-{os.getpid()}")
         atexit.register(self.remove)
         self.start()
@@ -59,8 +60,7 @@ class System:
     def client(self, service: str):
         endpoint = self.instance.record["endpointUrl"]
         if (service, endpoint) not in self.clients:
-            session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
-            self.clients[service, endpoint] = session.client(service, endpoint_url=endpoint)
+            self.clients[service, endpoint] = self.session.client(service, endpoint_url=endpoint)
         return self.clients[service, endpoint]
 
     def request(self, method: str, path: str, body=None, headers=None, source="127.0.0.1"):

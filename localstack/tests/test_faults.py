@@ -1,4 +1,4 @@
-"""emulator/faults.py, emulator/histories.py, emulator/maps.py and the delays of emulator/states.py."""
+"""emulator/faults.py, emulator/rules.py, emulator/histories.py, emulator/maps.py and the delays of emulator/states.py."""
 
 import json
 import threading
@@ -120,6 +120,28 @@ class Kinds(Faults):
         self.assertEqual(error, "Sandbox.Timedout")
         self.assertIn("Task timed out after 10.00 seconds", json.loads(cause)["errorMessage"])
 
+    def test_an_error_of_lambda_itself(self):
+        errors = ("ServiceException", "AWSLambdaException", "SdkClientException", "ClientExecutionTimeoutException")
+        for error in (*errors, "Unknown"):
+            for kind, worked in (("before", ["undo"]), ("after", ["one", "undo"])):
+                with self.subTest(error, kind=kind):
+                    self.setUp()
+                    self.put({"kind": kind, "errorType": f"Lambda.{error}", "id": "its"})
+                    self.assertEqual(self.failure(self.saga("one")), [f"Lambda.{error}", f"fault its: {kind}"])
+                    self.assertEqual(self.worked(), worked)
+
+    def test_a_function_that_is_throttled(self):
+        self.put({"kind": "throttle"})
+        error, cause = self.failure(self.saga("one"))
+        self.assertEqual((error, self.worked()), ("Lambda.TooManyRequestsException", ["undo"]))
+        self.assertIn("Status Code: 429", cause)
+
+    def test_a_function_whose_own_concurrency_is_used_up(self):
+        client = self.system.client("lambda")
+        client.put_function_concurrency(FunctionName=self.step, ReservedConcurrentExecutions=0)
+        self.addCleanup(client.delete_function_concurrency, FunctionName=self.step)
+        self.assertEqual(self.failure(self.saga("one"))[0], "Lambda.TooManyRequestsException")
+
     def test_work_that_comes_after_its_undo(self):
         self.put({"kind": "timeout", "when": "later"})
         self.assertEqual(self.failure(self.saga("one"))[0], "States.Timeout")
@@ -173,6 +195,16 @@ class Callers(Faults):
                 self.assertEqual((status, json.loads(body)), (500, {"message": "Internal Server Error"}))
                 self.assertEqual(self.system.request("GET", "/things/1")[0], 200)
 
+    def test_a_throttled_function_is_not_available(self):
+        answer = self.system.outputs["AnswerFunction"]
+        self.put({"function": answer, "contains": "/things/faulty", "kind": "throttle"})
+        status, _headers, body = self.system.request("GET", "/things/faulty")
+        self.assertEqual((status, json.loads(body)), (503, {"message": "Service Unavailable"}))
+        self.put({"kind": "throttle"})
+        client = self.system.client("lambda")
+        with self.assertRaises(client.exceptions.TooManyRequestsException):
+            client.invoke(FunctionName=self.step, Payload=json.dumps({"run": self.run_id}))
+
     def test_the_invoke_api(self):
         for rule, kind in (
             ({"kind": "before"}, "Unavailable"),
@@ -193,6 +225,13 @@ class Callers(Faults):
         self.system.client("dynamodb").put_item(TableName=self.system.outputs["Table"], Item={"pk": {"S": key}})
         self.eventually(lambda: [n for n in self.system.notes("record") if n["record"] == key], "not delivered")
         self.assertEqual(self.counts(), [2])
+
+    def test_a_throttle_uses_up_no_attempt_of_a_stream(self):
+        key = f"take-{self.run_id}"
+        self.put({"function": self.system.outputs["ConsumerFunction"], "kind": "throttle", "times": 5})
+        self.system.client("dynamodb").put_item(TableName=self.system.outputs["Table"], Item={"pk": {"S": key}})
+        self.eventually(lambda: [n for n in self.system.notes("record") if n["record"] == key], "not delivered")
+        self.assertEqual(self.counts(), [5])  # MaximumRetryAttempts is 2
 
 
 class Rules(Faults):

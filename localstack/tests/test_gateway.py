@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 import time
+import urllib.error
 
 from tests.harness import Case
 
@@ -73,6 +74,24 @@ class Authorization(Case):
         # A cached result belongs to the call that it answered; only members that all calls share can be compared.
         self.assertEqual(seen["identitySource"], ["Bearer good"])
         self.assertIn("sourceIp", seen["requestContext"]["http"])
+
+    def number_of_the_context(self):
+        event = self.system.event("PATCH", "/things/1", headers={"Authorization": "Bearer good"})
+        context = event["requestContext"]["authorizer"]["lambda"]
+        self.assertIs(context["flag"], True)
+        return context["number"]
+
+    def test_a_number_of_the_authorizers_context_comes_as_a_test_wants_it(self):
+        self.addCleanup(self.system.control, "DELETE", "authorizer")
+        for numbers, expected in (("string", "1763659827"), ("float", 1763659827.0), ("same", 1763659827)):
+            self.system.control("PUT", "authorizer", {"numbers": numbers})
+            found = self.number_of_the_context()
+            self.assertEqual((found, type(found)), (expected, type(expected)))
+        self.system.control("PUT", "authorizer", {"numbers": "any", "seed": 1})
+        self.assertEqual({type(self.number_of_the_context()) for _ in range(20)}, {str, float, int})
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            self.system.control("PUT", "authorizer", {"numbers": "roman"})
+        self.assertEqual(refused.exception.code, 400)
 
     def test_an_authorizer_result_is_cached(self):
         one = self.system.event("PATCH", "/things/1", headers={"Authorization": "Bearer good"})
