@@ -103,6 +103,11 @@ impl Souk {
         self.control(&self.endpoint_url, "delays", scales);
     }
 
+    /// Changes a setting of the control interface, such as `indexes`; localstack/README.md describes them.
+    pub fn set(&self, setting: &str, value: &Value) {
+        self.control(&self.endpoint_url, setting, value);
+    }
+
     /// Replaces the fault rules for calls to the payment provider; localstack/README.md describes their members.
     pub fn put_payment_faults(&self, rules: &Value) {
         self.control(&self.payments_url, "faults", rules);
@@ -172,12 +177,23 @@ const fn lambda(kind: &'static str, error: &'static str) -> StepFault {
     StepFault { kind, when: kind, error: Some(error), times: 2, is_retried: true }
 }
 
+/// Errors of Lambda itself that a step may get before its work or after it.
+pub const LAMBDA_ERRORS: [&str; 4] = [
+    "Lambda.ServiceException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.Unknown",
+];
+
 /// The faults that every step is tested with.
-pub const FAULTS: [StepFault; 8] = [
+pub const FAULTS: [StepFault; 11] = [
     fault("before", "before", 2, true),
     fault("after", "after", 2, true),
-    lambda("before", "Lambda.TooManyRequestsException"),
-    lambda("after", "Lambda.SdkClientException"),
+    fault("throttle", "before", 2, true),
+    lambda("before", LAMBDA_ERRORS[0]),
+    lambda("after", LAMBDA_ERRORS[1]),
+    lambda("after", LAMBDA_ERRORS[2]),
+    lambda("after", LAMBDA_ERRORS[3]),
     fault("timeout", "before", 1, false),
     fault("timeout", "after", 1, false),
     fault("fail", "before", 1, false),

@@ -23,7 +23,7 @@ fn ask(souk: &Souk, user: &User, name: &str) -> Answer {
 }
 
 /// The paths of resources and lists that show parts of a requested concert.
-fn windows(request: &Value) -> Vec<String> {
+pub fn windows(request: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let bands = request["bands"].as_array().unwrap();
     let bands = bands.iter().flat_map(|band| {
@@ -34,14 +34,14 @@ fn windows(request: &Value) -> Vec<String> {
 }
 
 /// Whether one of these paths shows anything.
-fn is_seen(souk: &Souk, window: &str) -> bool {
+pub fn is_seen(souk: &Souk, window: &str) -> bool {
     let answer = souk.get(window);
     assert!(matches!(answer.status, 200 | 404), "{answer:?}");
     answer.status == 200 && answer.body["items"] != json!([])
 }
 
 /// The number of items of a request in the table, without the request itself.
-fn items(souk: &Souk, request: &Value) -> usize {
+pub fn items(souk: &Souk, request: &Value) -> usize {
     let id = |value: &Value| value.as_str().unwrap().to_owned();
     let bands = request["bands"].as_array().unwrap().iter();
     let bands: usize =

@@ -62,9 +62,18 @@ impl Souk {
 
     /// Reads a list to its end by its `next` links. Returns for each page the member `id` of its items.
     pub fn walk(&self, first: &str, id: &str) -> Vec<Vec<String>> {
+        self.walk_with(|path| Call::new("GET", path), first, id)
+    }
+
+    /// Reads a user's list in the same way.
+    pub fn walk_as(&self, user: &User, first: &str, id: &str) -> Vec<Vec<String>> {
+        self.walk_with(|path| user.call("GET", path), first, id)
+    }
+
+    fn walk_with(&self, call: impl Fn(&str) -> Call, first: &str, id: &str) -> Vec<Vec<String>> {
         let (mut next, mut pages) = (Some(first.to_owned()), Vec::new());
         while let Some(path) = next {
-            let page = self.get(&path);
+            let page = self.send(call(&path));
             assert_eq!(page.status, 200, "{page:?}");
             let items = page.body["items"].as_array().unwrap();
             pages.push(items.iter().map(|item| item[id].as_str().unwrap().to_owned()).collect());
