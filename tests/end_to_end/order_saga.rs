@@ -286,7 +286,7 @@ fn an_order_that_was_never_begun_is_swept_up() {
     item["orderId"]["S"] = json!(id);
     item["status"]["S"] = json!("pending");
     item.as_object_mut().unwrap().remove("payment");
-    let entry = json!({"pk": {"S": entry.pk}, "sk": {"S": entry.sk}, "customerId": {"S": shop.buyer.id}});
+    let entry = json!({"pk": {"S": entry.pk}, "sk": {"S": entry.sk}, "customerId": {"S": shop.buyer.id}, "epoch": {"N": "0"}});
     for item in [item, entry] {
         let put = json!({"TableName": souk.output("TableName"), "Item": item});
         souk.aws("dynamodb", "DynamoDB_20120810.PutItem", &put);
