@@ -192,6 +192,38 @@ fn after_a_bad_day_of_aws_stock_money_ratings_and_concerts_are_right() {
     assert!(!sold.is_empty(), "no order was confirmed");
 }
 
+/// Reviews of a product that are changed while the stream is split, and after the table was restored.
+#[test]
+fn a_rating_counts_on_in_a_split_stream_and_in_a_new_one() {
+    let own = OwnInstance::start("e2e-stream", &[]);
+    let souk = &own.souk;
+    let product = souk.product(&souk.user());
+    let path = product.header("location");
+    let authors = at_once(6, |_| souk.user());
+    let change_all = |round: usize| {
+        at_once(authors.len(), |number| {
+            let (author, rating) = (&authors[number], 1 + (number + round) % 5);
+            let review = format!("{path}/reviews/{}", author.id);
+            let call = if round == 0 {
+                let body = json!({"rating": rating, "title": "Sweet", "body": "Like at home."});
+                author.call("POST", &format!("{path}/reviews")).json(&body)
+            } else {
+                author.call("PATCH", &review).header("if-match", "*").json(&json!({"rating": rating}))
+            };
+            let answer = souk.send(call);
+            assert!(matches!(answer.status, 200 | 201), "{answer:?}");
+        });
+        check_rating(souk, path);
+    };
+    change_all(0);
+    souk.set("shards", &json!({"shards": 4}));
+    change_all(1);
+    change_all(2);
+    souk.restore();
+    change_all(3);
+    change_all(4);
+}
+
 /// The page of a product is in the cache, and the function that changes it there reads the index of reviews.
 #[test]
 fn a_page_shows_a_review_though_its_index_lags() {

@@ -113,8 +113,19 @@ impl Souk {
         self.control(&self.payments_url, "faults", rules);
     }
 
+    /// Gives the table a new stream, as it has after a restore.
+    pub fn restore(&self) {
+        let table = json!({"table": self.output("TableName")});
+        self.control_with("POST", &self.endpoint_url, "restore", &table);
+    }
+
     fn control(&self, url: &str, what: &str, body: &Value) {
-        let request = http::Request::put(format!("{url}/_souk/{what}")).body(body.to_string()).unwrap();
+        self.control_with("PUT", url, what, body);
+    }
+
+    fn control_with(&self, method: &str, url: &str, what: &str, body: &Value) {
+        let request = http::Request::builder().method(method).uri(format!("{url}/_souk/{what}"));
+        let request = request.body(body.to_string()).unwrap();
         let mut response = self.agent.run(request).unwrap();
         let text = response.body_mut().read_to_string().unwrap();
         assert_eq!(response.status(), 200, "{what}: {text}");
