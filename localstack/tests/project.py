@@ -18,7 +18,7 @@ CARGO = """#!/bin/sh
 # Stands in for cargo: "builds" the one program, or does what the file beside the manifest says.
 test ! -e fail || { echo "error: it does not compile" >&2; exit 101; }
 while test -e wait; do touch waiting; sleep 0.05; done
-test ! -e hang || { touch hanging; sleep 60; }
+test ! -e hang || { : > hanging; exec sleep 60; }
 echo '{"reason":"compiler-artifact","target":{"name":"answer"},"executable":"'"$PWD"'/built/bootstrap"}'
 echo '{"reason":"compiler-artifact","target":{"name":"other"},"executable":"'"$PWD"'/built-other/bootstrap"}'
 """
