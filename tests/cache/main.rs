@@ -16,6 +16,20 @@ const GONE: u64 = 1 << 53;
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
 const FILLED_SECONDS: i64 = 60;
 
+/// The versions of a product and of its stock.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Version {
+    product: u64,
+    stock: u64,
+}
+
+/// A product whose stock does not change.
+impl From<u64> for Version {
+    fn from(product: u64) -> Self {
+        Self { product, stock: u64::from(product != GONE) }
+    }
+}
+
 /// The cached page of one product, accessed through the scripts.
 struct Cache {
     scripts: [Script; 3],
@@ -49,22 +63,30 @@ impl Cache {
 
     /// Stores a page as of a position in the stream; an empty page means that the product has none. Returns whether the
     /// page was stored.
-    fn put(&mut self, place: u64, version: u64, page: &str) -> bool {
+    fn put(&mut self, place: u64, version: impl Into<Version>, page: &str) -> bool {
+        let Version { product, stock } = version.into();
         let mut put = self.scripts[0].key(&self.key);
-        put.arg(version).arg(format!("{place:040}")).arg(page).arg(KEPT_SECONDS);
+        put.arg(product).arg(stock).arg(format!("{place:040}")).arg(page).arg(KEPT_SECONDS);
         put.invoke::<bool>(&mut self.connection).unwrap()
     }
 
     /// Records a version. Returns whether it is newer than the known one.
-    fn invalidate(&mut self, version: u64) -> bool {
+    fn invalidate(&mut self, version: impl Into<Version>) -> bool {
+        let Version { product, stock } = version.into();
         let mut invalidate = self.scripts[1].key(&self.key);
-        invalidate.arg(version).arg(KEPT_SECONDS).invoke::<bool>(&mut self.connection).unwrap()
+        invalidate.arg(product).arg(stock).arg(KEPT_SECONDS).invoke::<bool>(&mut self.connection).unwrap()
     }
 
     /// Stores a page rendered on a cache miss. Returns whether it was stored.
-    fn fill(&mut self, version: u64, page: &str) -> bool {
+    fn fill(&mut self, version: impl Into<Version>, page: &str) -> bool {
+        let Version { product, stock } = version.into();
         let mut fill = self.scripts[2].key(&self.key);
-        fill.arg(version).arg(page).arg(FILLED_SECONDS).invoke::<bool>(&mut self.connection).unwrap()
+        fill.arg(product)
+            .arg(stock)
+            .arg(page)
+            .arg(FILLED_SECONDS)
+            .invoke::<bool>(&mut self.connection)
+            .unwrap()
     }
 
     fn field(&mut self, name: &str) -> Option<String> {
@@ -100,9 +122,10 @@ fn a_page_is_kept_as_a_hash_that_expires() {
     assert!(cache.put(5, 7, page));
     cache.assert_page(page);
     assert_eq!(cache.field("version").as_deref(), Some("7"));
+    assert_eq!(cache.field("stock").as_deref(), Some("1"));
     assert_eq!(cache.field("place"), Some(format!("{:040}", 5)));
     let fields: usize = redis::cmd("HLEN").arg(&cache.key).query(&mut cache.connection).unwrap();
-    assert_eq!(fields, 3);
+    assert_eq!(fields, 4);
     let kind: String = redis::cmd("TYPE").arg(&cache.key).query(&mut cache.connection).unwrap();
     assert_eq!(kind, "hash");
     cache.assert_kept_for(KEPT_SECONDS);
@@ -129,7 +152,7 @@ fn a_put_of_a_newer_stream_supersedes_all_of_an_older_one() {
     let mut cache = Cache::new();
     let put = |cache: &mut Cache, label: &str, number: u64, page: &str| {
         let mut put = cache.scripts[0].key(&cache.key);
-        put.arg(1).arg(format!("{label} {number:040}")).arg(page).arg(KEPT_SECONDS);
+        put.arg(1).arg(1).arg(format!("{label} {number:040}")).arg(page).arg(KEPT_SECONDS);
         put.invoke::<bool>(&mut cache.connection).unwrap()
     };
     let [older, newer] = ["2025-11-20T00:00:00.000", "2026-01-01T00:00:00.000"];
@@ -170,6 +193,29 @@ fn a_version_that_is_told_forbids_older_pages() {
     cache.assert_page("ten");
     assert!(!cache.invalidate(10));
     cache.assert_page("ten");
+}
+
+/// A seller changes the product while its stock changes: a page shows both or is not kept.
+#[test]
+fn a_page_is_older_if_one_of_its_versions_is() {
+    let mut cache = Cache::new();
+    let version = |product, stock| Version { product, stock };
+    assert!(cache.put(1, version(3, 10), "three and ten"));
+    assert!(!cache.invalidate(version(2, 10)) && !cache.invalidate(version(3, 9)), "that is known");
+    cache.assert_page("three and ten");
+    assert!(cache.invalidate(version(3, 11)), "of the stock");
+    assert_eq!(cache.page(), None);
+    assert!(!cache.fill(version(4, 10), "of a newer product"));
+    assert!(!cache.put(2, version(4, 10), "of a newer product"));
+    assert_eq!(cache.page(), None);
+    assert_eq!(cache.field("version").as_deref(), Some("4"), "the newer one is known from then on");
+    assert!(!cache.fill(version(3, 12), "of a newer stock"));
+    assert!(!cache.put(3, version(3, 12), "of a newer stock"));
+    assert!(!cache.fill(version(4, 11), "that is known"));
+    assert!(cache.fill(version(4, 12), "both"));
+    cache.assert_page("both");
+    assert!(cache.put(4, version(4, 13), "sold"));
+    cache.assert_page("sold");
 }
 
 #[test]

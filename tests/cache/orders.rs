@@ -1,37 +1,37 @@
 //! Runs a few events on a page in every possible order.
 
-use crate::{Cache, GONE};
+use crate::{Cache, GONE, Version};
 
-/// An event on the page of a product. The text of a page is its version and its position in the stream.
+/// An event on the page of a product. The text of a page is its versions and its position in the stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Event {
     /// The stream's consumer stores a page of this version, as of this position.
-    Put { place: u64, version: u64 },
+    Put { place: u64, version: Version },
     /// The stream's consumer records, as of this position, that the product is withdrawn.
     Gone { place: u64 },
     /// A writer records this version.
-    Invalidate { version: u64 },
+    Invalidate { version: Version },
     /// A reader stores a page of this version.
-    Fill { version: u64 },
+    Fill { version: Version },
 }
 
 impl Event {
     fn happen(self, cache: &mut Cache) -> bool {
         match self {
-            Self::Put { place, version } => cache.put(place, version, &format!("{version} {place}")),
+            Self::Put { place, version } => cache.put(place, version, &page_of(version, place)),
             Self::Gone { place } => cache.put(place, GONE, ""),
             Self::Invalidate { version } => cache.invalidate(version),
-            Self::Fill { version } => cache.fill(version, &format!("{version} 0")),
+            Self::Fill { version } => cache.fill(version, &page_of(version, 0)),
         }
     }
 
-    /// The lowest version that readers may get after this event.
-    fn lowest_version(self) -> u64 {
+    /// The lowest versions that readers may get after this event.
+    fn lowest_version(self) -> Version {
         match self {
             Self::Put { version, .. } | Self::Invalidate { version } => version,
-            Self::Gone { .. } => GONE,
+            Self::Gone { .. } => GONE.into(),
             // A reader may have read an old version, so its page excludes no version.
-            Self::Fill { .. } => 0,
+            Self::Fill { .. } => Version { product: 0, stock: 0 },
         }
     }
 
@@ -43,10 +43,11 @@ impl Event {
     }
 }
 
-/// The version and position of a page; the position of a reader's page is 0.
-fn parse(page: &str) -> (u64, u64) {
-    let (version, place) = page.split_once(' ').unwrap();
-    (version.parse().unwrap(), place.parse().unwrap())
+/// The versions and position of a page; the position of a reader's page is 0.
+fn parse(page: &str) -> (Version, u64) {
+    let numbers: Vec<u64> = page.split(' ').map(|number| number.parse().unwrap()).collect();
+    let [product, stock, place] = numbers[..] else { panic!("{page}") };
+    (Version { product, stock }, place)
 }
 
 /// All orders of these events.
@@ -71,19 +72,21 @@ fn endings(events: &[Event]) -> Vec<Option<String>> {
     let mut endings = Vec::new();
     for order in orders(events) {
         cache.clear();
-        let (mut lowest, mut reached, mut shown) = (0, 0, None);
+        let (mut lowest, mut reached, mut shown) = (Version { product: 0, stock: 0 }, 0, None);
         for event in &order {
             // An event at or before the stored position has no effect.
             let late = event.place() > 0 && event.place() <= reached;
             let kept = event.happen(&mut cache);
             if !late {
-                lowest = lowest.max(event.lowest_version());
+                let Version { product, stock } = event.lowest_version();
+                lowest = Version { product: lowest.product.max(product), stock: lowest.stock.max(stock) };
                 reached = reached.max(event.place());
             }
             let page = cache.page();
             if let Some(page) = &page {
                 let (version, place) = parse(page);
-                assert!(version >= lowest, "{page} after {event:?} in {order:?}");
+                let is_current = version.product >= lowest.product && version.stock >= lowest.stock;
+                assert!(is_current, "{page} after {event:?} in {order:?}");
                 assert!(place == 0 || place == reached, "{page} after {event:?} in {order:?}");
             }
             if matches!(event, Event::Fill { .. }) && shown.is_some() {
@@ -99,20 +102,24 @@ fn endings(events: &[Event]) -> Vec<Option<String>> {
     endings
 }
 
-/// The text of the page of this version and position.
-fn page(version: u64, place: u64) -> String {
-    format!("{version} {place}")
+/// The text of the page of these versions and this position.
+fn page_of(version: Version, place: u64) -> String {
+    format!("{} {} {place}", version.product, version.stock)
+}
+
+fn page(product: u64, place: u64) -> String {
+    page_of(product.into(), place)
 }
 
 #[test]
 fn a_product_that_was_changed_and_reviewed_ends_with_its_last_page() {
     let events = [
-        Event::Put { place: 1, version: 1 },
-        Event::Put { place: 2, version: 2 },
-        Event::Put { place: 3, version: 2 },
-        Event::Invalidate { version: 2 },
-        Event::Fill { version: 1 },
-        Event::Fill { version: 2 },
+        Event::Put { place: 1, version: 1.into() },
+        Event::Put { place: 2, version: 2.into() },
+        Event::Put { place: 3, version: 2.into() },
+        Event::Invalidate { version: 2.into() },
+        Event::Fill { version: 1.into() },
+        Event::Fill { version: 2.into() },
     ];
     assert_eq!(endings(&events), [Some(page(2, 3))]);
 }
@@ -121,12 +128,12 @@ fn a_product_that_was_changed_and_reviewed_ends_with_its_last_page() {
 #[test]
 fn repeated_stream_batches_end_with_the_last_page() {
     let events = [
-        Event::Put { place: 1, version: 1 },
-        Event::Put { place: 1, version: 1 },
-        Event::Put { place: 2, version: 3 },
-        Event::Put { place: 2, version: 3 },
-        Event::Invalidate { version: 2 },
-        Event::Invalidate { version: 3 },
+        Event::Put { place: 1, version: 1.into() },
+        Event::Put { place: 1, version: 1.into() },
+        Event::Put { place: 2, version: 3.into() },
+        Event::Put { place: 2, version: 3.into() },
+        Event::Invalidate { version: 2.into() },
+        Event::Invalidate { version: 3.into() },
     ];
     assert_eq!(endings(&events), [Some(page(3, 2))]);
 }
@@ -134,12 +141,12 @@ fn repeated_stream_batches_end_with_the_last_page() {
 #[test]
 fn a_product_that_was_withdrawn_ends_without_a_page() {
     let events = [
-        Event::Put { place: 1, version: 1 },
-        Event::Put { place: 2, version: 1 },
+        Event::Put { place: 1, version: 1.into() },
+        Event::Put { place: 2, version: 1.into() },
         Event::Gone { place: 3 },
-        Event::Invalidate { version: GONE },
-        Event::Fill { version: 1 },
-        Event::Fill { version: 1 },
+        Event::Invalidate { version: GONE.into() },
+        Event::Fill { version: 1.into() },
+        Event::Fill { version: 1.into() },
     ];
     assert_eq!(endings(&events), [None]);
     // Either of the two events that report the withdrawal suffices.
@@ -150,22 +157,37 @@ fn a_product_that_was_withdrawn_ends_without_a_page() {
     }
 }
 
+/// A seller changes the product (version 2) and then the stock (version 2 of it); the readers saw each state.
+#[test]
+fn a_product_and_a_stock_that_were_changed_end_with_the_page_of_both() {
+    let of = |product, stock| Version { product, stock };
+    let events = [
+        Event::Put { place: 1, version: of(1, 1) },
+        Event::Put { place: 2, version: of(2, 2) },
+        Event::Invalidate { version: of(2, 1) },
+        Event::Invalidate { version: of(2, 2) },
+        Event::Fill { version: of(2, 1) },
+        Event::Fill { version: of(1, 2) },
+    ];
+    assert_eq!(endings(&events), [Some(page_of(of(2, 2), 2))]);
+}
+
 /// The stream has not delivered the newest version yet: readers store its page, and no reader gets an older one.
 #[test]
 fn a_version_that_was_only_told_ends_with_its_own_page_or_none() {
     let events = [
-        Event::Put { place: 1, version: 1 },
-        Event::Invalidate { version: 2 },
-        Event::Invalidate { version: 3 },
-        Event::Fill { version: 2 },
-        Event::Fill { version: 3 },
+        Event::Put { place: 1, version: 1.into() },
+        Event::Invalidate { version: 2.into() },
+        Event::Invalidate { version: 3.into() },
+        Event::Fill { version: 2.into() },
+        Event::Fill { version: 3.into() },
     ];
     assert_eq!(endings(&events), [None, Some(page(3, 0))]);
 }
 
 #[test]
 fn all_orders_are_tried() {
-    let events = [1, 2, 3, 4].map(|version| Event::Invalidate { version });
+    let events = [1, 2, 3, 4].map(|version: u64| Event::Invalidate { version: version.into() });
     let mut orders = orders(&events);
     orders.dedup();
     assert_eq!(orders.len(), 24);

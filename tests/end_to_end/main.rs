@@ -22,4 +22,5 @@ mod requests;
 mod reviews;
 mod saga;
 mod souk;
+mod stock;
 mod tokens;

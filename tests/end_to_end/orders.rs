@@ -29,7 +29,7 @@ pub fn stock(souk: &Souk, product: &Answer) -> i64 {
     assert_eq!(shown.status, 200, "{shown:?}");
     // The product page may come from the cache and be older than the table.
     let id = product.body["productId"].as_str().unwrap().parse().unwrap();
-    souk.item(&keys::product(id))["stock"]["N"].as_str().unwrap().parse().unwrap()
+    souk.item(&keys::stock(id))["stock"]["N"].as_str().unwrap().parse().unwrap()
 }
 
 /// A new product with this stock and price.

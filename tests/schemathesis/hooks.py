@@ -154,6 +154,8 @@ def before_call(context, case, kwargs):
         current = etags.get(case.path_parameters.get("productId"))
         if current and mostly(case.headers["If-Match"]):
             case.headers["If-Match"] = current
+    elif operation == "stock-set":
+        mend_stock(case, broken)
     elif operation == "concert-search":
         mend_search(case.query, broken)
     elif operation in ("band-get", "venue-get", "concert-get", "concert-delete"):
@@ -220,6 +222,14 @@ def mend_review_create(case, broken):
         if not case.meta.generation.mode.is_negative and not mostly(("sent before", content_of(case))):
             headers = {name: case.headers[name] for name in ("Authorization", "Idempotency-Key") if name in case.headers}
             requests.post(f"{BASE}/products/{product}/reviews", json=case.body, headers=headers, timeout=15)
+
+
+def mend_stock(case, broken):
+    """Mostly a product of the caller's, and always a key, which the document cannot require of a delta alone."""
+    if names_nothing(case, broken):
+        case.path_parameters["productId"] = new_product(seller=caller())
+    if "Idempotency-Key" not in broken:
+        case.headers["Idempotency-Key"] = secrets.token_urlsafe()
 
 
 def mend_review_change(case, broken):

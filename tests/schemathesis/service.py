@@ -81,8 +81,8 @@ def names_nothing(case, broken):
     return mostly(content_of(case))
 
 
-def new_product(amount=1999, stock=1):
-    """The id of a product without reviews that is not the caller's."""
+def new_product(amount=1999, stock=1, seller=None):
+    """The id of a product without reviews; unless a seller is given, it is not the caller's."""
     price = {"amount": amount, "currency": "SGD"}
     body = {"name": "Teapot", "description": "", "category": "tea", "price": price, "stock": stock}
-    return post("/products", body, somebody_else().token)["productId"]
+    return post("/products", body, (seller or somebody_else()).token)["productId"]

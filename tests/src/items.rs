@@ -1,7 +1,7 @@
 //! Items in their stored form, for loading many of them without the client.
 
 use crate::samples;
-use domain::{concert::Concert, geo::Level, product::Product};
+use domain::{concert::Concert, geo::Level, product::Product, stock::StockLevel};
 use dynoxide::{AttributeValue, Item};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -65,12 +65,15 @@ pub fn of_product(product: &Product, reviews: u32) -> Vec<Item> {
     with_key(&mut item, ["pk", "sk"], keys::product(id));
     with_key(&mut item, ["gsi1pk", "gsi1sk"], keys::product_on_page(id));
     with_key(&mut item, ["gsi2pk", "gsi2sk"], keys::product_in_category(&product.draft.category, id));
+    let mut stock = item_of(&StockLevel::new(samples::stock(samples::STOCK), product.created_at));
+    with_key(&mut stock, ["pk", "sk"], keys::stock(id));
+    with_key(&mut stock, ["gsi1pk", "gsi1sk"], keys::stock_on_page(id));
     let mut rating = Item::new();
     with_key(&mut rating, ["pk", "sk"], keys::rating(id));
     with_key(&mut rating, ["gsi1pk", "gsi1sk"], keys::rating_on_page(id));
     let mut of_seller = Item::new();
     with_key(&mut of_seller, ["pk", "sk"], keys::sellers_product(product.seller_id, id));
-    let mut items = vec![item, rating, of_seller];
+    let mut items = vec![item, stock, rating, of_seller];
     items.extend((0..reviews).map(|number| {
         let review = samples::review(id, number);
         let position =

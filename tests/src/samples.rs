@@ -4,9 +4,11 @@ use domain::{
     Input, Money, Timestamp,
     id::{Id, ProductId, SessionId, UserId},
     idempotency::{Idempotency, IdempotencyKey},
-    product::{Category, Product, ProductDraft, Stock},
+    product::{Category, ListedProduct, NewProduct, Product},
+    rating::Rating,
     review::{Review, Stars},
     session::{RefreshSecret, RefreshToken, Session},
+    stock::Stock,
     user::{Caller, Email, User},
 };
 use serde_json::{Value, json};
@@ -94,6 +96,14 @@ pub fn caller(number: u32) -> Caller {
     Caller { user_id: user_id(number), session_id: session_id(number) }
 }
 
+/// The stock of a sample product.
+pub const STOCK: i64 = 3;
+
+/// A product as it is listed: with the stock of a sample product that nobody has ordered.
+pub fn listed(product: Product, rating: Rating) -> ListedProduct {
+    ListedProduct { rating, ..ListedProduct::unrated(product, stock(STOCK)) }
+}
+
 /// A product in the category `food`, sold by the user with this number.
 pub fn product(number: u32, seller: u32) -> Product {
     product_in("food", number, seller)
@@ -101,11 +111,11 @@ pub fn product(number: u32, seller: u32) -> Product {
 
 /// A product in a category.
 pub fn product_in(category: &str, number: u32, seller: u32) -> Product {
-    let draft = ProductDraft::from_json(json!({
+    let draft = NewProduct::from_json(json!({
         "name": format!("Jam {number}"), "description": "Sweet.", "category": category,
-        "price": {"amount": 650, "currency": "SGD"}, "stock": 3,
+        "price": {"amount": 650, "currency": "SGD"}, "stock": STOCK,
     }));
-    let draft = draft.expect("a sample product is a product");
+    let NewProduct { draft, .. } = draft.expect("a sample product is a product");
     Product::publish(product_id(number), &caller(seller), draft, later(number.into()))
 }
 

@@ -130,9 +130,15 @@ impl World {
         self.put(&keys::rating(product), &attributes);
     }
 
-    /// Publishes a product; [`World::measured`] does not include its cost.
+    /// Publishes a product with the stock of a sample product; [`World::measured`] does not include its cost.
     pub async fn publish(&self, product: &Product) {
-        self.table.create_product(product, None).await.expect("the product is published");
+        self.publish_with(product, samples::STOCK).await;
+    }
+
+    /// Publishes a product with this stock; [`World::measured`] does not include its cost.
+    pub async fn publish_with(&self, product: &Product, stock: i64) {
+        let stock = samples::stock(stock);
+        self.table.create_product(product, stock, None).await.expect("the product is published");
         self.measured();
     }
 }

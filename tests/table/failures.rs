@@ -11,13 +11,14 @@ use domain::{
     order::OrderStatus,
     page::PageSize,
     rating::RatingChange,
+    stock::StockChange,
 };
 use table::{Afterwards, Epoch, PublishedKey, Recount};
 use tests::{
     Fault, World,
     samples::{
         STREAM, account, later, next_review, next_version, now, position, product, product_id, review,
-        session, stars, user_id,
+        session, stars, stock, user_id,
     },
 };
 
@@ -66,12 +67,12 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
     let once = Idempotency { key: IdempotencyKey::parse("k").unwrap(), fingerprint: [1; 32] };
     let answer = StoredResponse { status: 201, headers: Vec::new(), body: String::new() };
     let (fresh, next) = (product(3, 7), next_version(&product(1, 7)));
-    let page = PageSize::DEFAULT;
+    let (page, add) = (PageSize::DEFAULT, StockChange::Add(1));
     let written = |number| review(product_id(1), number);
     let changes = [(position(1), RatingChange::of(None, Some(stars(5))))];
     let author = written(0).author_id;
     vec![
-        ("create_product", table.create_product(&fresh, Some((&once, &answer))).await.map(drop)),
+        ("create_product", table.create_product(&fresh, stock(3), Some((&once, &answer))).await.map(drop)),
         (
             "create_review",
             table.create_review(&written(3), Some(&once), table::Writer([1; 16])).await.map(drop),
@@ -94,6 +95,15 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ("repair_rating", table.repair_rating(product_id(1), recounted, STREAM).await.map(drop)),
         ("count", table.count(product_id(1), &changes).await.map(drop)),
         ("replace_product", table.replace_product(&next, table::Writer([1; 16])).await),
+        (
+            "replace_product_and_stock",
+            table.replace_product_and_stock(&next_version(&next), stock(7), table::Writer([2; 16])).await,
+        ),
+        (
+            "change_stock",
+            table.change_stock(product_id(1), user_id(7), add, Some(&once), now()).await.map(drop),
+        ),
+        ("stock", table.stock(product_id(1)).await.map(drop)),
         ("replace_review", table.replace_review(&next_review(&written(1)), table::Writer([1; 16])).await),
         ("require_product", table.require_product(product_id(1)).await),
         ("review", table.review(product_id(1), author).await.map(drop)),
@@ -103,7 +113,7 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ("spend", table.spend("log-in", limit, "x", now()).await.map(drop)),
         ("user", table.user(user_id(1)).await.map(drop)),
         ("delete_session", table.delete_session(first_session.user_id, first_session.session_id).await),
-        ("hide_product", table.hide_product(product_id(1), 2).await.map(drop)),
+        ("hide_product", table.hide_product(product_id(1), 3).await.map(drop)),
         ("purge_reviews", table.purge_reviews(product_id(1)).await.map(drop)),
         ("purge_product", table.purge_product(product_id(2), user_id(7)).await),
     ]
@@ -299,7 +309,7 @@ async fn a_write_that_conflicts_with_a_transaction_is_retried() {
     assert_eq!(world.wire.take_sent().len(), 6);
     for written in [
         world.table.settle_paid(domain::id::Id::new(now(), [9; 10])).await,
-        world.table.hide_product(product(1, 7).product_id, 1).await.map(drop),
+        world.table.close_payment(order_id(1), Epoch::PLACEMENT).await.map(drop),
     ] {
         assert!(is_unavailable(&written), "{written:?}");
         assert_eq!(world.wire.take_sent().len() % 6, 0);

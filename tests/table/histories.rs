@@ -22,7 +22,7 @@ use strategies::histories;
 use table::{Table, keys};
 use tests::{
     World, config,
-    samples::{product, product_id, user_id},
+    samples::{product, product_id, stock, user_id},
 };
 
 #[expect(dead_code, reason = "the test plays Lambda and needs no main")]
@@ -135,7 +135,7 @@ impl Ground {
         let world = World::new();
         let mut products = Vec::new();
         for number in 0..4 {
-            world.table.create_product(&product(number, SELLER), None).await.unwrap();
+            world.table.create_product(&product(number, SELLER), stock(3), None).await.unwrap();
             let items = items_of(product_id(number)).map(|key| (key.clone(), world.item(&key)));
             products.push(items.to_vec());
         }
@@ -147,8 +147,8 @@ impl Ground {
 }
 
 /// The keys of a product's items that this test checks.
-fn items_of(id: ProductId) -> [keys::Key; 2] {
-    [keys::product(id), keys::rating(id)]
+fn items_of(id: ProductId) -> [keys::Key; 3] {
+    [keys::product(id), keys::rating(id), keys::stock(id)]
 }
 
 fn id_of(product: usize) -> ProductId {
@@ -273,9 +273,9 @@ impl<'a> Life<'a> {
                 expected[usize::from(to_review(&review).draft.rating.get()) - 1] += 1;
             }
             // The last step may have been carried out although its answer was lost.
-            let unheard = self.stages[product] == Stage::PurgedAgain && items == [Value::Null, Value::Null];
+            let unheard = self.stages[product] == Stage::PurgedAgain && items == [const { Value::Null }; 3];
             if self.stages[product] == Stage::Gone || unheard {
-                prop_assert_eq!(items, [Value::Null, Value::Null], "of product {}", product);
+                prop_assert_eq!(items, [const { Value::Null }; 3], "of product {}", product);
                 prop_assert_eq!(expected, [0; 5], "reviews of product {}", product);
             } else {
                 prop_assert!(!items.contains(&Value::Null), "product {} is not whole: {:?}", product, items);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use table::keys;
 use tests::{
     Fault, World,
-    samples::{later, once, product},
+    samples::{later, once, product, stock},
 };
 
 fn answer(product: &Product) -> StoredResponse {
@@ -23,7 +23,7 @@ fn answer(product: &Product) -> StoredResponse {
 }
 
 async fn create(world: &World, product: &Product, once: &Idempotency) -> Result<Creation, Error> {
-    world.table.create_product(product, Some((once, &answer(product)))).await
+    world.table.create_product(product, stock(3), Some((once, &answer(product)))).await
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn the_answer_is_stored_with_what_it_stands_for() {
             "ttl": {"N": "1763746228"},
         })
     );
-    assert_eq!(world.items().len(), 4);
+    assert_eq!(world.items().len(), 5);
 }
 
 #[tokio::test]
@@ -79,8 +79,8 @@ async fn other_keys_are_other_requests() {
     let world = World::new();
     create(&world, &product(1, 7), &once("k", 1)).await.unwrap();
     assert_eq!(create(&world, &product(2, 7), &once("l", 1)).await, Ok(Creation::New));
-    assert_eq!(world.table.create_product(&product(3, 7), None).await, Ok(Creation::New));
-    assert_eq!(world.items().len(), 11);
+    assert_eq!(world.table.create_product(&product(3, 7), stock(3), None).await, Ok(Creation::New));
+    assert_eq!(world.items().len(), 14);
 }
 
 #[tokio::test]
@@ -127,5 +127,5 @@ async fn twenty_concurrent_requests_with_one_key_create_one_concert() {
     let winner = outcomes.iter().position(|outcome| *outcome == Creation::New).unwrap();
     let replayed = Creation::Replayed(answer(&product(u32::try_from(winner).unwrap(), 7)));
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == replayed).count(), 19);
-    assert_eq!(world.items().len(), 4);
+    assert_eq!(world.items().len(), 5);
 }

@@ -38,6 +38,7 @@ mod review_list;
 mod review_once;
 mod session;
 mod signing;
+mod stock;
 mod user;
 
 use domain::Error;

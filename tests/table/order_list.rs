@@ -110,7 +110,7 @@ async fn a_customers_list_has_only_their_orders() {
     let (user, email, credential) = account(CUSTOMER, "ada@example.com");
     world.table.register(&user, &email, &credential).await.unwrap();
     world.table.create_session(&session(CUSTOMER, 1).0).await.unwrap();
-    world.table.create_product(&product(1, CUSTOMER), None).await.unwrap();
+    world.table.create_product(&product(1, CUSTOMER), tests::samples::stock(3), None).await.unwrap();
     stocked(&world, 2, 9).await;
     for (customer, number) in
         [(CUSTOMER - 1, 1), (CUSTOMER, 2), (CUSTOMER, 3), (CUSTOMER + 1, 4), (SELLER, 5)]

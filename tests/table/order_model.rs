@@ -197,8 +197,8 @@ impl Life<'_> {
         }
         for (product, held) in (0..).zip(held) {
             // The stock of a deleted product is not checked.
-            if let Some(product_item) = items.get(&keys::product(product_id(product))) {
-                let left: i64 = product_item["stock"]["N"].as_str().unwrap().parse().unwrap();
+            if let Some(stock) = items.get(&keys::stock(product_id(product))) {
+                let left: i64 = stock["stock"]["N"].as_str().unwrap().parse().unwrap();
                 prop_assert!(left >= 0, "there are {} of product {}", left, product);
                 prop_assert_eq!(left + held, STOCK[product as usize], "of product {}", product);
             }

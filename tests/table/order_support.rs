@@ -77,9 +77,8 @@ pub fn in_status(mut placed: PlacedOrder, status: OrderStatus) -> PlacedOrder {
 
 /// Publishes a product with this stock.
 pub async fn stocked(world: &World, number: u32, stock: i64) -> Product {
-    let mut product = product(number, SELLER);
-    product.draft.stock = tests::samples::stock(stock);
-    world.publish(&product).await;
+    let product = product(number, SELLER);
+    world.publish_with(&product, stock).await;
     product
 }
 
@@ -92,7 +91,7 @@ pub async fn stocked_10(world: &World, stock: i64) {
 
 /// The stock of a product; `None` if it is deleted.
 pub fn stock(world: &World, number: u32) -> Option<i64> {
-    world.item(&keys::product(product_id(number)))["stock"]["N"].as_str().map(|stock| stock.parse().unwrap())
+    world.item(&keys::stock(product_id(number)))["stock"]["N"].as_str().map(|stock| stock.parse().unwrap())
 }
 
 /// The unsettled entry of an order; null if there is none.

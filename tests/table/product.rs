@@ -1,11 +1,11 @@
 //! Single products.
 
-use domain::{Error, idempotency::Creation, product::ListedProduct, rating::Rating};
+use domain::{Error, idempotency::Creation, rating::Rating};
 use serde_json::json;
 use table::{Hidden, keys};
 use tests::{
     Fault, World,
-    samples::{next_version, product, product_id},
+    samples::{listed, next_version, product, product_id, stock},
 };
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
@@ -14,11 +14,11 @@ const ID: &str = "019aa251-4b48-7000-8000-000000000001";
 const SELLER: &str = "019aa251-4760-7000-8000-000000000007";
 
 #[tokio::test]
-async fn a_product_is_stored_with_an_empty_rating_and_a_place_among_its_sellers() {
+async fn a_product_is_stored_with_its_stock_an_empty_rating_and_a_place_among_its_sellers() {
     let world = World::new();
     let mut product = product(1, 7);
     product.draft.image_url = Some("https://a.example/1.jpg".parse().unwrap());
-    let create = world.table.create_product(&product, None);
+    let create = world.table.create_product(&product, stock(3), None);
     assert_eq!(world.measure("create_product", "without a key", create).await, Ok(Creation::New));
     assert_eq!(
         world.item(&keys::product(product.product_id)),
@@ -28,9 +28,17 @@ async fn a_product_is_stored_with_an_empty_rating_and_a_place_among_its_sellers(
             "gsi2pk": {"S": "CATEGORY#food"}, "gsi2sk": {"S": ID},
             "productId": {"S": ID}, "sellerId": {"S": SELLER},
             "name": {"S": "Jam 1"}, "description": {"S": "Sweet."}, "category": {"S": "food"},
-            "price": {"M": {"amount": {"N": "650"}, "currency": {"S": "SGD"}}}, "stock": {"N": "3"},
+            "price": {"M": {"amount": {"N": "650"}, "currency": {"S": "SGD"}}},
             "imageUrl": {"S": "https://a.example/1.jpg"}, "version": {"N": "1"},
             "createdAt": {"S": "2025-11-20T17:30:28.040Z"}, "updatedAt": {"S": "2025-11-20T17:30:28.040Z"},
+        })
+    );
+    assert_eq!(
+        world.item(&keys::stock(product.product_id)),
+        json!({
+            "pk": {"S": format!("PRODUCT#{ID}")}, "sk": {"S": "PRODUCT#STOCK"},
+            "gsi1pk": {"S": format!("PRODUCT#{ID}")}, "gsi1sk": {"S": "~STOCK"},
+            "stock": {"N": "3"}, "version": {"N": "1"}, "updatedAt": {"S": "2025-11-20T17:30:28.040Z"},
         })
     );
     assert_eq!(
@@ -44,7 +52,7 @@ async fn a_product_is_stored_with_an_empty_rating_and_a_place_among_its_sellers(
         world.item(&keys::sellers_product(product.seller_id, product.product_id)),
         json!({"pk": {"S": format!("USER#{SELLER}")}, "sk": {"S": format!("PRODUCT#{ID}")}})
     );
-    assert_eq!(world.items().len(), 3);
+    assert_eq!(world.items().len(), 4);
 }
 
 #[tokio::test]
@@ -66,7 +74,7 @@ async fn a_product_is_listed_with_its_rating_and_without_its_reviews() {
         world.put_review(product.product_id, number);
     }
     let read = world.measure("listed_product", "", world.table.listed_product(product.product_id)).await;
-    assert_eq!(read, Ok(ListedProduct { product, rating: Rating { histogram: [0, 0, 1, 0, 2] } }));
+    assert_eq!(read, Ok(listed(product, Rating { histogram: [0, 0, 1, 0, 2] })));
 }
 
 #[tokio::test]
@@ -93,8 +101,8 @@ async fn a_product_that_is_not_there_or_hidden_is_not_found() {
 async fn a_publication_whose_answer_was_lost_has_succeeded() {
     let world = World::new();
     world.wire.next("TransactWriteItems", [Fault::AnswerLost, Fault::AnswerLost]);
-    assert_eq!(world.table.create_product(&product(1, 7), None).await, Ok(Creation::New));
-    assert_eq!(world.items().len(), 3);
+    assert_eq!(world.table.create_product(&product(1, 7), stock(3), None).await, Ok(Creation::New));
+    assert_eq!(world.items().len(), 4);
 }
 
 #[tokio::test]
@@ -102,7 +110,7 @@ async fn an_id_is_never_given_to_two_products() {
     let world = World::new();
     world.publish(&product(1, 7)).await;
     let before = world.items();
-    let again = world.table.create_product(&product(1, 8), None).await;
+    let again = world.table.create_product(&product(1, 8), stock(3), None).await;
     assert!(matches!(again, Err(Error::Internal { .. })), "{again:?}");
     assert_eq!(world.items(), before);
 }

@@ -3,7 +3,7 @@
 use domain::{
     Error,
     page::Page,
-    product::{ListedProduct, ProductPage, ReviewPosition},
+    product::{ProductPage, ReviewPosition},
     rating::Rating,
     review::Review,
 };
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use table::keys;
 use tests::{
     Fault, Sent, World,
-    samples::{next_version, product, product_id},
+    samples::{listed, next_version, product, product_id},
 };
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
@@ -36,7 +36,7 @@ async fn a_product_without_reviews_is_one_query() {
     let page =
         world.measure("product_page", "without reviews", world.table.product_page(product_id(1), 10)).await;
     let reviews = Page { items: Vec::new(), next: None };
-    assert_eq!(page, Ok(ProductPage { listed: ListedProduct::unrated(product), reviews }));
+    assert_eq!(page, Ok(ProductPage { listed: listed(product, Rating::default()), reviews }));
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_page_reads_only_the_reviews_that_it_shows() {
     let page = world.table.product_page(product_id(1), 10);
     let page = world.measure("product_page", "with many reviews", page).await.unwrap();
     let rating = Rating { histogram: [0, 100, 0, 0, 200] };
-    assert_eq!(page.listed, ListedProduct { product, rating });
+    assert_eq!(page.listed, listed(product, rating));
     let next = items.last().map(position);
     assert_eq!(page.reviews, Page { items, next });
 }
@@ -131,11 +131,21 @@ async fn a_product_that_the_index_does_not_show_yet_is_read_from_the_table() {
     let world = World::new();
     let product = product(1, 7);
     world.publish(&product).await;
-    world.wire.next("Query", [index_behind(&[keys::PAGE_PRODUCT, keys::PAGE_RATING])]);
+    world.wire.next("Query", [index_behind(&[keys::PAGE_PRODUCT, keys::PAGE_STOCK, keys::PAGE_RATING])]);
     let page = world.table.product_page(product_id(1), 10);
     let page = world.measure("product_page", "not in the index yet", page).await.unwrap();
-    assert_eq!(page.listed, ListedProduct::unrated(product));
+    assert_eq!(page.listed, listed(product, Rating::default()));
     assert_eq!(page.reviews, Page { items: Vec::new(), next: None });
+}
+
+#[tokio::test]
+async fn a_stock_that_the_index_does_not_show_yet_is_read_from_the_table() {
+    let world = World::new();
+    let product = product(1, 7);
+    world.publish(&product).await;
+    world.wire.next("Query", [index_behind(&[keys::PAGE_STOCK])]);
+    let page = world.table.product_page(product_id(1), 10).await.unwrap();
+    assert_eq!(page.listed, listed(product, Rating::default()));
 }
 
 #[tokio::test]
@@ -145,7 +155,7 @@ async fn a_rating_that_the_index_does_not_show_yet_is_empty() {
     world.publish(&product).await;
     world.wire.next("Query", [index_behind(&[keys::PAGE_RATING])]);
     let page = world.table.product_page(product_id(1), 10).await.unwrap();
-    assert_eq!(page.listed, ListedProduct::unrated(product));
+    assert_eq!(page.listed, listed(product, Rating::default()));
     assert_eq!(world.measured().requests, "Query gsi1 PRODUCT#");
 }
 
@@ -177,7 +187,7 @@ async fn the_present_page_is_the_page_that_readers_see_in_the_end() {
 
 /// The cache must not store an old page: only the reviews may be eventually consistent.
 #[tokio::test]
-async fn the_present_page_shows_product_and_rating_before_the_index_does() {
+async fn the_present_page_shows_product_stock_and_rating_before_the_index_does() {
     let world = World::new();
     let product = product(1, 7);
     world.publish(&product).await;
@@ -190,7 +200,7 @@ async fn the_present_page_shows_product_and_rating_before_the_index_does() {
     assert!(sent.iter().all(|sent| behind(sent) == (sent.body["IndexName"] == "gsi1")), "{sent:?}");
 
     let rating = Rating { histogram: [0, 0, 0, 0, 1] };
-    assert_eq!(page.listed, ListedProduct { product, rating });
+    assert_eq!(page.listed, listed(product, rating));
     assert_eq!(page.reviews, Page { items, next: None });
 }
 

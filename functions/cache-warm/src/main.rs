@@ -23,7 +23,7 @@ fn main() -> runtime::Exit {
 /// Selects the changes that affect a product's page.
 fn select(change: &StreamChange) -> Option<(ProductId, Changed)> {
     let id = match change.of {
-        Changed::Product(id) | Changed::Rating(id) => id,
+        Changed::Product(id) | Changed::Stock(id) | Changed::Rating(id) => id,
         Changed::Review { product, .. } => product,
         Changed::Other => return None,
     };
@@ -47,15 +47,17 @@ async fn present(app: &App, id: ProductId, changes: &[Selected<Changed>]) -> Res
             page => page?,
         };
         if is_up_to_date(app, &page, changes).await? {
-            let document = ProductDocument::render(&page);
-            return Ok(CurrentPage::Page(document.map_err(|problem| Error::internal(problem.detail))?));
+            let document =
+                ProductDocument::render(&page).map_err(|problem| Error::internal(problem.detail))?;
+            return Ok(CurrentPage::Page(page.listed.version(), document));
         }
         tokio::time::sleep(READ_INTERVAL).await;
     }
     Err(Error::unavailable("the index does not reflect the stream's changes yet"))
 }
 
-/// Whether the page's reviews reflect the changes: the index is eventually consistent. Product and rating are current.
+/// Whether the page's reviews reflect the changes: the index is eventually consistent. Product, stock and rating
+/// are current.
 async fn is_up_to_date(app: &App, page: &ProductPage, changes: &[Selected<Changed>]) -> Result<bool, Error> {
     for change in changes {
         let Changed::Review { product, author, old, new } = &change.change else { continue };

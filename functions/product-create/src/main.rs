@@ -3,7 +3,7 @@
 use app::table::Table;
 use domain::{
     idempotency::Creation,
-    product::{ListedProduct, Product, ProductDraft},
+    product::{ListedProduct, NewProduct, Product},
 };
 use http::header;
 use web::{Problem, Request, Response, respond};
@@ -16,16 +16,17 @@ fn main() -> runtime::Exit {
 
 async fn create_product(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    let (draft, idempotency) = Problem::both(request.json::<ProductDraft>(), request.idempotency())?;
+    let (new, idempotency) = Problem::both(request.json::<NewProduct>(), request.idempotency())?;
+    let NewProduct { draft, stock } = new;
     let product = Product::publish(app.new_id()?, &caller, draft, request.received_at);
     let location = format!("/products/{}", product.product_id);
-    let response = respond::created(&ListedProduct::unrated(product.clone()))?
+    let response = respond::created(&ListedProduct::unrated(product.clone(), stock))?
         .etag(product.version)
         .with(header::LOCATION, location);
     let answer = response.to_answer();
     match app
         .table
-        .create_product(&product, idempotency.as_ref().map(|idempotency| (idempotency, &answer)))
+        .create_product(&product, stock, idempotency.as_ref().map(|idempotency| (idempotency, &answer)))
         .await?
     {
         Creation::New => Ok(response),

@@ -1,4 +1,4 @@
-//! `GET /products/{productId}`: a product with its rating and its newest reviews.
+//! `GET /products/{productId}`: a product with its stock, its rating and its newest reviews.
 
 use app::{cache::Cache, table::Table};
 use web::{
@@ -19,7 +19,8 @@ async fn get_product(app: &App, request: Request) -> Result<Response, Problem> {
     {
         return document.into_response().unless_known_to(&request);
     }
-    let document = ProductDocument::render(&app.table.product_page(id, REVIEWS_ON_PAGE).await?)?;
-    app.cache.fill(id, &document).await;
+    let page = app.table.product_page(id, REVIEWS_ON_PAGE).await?;
+    let document = ProductDocument::render(&page)?;
+    app.cache.fill(id, page.listed.version(), &document).await;
     document.into_response().unless_known_to(&request)
 }

@@ -1,8 +1,13 @@
 //! `PATCH /products/{productId}`: changes a product, if the version in If-Match is current.
 
 use app::{cache::Cache, table::Table};
-use domain::{input::MergePatch, product::ListedProduct};
+use domain::{
+    Error, Timestamp, id::ProductId, input::MergePatch, product::ListedProduct, user::Caller, version::Seen,
+};
 use web::{Problem, Request, Response, respond};
+
+/// How often a change of any version (`If-Match: *`) is made again because another change came before it.
+const TRIES: usize = 8;
 
 app::clients! { table: Table, cache: Cache }
 
@@ -14,10 +19,41 @@ async fn update_product(app: &App, request: Request) -> Result<Response, Problem
     let caller = request.caller()?;
     let id = request.path("productId")?;
     let (patch, seen) = Problem::both(request.merge_patch::<MergePatch>(), request.if_match())?;
-    let ListedProduct { product, rating } = app.table.listed_product(id).await?;
-    let product = product.change(&caller, patch, &seen, request.received_at)?;
-    app.table.replace_product(&product, app.new_writer()?).await?;
-    let version = product.version;
-    app.cache.invalidate(id, version).await;
-    Ok(respond::ok(&ListedProduct { product, rating })?.etag(version))
+    for _ in 0..TRIES {
+        match change(app, id, &caller, patch.clone(), &seen, request.received_at).await {
+            Err(Error::Stale { .. }) if seen == Seen::Any => {}
+            changed => {
+                let listed = changed?;
+                return Ok(respond::ok(&listed)?.etag(listed.product.version));
+            }
+        }
+    }
+    Err(Error::unavailable("other changes of the product always came first").into())
+}
+
+async fn change(
+    app: &App,
+    id: ProductId,
+    caller: &Caller,
+    patch: MergePatch,
+    seen: &Seen,
+    now: Timestamp,
+) -> Result<ListedProduct, Error> {
+    let listed = app.table.listed_product(id).await?;
+    let (product, stock) = listed.product.change(caller, patch, seen, now)?;
+    let writer = app.new_writer()?;
+    let listed = match stock {
+        None => {
+            app.table.replace_product(&product, writer).await?;
+            ListedProduct { product, ..listed }
+        }
+        Some(stock) => {
+            app.table.replace_product_and_stock(&product, stock, writer).await?;
+            // The version of the stock, which orders change too, is known only after the change.
+            let level = app.table.stock(id).await?;
+            ListedProduct::new(product, &level, listed.rating)
+        }
+    };
+    app.cache.invalidate(id, listed.version()).await;
+    Ok(listed)
 }

@@ -9,7 +9,7 @@ use crate::{
     context::Context,
 };
 use ::cache::{PageCache, PageText};
-use domain::{Error, Timestamp, Version, id::ProductId};
+use domain::{Error, Timestamp, id::ProductId, product::PageVersion};
 use std::{
     sync::{
         OnceLock,
@@ -49,8 +49,8 @@ pub struct Cache {
 
 /// The current state of a product.
 pub enum CurrentPage {
-    /// The page of the product.
-    Page(ProductDocument),
+    /// The page of the product, and its version.
+    Page(PageVersion, ProductDocument),
     /// The product was withdrawn.
     Withdrawn,
 }
@@ -76,17 +76,17 @@ impl Cache {
     }
 
     /// Caches a page that was just read from the table.
-    pub async fn fill(&self, id: ProductId, page: &ProductDocument) {
+    pub async fn fill(&self, id: ProductId, version: PageVersion, page: &ProductDocument) {
         let Some(cache) = self.in_request() else { return };
         let text = page.to_text();
-        let page = PageText { version: page.version, text: &text };
+        let page = PageText { version, text: &text };
         self.in_time(cache.fill(id, page, FILLED_SECONDS)).await;
     }
 
-    /// Invalidates cached pages older than a version that was just written. Best effort: errors are ignored.
-    pub async fn invalidate(&self, id: ProductId, version: Version) {
+    /// Invalidates cached pages older than what was just written, or read after a write. Best effort: errors are ignored.
+    pub async fn invalidate(&self, id: ProductId, written: PageVersion) {
         let Some(cache) = self.in_request() else { return };
-        self.in_time(cache.invalidate(id, Some(version), KEPT_SECONDS)).await;
+        self.in_time(cache.invalidate(id, Some(written), KEPT_SECONDS)).await;
     }
 
     /// Invalidates the page of a product that was just withdrawn. Best effort: errors are ignored.
@@ -105,9 +105,9 @@ impl Cache {
         let Some(cache) = self.connection() else { return Ok(()) };
         let text;
         let page = match now {
-            CurrentPage::Page(page) => {
+            CurrentPage::Page(version, page) => {
                 text = page.to_text();
-                Some(PageText { version: page.version, text: &text })
+                Some(PageText { version: *version, text: &text })
             }
             CurrentPage::Withdrawn => None,
         };

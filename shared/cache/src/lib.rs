@@ -1,10 +1,10 @@
 //! The cache of product pages, in Valkey or Redis.
 //!
-//! A page is a hash with the page's text, the newest known version of the product, and the position in the table's
-//! stream that the page reflects. Each write is a Lua script that never replaces newer data by older data, so late and
+//! A page is a hash with the page's text, the newest known versions of the product and of its stock, and the position in
+//! the table's stream that the page reflects. Each write is a Lua script that never replaces newer data by older data, so late and
 //! repeated writes have no effect.
 
-use domain::{Version, id::ProductId};
+use domain::{id::ProductId, product::PageVersion};
 use redis::{
     Client, RedisResult, Script, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
@@ -12,7 +12,7 @@ use redis::{
 use std::{sync::LazyLock, time::Duration};
 
 /// The version of a withdrawn product, higher than any version of a page.
-const WITHDRAWN: Version = 1 << 53;
+const WITHDRAWN: PageVersion = PageVersion { product: 1 << 53, stock: 0 };
 
 static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/fill.lua")));
 static PUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/put.lua")));
@@ -22,11 +22,11 @@ static INVALIDATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!(
 #[derive(Clone)]
 pub struct PageCache(ConnectionManager);
 
-/// A page's text and the version of its product.
+/// A page's text and its version.
 #[derive(Debug, Clone, Copy)]
 pub struct PageText<'a> {
-    /// The version of the product.
-    pub version: Version,
+    /// The versions of the product and of its stock.
+    pub version: PageVersion,
     /// The text.
     pub text: &'a str,
 }
@@ -57,20 +57,21 @@ impl PageCache {
     /// after `keep_seconds`.
     pub async fn fill(mut self, id: ProductId, page: PageText<'_>, keep_seconds: u64) -> RedisResult<()> {
         let mut fill = FILL.key(key(id));
-        fill.arg(page.version).arg(page.text).arg(keep_seconds);
+        fill.arg(page.version.product).arg(page.version.stock).arg(page.text).arg(keep_seconds);
         fill.invoke_async(&mut self.0).await
     }
 
-    /// Records a written version and deletes a page of an older version. `None` means that the product was withdrawn.
+    /// Records what was written and deletes an older page. `None` means that the product was withdrawn.
     /// The record expires after `keep_seconds`.
     pub async fn invalidate(
         mut self,
         id: ProductId,
-        version: Option<Version>,
+        written: Option<PageVersion>,
         keep_seconds: u64,
     ) -> RedisResult<()> {
         let mut invalidate = INVALIDATE.key(key(id));
-        invalidate.arg(version.unwrap_or(WITHDRAWN)).arg(keep_seconds);
+        let written = written.unwrap_or(WITHDRAWN);
+        invalidate.arg(written.product).arg(written.stock).arg(keep_seconds);
         invalidate.invoke_async(&mut self.0).await
     }
 
@@ -85,7 +86,7 @@ impl PageCache {
     ) -> RedisResult<()> {
         let PageText { version, text } = page.unwrap_or(PageText { version: WITHDRAWN, text: "" });
         let mut put = PUT.key(key(id));
-        put.arg(version).arg(position).arg(text).arg(keep_seconds);
+        put.arg(version.product).arg(version.stock).arg(position).arg(text).arg(keep_seconds);
         put.invoke_async(&mut self.0).await
     }
 }

@@ -75,6 +75,11 @@ pub enum Error {
         /// Message for the caller.
         detail: &'static str,
     },
+    /// The change would leave less than no stock, or more than the highest.
+    StockOutOfBounds {
+        /// The number of units in stock, which is not changed.
+        available: i64,
+    },
     /// `If-Match` does not name the current version.
     Stale {
         /// The current version.

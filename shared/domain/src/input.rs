@@ -28,9 +28,19 @@ impl Members {
         }
     }
 
+    /// Whether a member is present and not read yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.left.contains_key(name)
+    }
+
+    /// Adds a fault of the object itself.
+    pub fn fault(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
     /// Reads a required member.
     pub fn required<T>(&mut self, name: &str, rule: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
-        if self.left.contains_key(name) {
+        if self.has(name) {
             return self.optional(name, rule);
         }
         self.faults.push(Fault::here("is required").under(name));
@@ -120,6 +130,11 @@ impl Input for MergePatch {
 }
 
 impl MergePatch {
+    /// Removes a member from the patch; `None` if the patch does not set it.
+    pub fn take(&mut self, member: &str) -> Option<Value> {
+        self.0.as_object_mut()?.remove(member)
+    }
+
     /// Applies the patch to `draft` and validates the result with `read`, the parser of new drafts. `optional` names
     /// the members that a draft may lack.
     pub fn apply<T: Serialize>(

@@ -22,6 +22,7 @@ pub mod rejection;
 pub mod review;
 pub mod saga;
 pub mod session;
+pub mod stock;
 pub mod text;
 pub mod timestamp;
 pub mod user;

@@ -140,7 +140,7 @@ fn refuse_duplicates(lines: Vec<RequestedLine>) -> Checked<Vec<RequestedLine>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FaultLocation, id::Id, product::ProductDraft};
+    use crate::{FaultLocation, id::Id, product::NewProduct};
     use serde_json::json;
 
     fn now() -> Timestamp {
@@ -156,7 +156,7 @@ mod tests {
         Product::publish(
             Id::new(now(), [byte; 10]),
             &caller(),
-            ProductDraft::from_json(draft).unwrap(),
+            NewProduct::from_json(draft).unwrap().draft,
             now(),
         )
     }

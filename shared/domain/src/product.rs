@@ -1,12 +1,15 @@
 //! Products: drafts, changes and their authorisation, product pages.
+//!
+//! A product does not contain its stock, which changes with each order: see [`crate::stock`].
 
 use crate::{
     Error, Input, Money, Timestamp, Version,
     id::{ProductId, UserId},
-    input::{Checked, Members, MergePatch, Revisable, integer},
+    input::{Checked, Members, MergePatch, Revisable},
     page::Page,
     rating::Rating,
     review::{Outline, Review},
+    stock::{Stock, StockLevel},
     text::text_type,
     user::Caller,
     version::Seen,
@@ -14,9 +17,6 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
-
-/// The highest stock that a seller can set.
-pub const HIGHEST_STOCK: i64 = 1_000_000_000;
 
 text_type! {
     /// A product's name: one line of 1 to 200 characters.
@@ -38,27 +38,6 @@ text_type! {
     ImageUrl = https_url()
 }
 
-/// The number of units that can be sold: 0 to [`HIGHEST_STOCK`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Stock(i64);
-
-impl Stock {
-    /// `None` outside 0 to [`HIGHEST_STOCK`].
-    pub fn new(stock: i64) -> Option<Self> {
-        (0..=HIGHEST_STOCK).contains(&stock).then_some(Self(stock))
-    }
-
-    /// The number.
-    pub fn get(self) -> i64 {
-        self.0
-    }
-
-    fn from_value(value: &Value) -> Checked<Self> {
-        integer(value, 0, HIGHEST_STOCK).map(Self)
-    }
-}
-
 /// The fields of a product that its seller writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,8 +50,6 @@ pub struct ProductDraft {
     pub category: Category,
     /// The price of one unit.
     pub price: Money,
-    /// The number of units that can be sold.
-    pub stock: Stock,
     /// The URL of a picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_url: Option<ImageUrl>,
@@ -81,26 +58,40 @@ pub struct ProductDraft {
 impl ProductDraft {
     fn read(value: Value) -> Checked<Self> {
         let mut members = Members::of(value)?;
+        let draft = Self::of(&mut members);
+        members.finish(|| draft)
+    }
+
+    /// Reads the members of a draft; `None` if one of them is faulty.
+    fn of(members: &mut Members) -> Option<Self> {
         let name = members.required("name", ProductName::from_value);
         let description = members.required("description", Description::from_value);
         let category = members.required("category", Category::from_value);
         let price = members.required("price", Money::price);
-        let stock = members.required("stock", |value| Stock::from_value(&value));
         let image_url = members.optional("imageUrl", ImageUrl::from_value);
-        members.finish(|| {
-            Some(Self {
-                name: name?,
-                description: description?,
-                category: category?,
-                price: price?,
-                stock: stock?,
-                image_url,
-            })
-        })
+        Some(Self { name: name?, description: description?, category: category?, price: price?, image_url })
     }
 }
 
-impl Input for ProductDraft {
+/// The body of a request to publish a product.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewProduct {
+    /// The fields of the product.
+    pub draft: ProductDraft,
+    /// The number of units that can be sold.
+    pub stock: Stock,
+}
+
+impl NewProduct {
+    fn read(value: Value) -> Checked<Self> {
+        let mut members = Members::of(value)?;
+        let draft = ProductDraft::of(&mut members);
+        let stock = members.required("stock", |value| Stock::from_value(&value));
+        members.finish(|| Some(Self { draft: draft?, stock: stock? }))
+    }
+}
+
+impl Input for NewProduct {
     fn from_json(value: Value) -> Result<Self, Error> {
         Self::read(value).map_err(Error::Invalid)
     }
@@ -131,19 +122,29 @@ impl Product {
         Self { product_id, seller_id: caller.user_id, draft, version: 1, created_at: now, updated_at: now }
     }
 
-    /// The next version of the product. `Forbidden` unless the caller is the seller; `Stale` unless `seen` names the
-    /// current version.
+    /// The next version of the product, and the stock if the patch sets it. `Forbidden` unless the caller is the seller;
+    /// `Stale` unless `seen` names the current version.
     pub fn change(
         &self,
         caller: &Caller,
-        patch: MergePatch,
+        mut patch: MergePatch,
         seen: &Seen,
         now: Timestamp,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Option<Stock>), Error> {
         self.owned_by(caller)?;
+        let stock = patch.take("stock").map(|value| Stock::from_value(&value)).transpose();
+        let stock = stock.map_err(|faults| faults.into_iter().map(|fault| fault.under("stock")));
         let current = Revisable { draft: &self.draft, version: self.version, optional: &["imageUrl"] };
-        let (draft, version) = patch.revise(&current, seen, ProductDraft::read)?;
-        Ok(Self { draft, version, updated_at: now, ..self.clone() })
+        match (patch.revise(&current, seen, ProductDraft::read), stock) {
+            (Ok((draft, version)), Ok(stock)) => {
+                Ok((Self { draft, version, updated_at: now, ..self.clone() }, stock))
+            }
+            (Err(Error::Invalid(faults)), Err(more)) => {
+                Err(Error::Invalid(faults.into_iter().chain(more).collect()))
+            }
+            (_, Err(faults)) => Err(Error::Invalid(faults.collect())),
+            (Err(error), Ok(_)) => Err(error),
+        }
     }
 
     /// Checks that the caller may withdraw the product: `Forbidden` unless the caller is the seller; `Stale` unless
@@ -153,20 +154,35 @@ impl Product {
         seen.check(self.version)
     }
 
-    fn owned_by(&self, caller: &Caller) -> Result<(), Error> {
+    /// Checks that the caller is the seller, who alone may change the product and its stock: else `Forbidden`.
+    pub fn owned_by(&self, caller: &Caller) -> Result<(), Error> {
         caller.must_be(self.seller_id, "Only its seller may change a product.")
     }
 }
 
-/// A product with its rating, as in lists.
+/// A product with its stock and its rating, as in lists.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedProduct {
     /// The product.
     #[serde(flatten)]
     pub product: Product,
+    /// The number of units that can be sold.
+    pub stock: Stock,
+    /// The version of the stock.
+    #[serde(skip)]
+    pub stock_version: Version,
     /// The rating.
     pub rating: Rating,
+}
+
+/// The versions of what a product's page shows. A page is older than another one if one of its versions is lower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageVersion {
+    /// The version of the product.
+    pub product: Version,
+    /// The version of its stock.
+    pub stock: Version,
 }
 
 /// The content of a product's page.
@@ -226,9 +242,20 @@ impl FromStr for ReviewPosition {
 }
 
 impl ListedProduct {
-    /// A product without reviews.
-    pub fn unrated(product: Product) -> Self {
-        Self { product, rating: Rating::default() }
+    /// A product with this stock and rating.
+    pub fn new(product: Product, level: &StockLevel, rating: Rating) -> Self {
+        Self { product, stock: level.stock, stock_version: level.version, rating }
+    }
+
+    /// A new product, without reviews.
+    pub fn unrated(product: Product, stock: Stock) -> Self {
+        let level = StockLevel::new(stock, product.created_at);
+        Self::new(product, &level, Rating::default())
+    }
+
+    /// The versions of product and stock.
+    pub fn version(&self) -> PageVersion {
+        PageVersion { product: self.product.version, stock: self.stock_version }
     }
 }
 
@@ -255,12 +282,16 @@ mod tests {
         Product::publish(
             ProductId::new(now, [9; 10]),
             &caller(1),
-            ProductDraft::from_json(draft()).unwrap(),
+            NewProduct::from_json(draft()).unwrap().draft,
             now,
         )
     }
 
     fn changed(patch: Value) -> Result<Product, Error> {
+        changed_with_stock(patch).map(|(product, _)| product)
+    }
+
+    fn changed_with_stock(patch: Value) -> Result<(Product, Option<Stock>), Error> {
         let patch = MergePatch::from_json(patch)?;
         product().change(&caller(1), patch, &Seen::Versions(vec![1]), Timestamp::from_unix_milliseconds(5))
     }
@@ -304,8 +335,20 @@ mod tests {
         let mut with_image = product();
         with_image.draft.image_url = Some("https://a.example/1.jpg".parse().unwrap());
         let patch = MergePatch::from_json(json!({"imageUrl": null})).unwrap();
-        let after = with_image.change(&caller(1), patch, &Seen::Any, with_image.created_at).unwrap();
+        let (after, _) = with_image.change(&caller(1), patch, &Seen::Any, with_image.created_at).unwrap();
         assert_eq!(after.draft.image_url, None);
+    }
+
+    #[test]
+    fn a_patch_may_set_the_stock_which_is_no_part_of_the_product() {
+        let (after, stock) = changed_with_stock(json!({"stock": 7})).unwrap();
+        assert_eq!((after.draft, after.version, stock), (product().draft, 2, Stock::new(7)));
+        assert_eq!(changed_with_stock(json!({"price": {"amount": 7}})).unwrap().1, None);
+        let Err(Error::Invalid(faults)) = changed_with_stock(json!({"stock": null, "name": ""})) else {
+            panic!()
+        };
+        let locations: Vec<_> = faults.into_iter().map(|fault| fault.location).collect();
+        assert_eq!(locations, ["/name", "/stock"].map(|at| crate::FaultLocation::Body(at.into())));
     }
 
     #[test]
@@ -340,7 +383,7 @@ mod tests {
         let id = |author| caller(author).user_id;
         let end = ReviewPosition { created_at: Timestamp::from_unix_milliseconds(20), author_id: id(2) };
         let reviews = Page { items: vec![review(1, 30, 2), review(2, 20, 1)], next: Some(end) };
-        let page = ProductPage { listed: ListedProduct::unrated(product()), reviews };
+        let page = ProductPage { listed: ListedProduct::unrated(product(), Stock::new(3).unwrap()), reviews };
         assert!(page.reflects(id(1), None, Some(review(1, 30, 2).outline())));
         assert!(page.reflects(id(1), None, Some(review(1, 30, 1).outline())));
         assert!(!page.reflects(id(1), None, Some(review(1, 30, 3).outline())));
@@ -360,16 +403,9 @@ mod tests {
     }
 
     #[test]
-    fn stock_has_two_bounds() {
-        for (stock, is_valid) in [(-1, false), (0, true), (HIGHEST_STOCK, true), (HIGHEST_STOCK + 1, false)] {
-            assert_eq!(Stock::new(stock).map(Stock::get), is_valid.then_some(stock), "{stock}");
-        }
-    }
-
-    #[test]
     fn all_faults_of_a_draft_are_reported_at_once() {
         let bad = json!({"name": "", "description": 1, "category": " x", "price": {"amount": -1, "currency": "GOLD"}, "stock": -1, "imageUrl": "x", "id": 1});
-        let Err(Error::Invalid(faults)) = ProductDraft::from_json(bad) else { panic!() };
+        let Err(Error::Invalid(faults)) = NewProduct::from_json(bad) else { panic!() };
         assert_eq!(faults.len(), 8);
     }
 }

@@ -72,7 +72,7 @@ impl Failure {
             Error::Unauthenticated { .. } => "Unauthenticated",
             Error::Forbidden { .. } => "Forbidden",
             Error::NotFound { .. } => "NotFound",
-            Error::Conflict { .. } => "Conflict",
+            Error::Conflict { .. } | Error::StockOutOfBounds { .. } => "Conflict",
             Error::Stale { .. } => "Stale",
             Error::Rejected(_) => "Rejected",
             Error::KeyReused => "KeyReused",

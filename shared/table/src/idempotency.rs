@@ -18,7 +18,7 @@ use std::{fmt::Display, str::FromStr};
 
 const FINGERPRINT: &str = "fingerprint";
 const ANSWER: &str = "answer";
-/// The id of the order or concert that an asynchronous request creates.
+/// The id of what the request creates or changes.
 const ID: &str = "id";
 
 /// The result of recording a request under its idempotency key.
@@ -99,13 +99,24 @@ impl Table {
         mut writes: Vec<TransactWriteItem>,
         now: Timestamp,
     ) -> Result<Recorded<I>, Error> {
-        let record = record(user, operation, idempotency, (ID, id.to_string()), now);
-        writes.insert(0, self.put_if_absent_or_expired(record, now)?);
+        writes.insert(0, self.id_record(user, operation, idempotency, id, now)?);
         match self.transact(writes).await? {
             Transacted::Done => Ok(Recorded::Now),
             Transacted::Refused(0, Some(stored)) => recorded_id(&stored, idempotency).map(Recorded::Before),
             Transacted::Refused(..) => Err(Error::internal("a new id is already in use")),
         }
+    }
+
+    /// The write that records the id which a request is about; its condition fails when the idempotency key is in use.
+    pub(crate) fn id_record(
+        &self,
+        user: UserId,
+        operation: &str,
+        idempotency: &Idempotency,
+        id: &impl Display,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, Error> {
+        self.put_if_absent_or_expired(record(user, operation, idempotency, (ID, id.to_string()), now), now)
     }
 }
 
@@ -129,7 +140,8 @@ fn same_request(stored: &Item, idempotency: &Idempotency) -> Result<(), Error> {
     if bytes(stored, FINGERPRINT) == Some(&idempotency.fingerprint) { Ok(()) } else { Err(Error::KeyReused) }
 }
 
-fn recorded_id<I: FromStr>(stored: &Item, idempotency: &Idempotency) -> Result<I, Error> {
+/// The id in the record of an earlier request; `KeyReused` when the bodies differ.
+pub(crate) fn recorded_id<I: FromStr>(stored: &Item, idempotency: &Idempotency) -> Result<I, Error> {
     same_request(stored, idempotency)?;
     let id = text(stored, ID).and_then(|id| id.parse().ok());
     id.ok_or_else(|| Error::internal("an idempotency record cannot be parsed"))

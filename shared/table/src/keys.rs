@@ -6,6 +6,7 @@
 //! | profile | `USER#<userId>` | `PROFILE` | | |
 //! | session | `USER#<userId>` | `SESSION#<sessionId>` | | |
 //! | product | `PRODUCT#<productId>` | `PRODUCT` | `PRODUCT#<productId>` / `~PRODUCT` | `CATEGORY#<category>` / `<productId>` |
+//! | stock | `PRODUCT#<productId>` | `PRODUCT#STOCK` | `PRODUCT#<productId>` / `~STOCK` | |
 //! | rating | `PRODUCT#<productId>` | `RATING` | `PRODUCT#<productId>` / `~RATING` | |
 //! | review | `PRODUCT#<productId>` | `REVIEW#<authorId>` | `PRODUCT#<productId>` / `REVIEW#<createdAt>#<authorId>` | |
 //! | seller's product | `USER#<sellerId>` | `PRODUCT#<productId>` | | |
@@ -44,7 +45,7 @@ pub const GSI1_SK: &str = "gsi1sk";
 pub const GSI2_PK: &str = "gsi2pk";
 /// Sort key of the second index.
 pub const GSI2_SK: &str = "gsi2sk";
-/// The first index: a product with its rating and reviews; the concerts of a band.
+/// The first index: a product with its stock, rating and reviews; the concerts of a band.
 pub const GSI1: &str = "gsi1";
 /// The second index: the products of a category; the concerts of a geographic cell.
 pub const GSI2: &str = "gsi2";
@@ -55,6 +56,9 @@ const EMAIL_PREFIX: &str = "EMAIL#";
 const LIMIT_PREFIX: &str = "LIMIT#";
 /// The sort key of a product in its own partition.
 pub const PRODUCT: &str = "PRODUCT";
+/// The sort key of a stock in its product's partition: it sorts between the product and the rating, so that one Query
+/// reads these three and no review.
+pub const STOCK: &str = "PRODUCT#STOCK";
 /// The sort key of a rating in its product's partition.
 pub const RATING: &str = "RATING";
 /// Prefix of the sort keys of a product's reviews.
@@ -65,6 +69,8 @@ pub const PRODUCT_PREFIX: &str = "PRODUCT#";
 pub const PAGE_PRODUCT: &str = "~PRODUCT";
 /// The sort key of a rating in the first index: it sorts after the product.
 pub const PAGE_RATING: &str = "~RATING";
+/// The sort key of a stock in the first index: it sorts after the rating.
+pub const PAGE_STOCK: &str = "~STOCK";
 
 /// A partition key and a sort key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -171,6 +177,16 @@ pub fn sellers_product(seller: UserId, id: ProductId) -> Key {
 /// The product id in the sort key of a seller's product.
 pub fn parse_sellers_product(sk: &str) -> Option<ProductId> {
     sk.strip_prefix(PRODUCT_PREFIX)?.parse().ok()
+}
+
+/// A product's stock.
+pub fn stock(id: ProductId) -> Key {
+    Key::new(product_partition(id), STOCK)
+}
+
+/// A product's stock in the first index, which serves the product page.
+pub fn stock_on_page(id: ProductId) -> Key {
+    Key::new(product_partition(id), PAGE_STOCK)
 }
 
 /// A product's rating.
@@ -356,6 +372,8 @@ mod tests {
         assert_key(&product_on_page(product_id), &format!("PRODUCT#{p}"), "~PRODUCT");
         assert_key(&product_in_category(&"Books".parse().unwrap(), product_id), "CATEGORY#Books", p);
         assert_key(&sellers_product(user, product_id), &format!("USER#{u}"), &format!("PRODUCT#{p}"));
+        assert_key(&stock(product_id), &format!("PRODUCT#{p}"), "PRODUCT#STOCK");
+        assert_key(&stock_on_page(product_id), &format!("PRODUCT#{p}"), "~STOCK");
         assert_key(&rating(product_id), &format!("PRODUCT#{p}"), "RATING");
         assert_key(&rating_on_page(product_id), &format!("PRODUCT#{p}"), "~RATING");
         assert_key(&review(product_id, user), &format!("PRODUCT#{p}"), &format!("REVIEW#{u}"));
@@ -406,13 +424,26 @@ mod tests {
         assert!(!is_private(&profile(user).pk));
     }
 
-    /// The page Query reads in descending order: rating, product, newest review.
+    /// The page Query reads in descending order: stock, rating, product, newest review.
     #[test]
-    fn the_page_query_returns_rating_then_product_then_reviews() {
+    fn the_page_query_returns_stock_then_rating_then_product_then_reviews() {
         let now = Timestamp::from_unix_milliseconds(0);
         let position = ReviewPosition { created_at: now, author_id: UserId::new(now, [255; 10]) };
         let id = ProductId::new(now, [0; 10]);
+        assert!(stock_on_page(id).sk > rating_on_page(id).sk);
         assert!(rating_on_page(id).sk > product_on_page(id).sk);
         assert!(product_on_page(id).sk > review_on_page(id, &position).sk);
+    }
+
+    /// One Query reads a product, its stock and its rating, and no review.
+    #[test]
+    fn stock_is_between_product_and_rating_and_reviews_are_not() {
+        let now = Timestamp::from_unix_milliseconds(0);
+        let id = ProductId::new(now, [0; 10]);
+        let listed = product(id).sk..=rating(id).sk;
+        assert!(listed.contains(&stock(id).sk));
+        for byte in [0, 255] {
+            assert!(!listed.contains(&review(id, UserId::new(now, [byte; 10])).sk));
+        }
     }
 }

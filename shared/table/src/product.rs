@@ -2,13 +2,15 @@
 
 use crate::{
     engine::{
-        item::{Item, n, number, s, text},
+        item::{Item, n, number, s},
         request::Written,
         table::Table,
+        transaction::Transacted,
     },
     keys::{self, PK, SK},
     product_item::{HIDDEN, NO_PRODUCT, VERSION, from_product_item, to_product_item},
-    rating::from_rating_item,
+    product_parts::ProductParts,
+    stock,
     writer::Writer,
 };
 use domain::{
@@ -16,22 +18,24 @@ use domain::{
     id::ProductId,
     idempotency::{Creation, Idempotency, StoredResponse},
     product::{ListedProduct, Product},
-    rating::Rating,
+    stock::{Stock, StockChange},
 };
 
 impl Table {
-    /// Publishes a product, with an empty rating. With an idempotency key, a repeated request changes nothing and
+    /// Publishes a product, with its stock and an empty rating. With an idempotency key, a repeated request changes nothing and
     /// returns the stored response of the first.
     pub async fn create_product(
         &self,
         product: &Product,
+        stock: Stock,
         idempotency: Option<(&Idempotency, &StoredResponse)>,
     ) -> Result<Creation, Error> {
         let id = product.product_id;
         let mut rating: Item = keys::rating(id).primary();
         rating.extend(keys::rating_on_page(id).gsi1());
         let pointer = keys::sellers_product(product.seller_id, id).primary();
-        let items = vec![to_product_item(product)?, rating, pointer];
+        let stock = stock::of_new_product(product, stock)?;
+        let items = vec![to_product_item(product)?, stock, rating, pointer];
         self.put_new(items, product.seller_id, "product-create", idempotency, product.created_at).await
     }
 
@@ -41,7 +45,8 @@ impl Table {
         item.map(from_product_item).transpose()?.flatten().ok_or(NO_PRODUCT)
     }
 
-    /// A product that is not hidden, with its rating: one strongly consistent Query, one read unit for each 4 KB.
+    /// A product that is not hidden, with its stock and its rating: one strongly consistent Query, one read unit for
+    /// each 4 KB.
     pub async fn listed_product(&self, id: ProductId) -> Result<ListedProduct, Error> {
         let query = self
             .client()
@@ -53,16 +58,11 @@ impl Table {
             .expression_attribute_values(":product", s(keys::PRODUCT))
             .expression_attribute_values(":rating", s(keys::RATING))
             .consistent_read(true);
-        let sent = self.query(query).await?;
-        let (mut product, mut rating) = (None, Rating::default());
-        for item in sent.items.unwrap_or_default() {
-            match text(&item, SK) {
-                Some(keys::PRODUCT) => product = from_product_item(item)?,
-                Some(keys::RATING) => rating = from_rating_item(&item),
-                _ => {}
-            }
+        let mut parts = ProductParts::default();
+        for item in self.query(query).await?.items.unwrap_or_default() {
+            parts.add(item)?;
         }
-        Ok(ListedProduct { product: product.ok_or(NO_PRODUCT)?, rating })
+        parts.listed().ok_or(NO_PRODUCT)
     }
 
     /// Replaces a product with its next version, if the stored version is the previous one; else `Stale`. A write that
@@ -74,19 +74,46 @@ impl Table {
             .client()
             .put_item()
             .set_item(Some(item))
-            .condition_expression("#version = :before AND attribute_not_exists(#hidden)")
+            .condition_expression(IS_PREVIOUS)
             .expression_attribute_names("#version", VERSION)
             .expression_attribute_names("#hidden", HIDDEN)
             .expression_attribute_values(":before", n(product.version - 1));
         let Written::Refused(stored) = self.put(put).await? else { return Ok(()) };
-        match &stored {
-            Some(stored) if writer.wrote(stored) => Ok(()),
-            Some(stored) if !stored.contains_key(HIDDEN) => {
-                let current =
-                    number(stored, VERSION).ok_or_else(|| Error::internal("a product without a version"))?;
-                Err(Error::Stale { current })
-            }
-            _ => Err(NO_PRODUCT),
+        unless_stale(stored.as_ref(), writer)
+    }
+
+    /// As [`Table::replace_product`], and sets the stock in the same transaction.
+    pub async fn replace_product_and_stock(
+        &self,
+        product: &Product,
+        stock: Stock,
+        writer: Writer,
+    ) -> Result<(), Error> {
+        let mut item = to_product_item(product)?;
+        writer.sign(&mut item);
+        let product_write =
+            self.put_if(item, IS_PREVIOUS, &[VERSION, HIDDEN], vec![("before", n(product.version - 1))])?;
+        let change = stock::changed(product.product_id, StockChange::Set(stock), product.updated_at);
+        match self.transact(vec![product_write, self.update_if(change)?]).await? {
+            Transacted::Done => Ok(()),
+            Transacted::Refused(0, stored) => unless_stale(stored.as_ref(), writer),
+            Transacted::Refused(..) => Err(NO_PRODUCT),
         }
+    }
+}
+
+/// The condition that the stored version is the one before the written version.
+const IS_PREVIOUS: &str = "#version = :before AND attribute_not_exists(#hidden)";
+
+/// Interprets the failed condition: success if this writer wrote the stored product, else `Stale` or not found.
+fn unless_stale(stored: Option<&Item>, writer: Writer) -> Result<(), Error> {
+    match stored {
+        Some(stored) if writer.wrote(stored) => Ok(()),
+        Some(stored) if !stored.contains_key(HIDDEN) => {
+            let current =
+                number(stored, VERSION).ok_or_else(|| Error::internal("a product without a version"))?;
+            Err(Error::Stale { current })
+        }
+        _ => Err(NO_PRODUCT),
     }
 }

@@ -3,12 +3,13 @@
 use crate::{
     engine::{
         item::{key_of, n, number, s},
-        request::Written,
         table::Table,
         transaction::Transacted,
+        update::ItemUpdate,
     },
     keys::{self, GSI1_PK, GSI1_SK, GSI2_PK, GSI2_SK, PK, SK},
     product_item::{HIDDEN, VERSION},
+    stock,
 };
 use domain::{
     Error, Version,
@@ -39,22 +40,22 @@ pub struct Purged {
 }
 
 impl Table {
-    /// Hides this version of a product from readers: it is removed from both indexes, and reads do not find it.
+    /// Hides this version of a product from readers: it is removed from both indexes, and reads do not find it. In the
+    /// same transaction its stock is marked, so that no order can take any of it.
     pub async fn hide_product(&self, id: ProductId, version: Version) -> Result<Hidden, Error> {
-        let update = self
-            .client()
-            .update_item()
-            .set_key(Some(keys::product(id).primary()))
-            .update_expression("SET #hidden = :version REMOVE #gsi1pk, #gsi1sk, #gsi2pk, #gsi2sk")
-            .condition_expression("#version = :version AND attribute_not_exists(#hidden)")
-            .expression_attribute_names("#hidden", HIDDEN)
-            .expression_attribute_names("#version", VERSION)
-            .expression_attribute_names("#gsi1pk", GSI1_PK)
-            .expression_attribute_names("#gsi1sk", GSI1_SK)
-            .expression_attribute_names("#gsi2pk", GSI2_PK)
-            .expression_attribute_names("#gsi2sk", GSI2_SK)
-            .expression_attribute_values(":version", n(version));
-        let Written::Refused(stored) = self.update(update).await? else { return Ok(Hidden::Done) };
+        let product = self.update_if(ItemUpdate {
+            key: keys::product(id),
+            update: "SET #hidden = :version REMOVE #gsi1pk, #gsi1sk, #gsi2pk, #gsi2sk",
+            condition: "#version = :version AND attribute_not_exists(#hidden)",
+            names: &[HIDDEN, VERSION, GSI1_PK, GSI1_SK, GSI2_PK, GSI2_SK],
+            values: vec![("version", n(version))],
+        })?;
+        let stock = self.update_if(stock::hidden(id, version))?;
+        let stored = match self.transact(vec![product, stock]).await? {
+            Transacted::Done => return Ok(Hidden::Done),
+            Transacted::Refused(0, stored) => stored,
+            Transacted::Refused(..) => return Err(Error::internal("a product without a stock")),
+        };
         let Some(stored) = &stored else { return Ok(Hidden::Gone) };
         if number(stored, HIDDEN) == Some(version) {
             return Ok(Hidden::Done);
@@ -84,12 +85,13 @@ impl Table {
         Ok(purged)
     }
 
-    /// Deletes a hidden product, its rating and its entry in the list of the seller's products. Idempotent. Fails, and
+    /// Deletes a hidden product, its stock, its rating and its entry in the list of the seller's products. Idempotent. Fails, and
     /// deletes nothing, when the product is not hidden.
     pub async fn purge_product(&self, id: ProductId, seller: UserId) -> Result<(), Error> {
         let hidden = "attribute_exists(#hidden) OR attribute_not_exists(#pk)";
         let writes = vec![
             self.delete_if(keys::product(id), hidden, &[HIDDEN, PK], vec![])?,
+            self.delete_always(keys::stock(id))?,
             self.delete_always(keys::rating(id))?,
             self.delete_always(keys::sellers_product(seller, id))?,
         ];

@@ -2,20 +2,18 @@
 
 use crate::{
     engine::{
-        item::{Item, key_of, s, text},
+        item::{Item, s, text},
         table::Table,
     },
     keys::{self, GSI2, GSI2_PK, GSI2_SK, PK, SK},
-    product_item::from_product_item,
-    rating::from_rating_item,
+    product_parts::ProductParts,
 };
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::{
     Error,
     id::{ProductId, UserId},
     page::{Page, PageSize},
-    product::{Category, ListedProduct, Product},
-    rating::Rating,
+    product::{Category, ListedProduct},
 };
 use std::collections::HashMap;
 
@@ -23,7 +21,8 @@ use std::collections::HashMap;
 pub type ProductList = Page<ListedProduct, ProductId>;
 
 impl Table {
-    /// The products of a category: one Query for the products, one BatchGetItem of at most 100 keys for their ratings.
+    /// The products of a category: one Query for the products, BatchGetItems of at most 100 keys for their stock and
+    /// ratings. A product whose stock is hidden or cannot be read yet is left out, so a page may be short.
     pub async fn products_of_category(
         &self,
         category: &Category,
@@ -44,20 +43,15 @@ impl Table {
                 .expression_attribute_values(":after", s(after.to_string())),
         };
         let (items, more) = self.newest(query, size).await?;
-        let products = items.into_iter().map(from_product_item).collect::<Result<Vec<_>, _>>()?;
-        let products: Vec<Product> = products.into_iter().flatten().collect();
-        let next = more.then(|| products.last().map(|product| product.product_id)).flatten();
-        let ratings = products.iter().map(|product| keys::rating(product.product_id)).collect();
-        let mut ratings = ratings_of(&self.batch_get(ratings, false).await?);
-        let items = products.into_iter().map(|product| {
-            let rating = ratings.remove(&keys::product_partition(product.product_id)).unwrap_or_default();
-            ListedProduct { product, rating }
-        });
-        Ok(Page { items: items.collect(), next })
+        let ids: Vec<ProductId> =
+            items.iter().filter_map(|item| keys::parse_product_partition(text(item, PK)?)).collect();
+        let beside = ids.iter().flat_map(|id| [keys::stock(*id), keys::rating(*id)]).collect();
+        let found = items.into_iter().chain(self.batch_get(beside, false).await?);
+        to_page(&ids, found, more)
     }
 
-    /// The products of a seller: one Query for their ids, BatchGetItems of at most 100 keys for the products and their
-    /// ratings. A product that is being withdrawn is left out, so a page may be short.
+    /// The products of a seller: one Query for their ids, BatchGetItems of at most 100 keys for the products, their
+    /// stock and their ratings. A product that is being withdrawn is left out, so a page may be short.
     pub async fn products_of_seller(
         &self,
         seller: UserId,
@@ -81,25 +75,11 @@ impl Table {
                 .expression_attribute_values(":before", s(keys::sellers_product(seller, after.before()).sk)),
         };
         let (items, more) = self.newest(query, size).await?;
-        let ids =
-            items.iter().filter_map(|item| keys::parse_sellers_product(text(item, SK)?)).collect::<Vec<_>>();
-        let next = more.then(|| ids.last().copied()).flatten();
-        let wanted = ids.iter().flat_map(|id| [keys::product(*id), keys::rating(*id)]).collect();
-        let (found, ratings): (Vec<Item>, Vec<Item>) = self
-            .batch_get(wanted, false)
-            .await?
-            .into_iter()
-            .partition(|item| text(item, SK) == Some(keys::PRODUCT));
-        let mut ratings = ratings_of(&ratings);
-        let products = found.into_iter().map(from_product_item).collect::<Result<Vec<_>, _>>()?;
-        let mut products: HashMap<ProductId, Product> =
-            products.into_iter().flatten().map(|product| (product.product_id, product)).collect();
-        let items = ids.into_iter().filter_map(|id| {
-            let product = products.remove(&id)?;
-            let rating = ratings.remove(&keys::product_partition(id)).unwrap_or_default();
-            Some(ListedProduct { product, rating })
-        });
-        Ok(Page { items: items.collect(), next })
+        let ids: Vec<ProductId> =
+            items.iter().filter_map(|item| keys::parse_sellers_product(text(item, SK)?)).collect();
+        let parts = |id: &ProductId| [keys::product(*id), keys::stock(*id), keys::rating(*id)];
+        let found = self.batch_get(ids.iter().flat_map(parts).collect(), false).await?;
+        to_page(&ids, found, more)
     }
 
     /// The first items of a query in descending order, and whether there are more.
@@ -118,7 +98,18 @@ impl Table {
     }
 }
 
-/// Ratings by the partition key of their product.
-fn ratings_of(items: &[Item]) -> HashMap<String, Rating> {
-    items.iter().filter_map(|item| Some((key_of(item)?.pk, from_rating_item(item)))).collect()
+/// The page of the products with these ids whose items were found.
+fn to_page(
+    ids: &[ProductId],
+    found: impl IntoIterator<Item = Item>,
+    more: bool,
+) -> Result<ProductList, Error> {
+    let mut parts: HashMap<ProductId, ProductParts> = HashMap::new();
+    for item in found {
+        let Some(id) = text(&item, PK).and_then(keys::parse_product_partition) else { continue };
+        parts.entry(id).or_default().add(item)?;
+    }
+    let items = ids.iter().filter_map(|id| parts.remove(id)?.listed()).collect();
+    let next = if more { ids.last().copied() } else { None };
+    Ok(Page { items, next })
 }

@@ -1,21 +1,19 @@
-//! A product's page: the product, its rating and its newest reviews in one Query.
+//! A product's page: the product, its stock, its rating and its newest reviews in one Query.
 
 use crate::{
     engine::{
-        item::{Item, s, text},
+        item::{Item, s},
         table::Table,
     },
-    keys::{self, GSI1, GSI1_PK, GSI1_SK},
-    product_item::from_product_item,
-    rating::from_rating_item,
+    keys::{self, GSI1, GSI1_PK},
+    product_parts::ProductParts,
     review_item::from_review_item,
 };
 use domain::{
     Error,
     id::ProductId,
     page::{Page, PageSize},
-    product::{ListedProduct, ProductPage, ReviewPosition},
-    rating::Rating,
+    product::{ProductPage, ReviewPosition},
 };
 
 impl Table {
@@ -32,19 +30,19 @@ impl Table {
             .expression_attribute_names("#pk", GSI1_PK)
             .expression_attribute_values(":pk", s(keys::product_partition(id)))
             .scan_index_forward(false)
-            // The rating, the product, and one review more than the page, which shows whether there is a next page.
-            .limit(i32::from(reviews) + 3);
+            // Stock, rating, product, and one review more than the page, which shows whether there is a next page.
+            .limit(i32::from(reviews) + 4);
         let sent = self.query(query).await?;
         if let Some(page) = to_page(sent.items.unwrap_or_default(), reviews.into())? {
             return Ok(page);
         }
-        let listed = ListedProduct::unrated(self.product(id).await?);
+        let listed = self.listed_product(id).await?;
         Ok(ProductPage { listed, reviews: Page { items: Vec::new(), next: None } })
     }
 }
 
 impl Table {
-    /// The page of a product: product and rating strongly consistent, the newest reviews from the eventually
+    /// The page of a product: product, stock and rating strongly consistent, the newest reviews from the eventually
     /// consistent index.
     pub async fn present_page(&self, id: ProductId, reviews: u8) -> Result<ProductPage, Error> {
         let size = PageSize::new(reviews.into()).unwrap_or(PageSize::DEFAULT);
@@ -55,12 +53,10 @@ impl Table {
 }
 
 fn to_page(items: Vec<Item>, most: usize) -> Result<Option<ProductPage>, Error> {
-    let (mut product, mut rating, mut reviews) = (None, Rating::default(), Vec::new());
+    let (mut parts, mut reviews) = (ProductParts::default(), Vec::new());
     for item in items {
-        match text(&item, GSI1_SK) {
-            Some(keys::PAGE_RATING) => rating = from_rating_item(&item),
-            Some(keys::PAGE_PRODUCT) => product = from_product_item(item)?,
-            _ => reviews.push(from_review_item(item)?),
+        if let Some(review) = parts.add(item)? {
+            reviews.push(from_review_item(review)?);
         }
     }
     let more = reviews.len() > most;
@@ -69,5 +65,5 @@ fn to_page(items: Vec<Item>, most: usize) -> Result<Option<ProductPage>, Error> 
         reviews.last().map(|last| ReviewPosition { created_at: last.created_at, author_id: last.author_id });
     let next = if more { last } else { None };
     let reviews = Page { items: reviews, next };
-    Ok(product.map(|product| ProductPage { listed: ListedProduct { product, rating }, reviews }))
+    Ok(parts.listed().map(|listed| ProductPage { listed, reviews }))
 }

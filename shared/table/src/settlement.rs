@@ -14,7 +14,7 @@ use crate::{
         update::ItemUpdate,
     },
     keys::{self, PK, SK},
-    product_item::{HIDDEN, VERSION},
+    stock,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
@@ -36,9 +36,6 @@ const CONFIRMED: &str = "confirmed";
 /// Present once an undo has begun: no step can take stock or money any more.
 const CLOSED: &str = "closed";
 const EPOCH: &str = "epoch";
-
-const STOCK: &str = "stock";
-const UPDATED_AT: &str = "updatedAt";
 
 /// The maximum number of unsettled orders that a sweep reads from one partition.
 const SWEEP_PAGE: i32 = 50;
@@ -150,13 +147,7 @@ impl Table {
             values: vec![("true", yes())],
         })?];
         for line in &request.lines {
-            writes.push(self.update_if(ItemUpdate {
-                key: keys::product(line.product_id),
-                update: "SET #stock = #stock - :quantity, #version = #version + :one, #updatedAt = :now",
-                condition: "#stock >= :quantity AND attribute_not_exists(#hidden)",
-                names: &[STOCK, VERSION, UPDATED_AT, HIDDEN],
-                values: stock_values(line.quantity, now),
-            })?);
+            writes.push(self.update_if(stock::taken(line, now))?);
         }
         let refused = self.transact_all(writes).await?;
         match refused.first() {
@@ -164,9 +155,9 @@ impl Table {
             Some((0, Some(entry))) if entry.contains_key(RESERVED) => Ok(()),
             Some((0, _)) => Err(CLOSED_ALREADY),
             Some(_) => {
-                let short = |(index, product): (usize, Option<Item>)| {
+                let short = |(index, stored): (usize, Option<Item>)| {
                     let product_id = request.lines.get(index - 1)?.product_id;
-                    Some(Shortage { product_id, available: available(product.as_ref()) })
+                    Some(Shortage { product_id, available: stock::available(stored.as_ref()) })
                 };
                 let lines = refused.into_iter().filter_map(short).collect();
                 Err(Error::Rejected(Reason::OutOfStock { lines }))
@@ -202,13 +193,7 @@ impl Table {
                 }
             }];
             for line in &lines {
-                writes.push(self.update_if(ItemUpdate {
-                    key: keys::product(line.product_id),
-                    update: "SET #stock = #stock + :quantity, #version = #version + :one, #updatedAt = :now",
-                    condition: "attribute_exists(#stock)",
-                    names: &[STOCK, VERSION, UPDATED_AT],
-                    values: stock_values(line.quantity, now),
-                })?);
+                writes.push(self.update_if(stock::given_back(line, now))?);
             }
             let refused = self.transact_all(writes).await?;
             match refused.first() {
@@ -311,15 +296,4 @@ impl Table {
         let items = self.query(query).await?.items.unwrap_or_default();
         Ok(items.iter().filter_map(UnsettledOrder::read).collect())
     }
-}
-
-fn stock_values(quantity: i64, now: Timestamp) -> Vec<(&'static str, AttributeValue)> {
-    vec![("quantity", AttributeValue::N(quantity.to_string())), ("one", n(1)), ("now", s(now.to_string()))]
-}
-
-/// The stock of a product, for `OutOfStock`; 0 when the product is deleted or hidden.
-fn available(product: Option<&Item>) -> i64 {
-    let product = product.filter(|product| !product.contains_key(HIDDEN));
-    let stock = product.and_then(|product| product.get(STOCK)?.as_n().ok()?.parse().ok());
-    stock.unwrap_or_default()
 }

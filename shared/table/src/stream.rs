@@ -113,6 +113,8 @@ pub struct StreamChange {
 pub enum Changed {
     /// A product.
     Product(ProductId),
+    /// A product's stock.
+    Stock(ProductId),
     /// A product's rating.
     Rating(ProductId),
     /// A review.
@@ -153,6 +155,7 @@ fn changed(key: &Key, old: Option<Box<RawValue>>, new: Option<Box<RawValue>>) ->
     let outline = |image: Option<Box<RawValue>>| image.map(|image| outline(&image)).transpose();
     match (key.sk.as_str(), keys::parse_review(&key.sk)) {
         (keys::PRODUCT, _) => Ok(Changed::Product(id)),
+        (keys::STOCK, _) => Ok(Changed::Stock(id)),
         (keys::RATING, _) => Ok(Changed::Rating(id)),
         (_, Some(author)) => {
             Ok(Changed::Review { product: id, author, old: outline(old)?, new: outline(new)? })

@@ -4,7 +4,7 @@ use crate::{
     etag,
     response::{self, Response},
 };
-use domain::{Error, Fault, FaultLocation, limit::LimitStatus};
+use domain::{Error, Fault, FaultLocation, limit::LimitStatus, stock::HIGHEST_STOCK};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -218,6 +218,10 @@ impl From<Error> for Problem {
             Error::Forbidden { detail } => Self::new(Kind::Forbidden, detail),
             Error::NotFound { what } => Self::new(Kind::NotFound, format!("There is no such {what}.")),
             Error::Conflict { detail } => Self::new(Kind::Conflict, detail),
+            Error::StockOutOfBounds { available } => {
+                let rule = format!("a change has to leave 0 to {HIGHEST_STOCK}");
+                Self::new(Kind::Conflict, format!("There are {available} in stock; {rule}."))
+            }
             Error::Stale { current } => {
                 let detail = "If-Match does not name the current version; ETag has it.";
                 Self::new(Kind::PreconditionFailed, detail)

@@ -1,4 +1,4 @@
-//! The JSON document of a product's page: the product, its rating and its newest reviews.
+//! The JSON document of a product's page: the product, its stock, its rating and its newest reviews.
 
 use crate::{
     cursor, etag,
@@ -7,7 +7,6 @@ use crate::{
     response::{self, Response},
 };
 use domain::{
-    Version,
     id::ProductId,
     product::{ListedProduct, ProductPage},
     review::Review,
@@ -28,8 +27,6 @@ struct PageBody<'a> {
 /// A rendered product page, for the response and for the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductDocument {
-    /// The version of the product.
-    pub version: Version,
     /// The entity tag.
     pub etag: String,
     /// The body, a JSON text.
@@ -45,15 +42,9 @@ impl ProductDocument {
         let page_body =
             PageBody { listed, reviews: Items { items: &reviews.items, next_cursor: next.as_deref() } };
         let body = respond::ok(&page_body)?.body.into_text();
-        let version = listed.product.version;
-        // Reviews change the page without a new version of the product, so the tag includes a digest of the body.
-        let without_reviews = listed.rating.count() == 0 && reviews.items.is_empty();
-        let etag = if without_reviews {
-            etag::of_version(version)
-        } else {
-            etag::of_version_with(version, body.as_bytes())
-        };
-        Ok(Self { version, etag, body })
+        // Stock and reviews change the page without a new version of the product, so the tag includes a digest of it.
+        let etag = etag::of_version_with(listed.product.version, body.as_bytes());
+        Ok(Self { etag, body })
     }
 
     /// The text for the cache: entity tag, line feed, body.
@@ -64,10 +55,11 @@ impl ProductDocument {
     /// Parses a text from the cache; `None` if it is not a complete page of this product.
     pub fn from_text(text: &str, id: ProductId) -> Option<Self> {
         let (etag, body) = text.split_once('\n')?;
-        let digits = etag.strip_prefix('"')?.strip_suffix('"')?.split('.').next()?;
-        let version = digits.parse().ok()?;
-        let whole = body.starts_with(&format!("{{\"productId\":\"{id}\"")) && body.ends_with('}');
-        whole.then(|| Self { version, etag: etag.to_owned(), body: body.to_owned() })
+        let tag = etag.strip_prefix('"')?.strip_suffix('"')?;
+        let whole = tag.starts_with(|first: char| first.is_ascii_digit())
+            && body.starts_with(&format!("{{\"productId\":\"{id}\""))
+            && body.ends_with('}');
+        whole.then(|| Self { etag: etag.to_owned(), body: body.to_owned() })
     }
 
     /// 200 with the page.
@@ -83,26 +75,28 @@ mod tests {
         Input, Timestamp,
         id::Id,
         page::Page,
-        product::{Product, ProductDraft},
+        product::{NewProduct, Product},
         rating::Rating,
+        stock::{Stock, StockLevel},
         user::Caller,
     };
     use serde_json::json;
 
-    fn page(histogram: [u64; 5]) -> ProductPage {
+    fn page(stock: i64, histogram: [u64; 5]) -> ProductPage {
         let now = Timestamp::from_unix_milliseconds(0);
         let caller = Caller { user_id: Id::new(now, [1; 10]), session_id: Id::new(now, [2; 10]) };
         let draft = json!({"name": "a", "description": "b\nc", "category": "c", "price": {"amount": 1, "currency": "SGD"}, "stock": 1});
-        let product =
-            Product::publish(Id::new(now, [3; 10]), &caller, ProductDraft::from_json(draft).unwrap(), now);
-        let listed = ListedProduct { product, rating: Rating { histogram } };
+        let draft = NewProduct::from_json(draft).unwrap().draft;
+        let product = Product::publish(Id::new(now, [3; 10]), &caller, draft, now);
+        let level = StockLevel::new(Stock::new(stock).unwrap(), now);
+        let listed = ListedProduct::new(product, &level, Rating { histogram });
         ProductPage { listed, reviews: Page { items: Vec::new(), next: None } }
     }
 
     #[test]
     fn a_cached_page_round_trips_for_its_own_product_only() {
-        let id = page([0; 5]).listed.product.product_id;
-        let document = ProductDocument::render(&page([0, 0, 1, 0, 0])).unwrap();
+        let id = page(1, [0; 5]).listed.product.product_id;
+        let document = ProductDocument::render(&page(1, [0, 0, 1, 0, 0])).unwrap();
         assert_eq!(ProductDocument::from_text(&document.to_text(), id).as_ref(), Some(&document));
         let other = ProductId::new(Timestamp::from_unix_milliseconds(0), [4; 10]);
         assert_eq!(ProductDocument::from_text(&document.to_text(), other), None);
@@ -113,10 +107,17 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_has_a_digest_only_if_there_are_reviews() {
-        assert_eq!(ProductDocument::render(&page([0; 5])).unwrap().etag, "\"1\"");
-        let tags = [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0]]
-            .map(|histogram| ProductDocument::render(&page(histogram)).unwrap().etag);
-        assert!(tags[0].starts_with("\"1.") && tags[0] != tags[1], "{tags:?}");
+    fn the_tag_differs_when_stock_or_rating_differ() {
+        let tags = [page(1, [0; 5]), page(2, [0; 5]), page(1, [1, 0, 0, 0, 0])]
+            .map(|page| ProductDocument::render(&page).unwrap().etag);
+        assert!(tags.iter().all(|tag| tag.starts_with("\"1.")), "{tags:?}");
+        assert!(tags[0] != tags[1] && tags[0] != tags[2] && tags[1] != tags[2], "{tags:?}");
+    }
+
+    #[test]
+    fn a_page_shows_the_stock_and_not_its_version() {
+        let document = ProductDocument::render(&page(7, [0; 5])).unwrap();
+        let body: serde_json::Value = serde_json::from_str(&document.body).unwrap();
+        assert_eq!((&body["stock"], body.get("stockVersion")), (&json!(7), None));
     }
 }

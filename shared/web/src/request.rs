@@ -195,7 +195,7 @@ fn is_declared_as(content_type: &str, media_types: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{product::ProductDraft, user::Credentials};
+    use domain::{product::NewProduct, user::Credentials};
     use http::StatusCode;
 
     fn request(content_type: &str, body: &str) -> Request {
@@ -342,6 +342,6 @@ mod tests {
     fn merge_patch_media_type_is_accepted_for_patches_only() {
         let patch = request("application/merge-patch+json", "{}");
         assert!(patch.merge_patch::<domain::input::MergePatch>().is_ok());
-        assert_eq!(status(patch.json::<ProductDraft>()), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        assert_eq!(status(patch.json::<NewProduct>()), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
 }

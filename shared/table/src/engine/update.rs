@@ -31,11 +31,34 @@ pub(crate) struct ItemUpdate<'a> {
 impl Table {
     /// Puts an item if its key is free; when it is not, the failed condition returns the stored item.
     pub(crate) fn put_if_absent(&self, item: Item) -> Result<TransactWriteItem, Error> {
+        self.put_if(item, "attribute_not_exists(#pk)", &[PK], vec![])
+    }
+
+    /// Puts an item unless an unexpired item has its key.
+    pub(crate) fn put_if_absent_or_expired(
+        &self,
+        item: Item,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, Error> {
+        // DynamoDB may delete items long after they expire, so an expired item may still be stored.
+        let condition = "attribute_not_exists(#pk) OR #ttl < :now";
+        self.put_if(item, condition, &[PK, TTL], vec![("now", n(now.unix_seconds()))])
+    }
+
+    /// Puts an item under a condition on these attributes, as part of a transaction.
+    pub(crate) fn put_if(
+        &self,
+        item: Item,
+        condition: &str,
+        names: &[&str],
+        values: Vec<(&str, AttributeValue)>,
+    ) -> Result<TransactWriteItem, Error> {
         let put = Put::builder()
             .table_name(&self.name)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", PK)
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(self::names(names)))
+            .set_expression_attribute_values(self::values(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(build_error)?;
@@ -45,26 +68,6 @@ impl Table {
     /// Puts an item unconditionally.
     pub(crate) fn put_always(&self, item: Item) -> Result<TransactWriteItem, Error> {
         let put = Put::builder().table_name(&self.name).set_item(Some(item)).build().map_err(build_error)?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    /// Puts an item unless an unexpired item has its key.
-    pub(crate) fn put_if_absent_or_expired(
-        &self,
-        item: Item,
-        now: Timestamp,
-    ) -> Result<TransactWriteItem, Error> {
-        let put = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            // DynamoDB may delete items long after they expire, so an expired item may still be stored.
-            .condition_expression("attribute_not_exists(#pk) OR #ttl < :now")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":now", n(now.unix_seconds()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(build_error)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
