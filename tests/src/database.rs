@@ -2,7 +2,7 @@
 
 use dynoxide::{Database as Engine, DynoxideError, ImportOptions, Item};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A response of DynamoDB: an HTTP status and JSON.
 pub struct Answer {
@@ -10,6 +10,22 @@ pub struct Answer {
     pub status: u16,
     /// The result or the error.
     pub body: Value,
+}
+
+impl Answer {
+    /// An error with this name.
+    pub fn refusal(status: u16, error: &str) -> Self {
+        Self { status, body: json!({"__type": error, "message": "a test's fault"}) }
+    }
+
+    /// A cancelled transaction with these reason codes, one for each write.
+    pub fn cancelled(codes: &[&str]) -> Self {
+        let reasons: Vec<Value> = codes.iter().map(|code| json!({"Code": code})).collect();
+        let error = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+        let message = "Transaction cancelled";
+        let body = json!({"__type": error, "Message": message, "CancellationReasons": reasons});
+        Self { status: 400, body }
+    }
 }
 
 /// The engine, called like DynamoDB: with the name of an operation and a JSON body.

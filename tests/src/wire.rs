@@ -101,8 +101,13 @@ impl Wire {
     }
 
     /// Executes a request on the database directly, without recording it and without faults.
+    pub fn carry_out(&self, operation: &str, body: Value) -> Answer {
+        self.0.database.carry_out(operation, body)
+    }
+
+    /// As [`Wire::carry_out`], for a request that succeeds.
     pub(crate) fn directly(&self, operation: &str, body: Value) -> Value {
-        let Answer { status, body } = self.0.database.carry_out(operation, body);
+        let Answer { status, body } = self.carry_out(operation, body);
         assert_eq!(status, 200, "{operation}: {body}");
         body
     }
@@ -139,17 +144,20 @@ impl Wire {
         };
         Ok(match fault {
             None => carry_out(body),
-            Some(Fault::Throttled) => {
-                refusal(400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException")
+            Some(Fault::Throttled) => Answer::refusal(
+                400,
+                "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+            ),
+            Some(Fault::Failing) => {
+                Answer::refusal(500, "com.amazonaws.dynamodb.v20120810#InternalServerError")
             }
-            Some(Fault::Failing) => refusal(500, "com.amazonaws.dynamodb.v20120810#InternalServerError"),
-            Some(Fault::Refused(error)) => refusal(400, error),
+            Some(Fault::Refused(error)) => Answer::refusal(400, error),
             Some(Fault::Unreachable) => return Err(ConnectorError::io("connection refused".into())),
             Some(Fault::AnswerLost) => {
                 carry_out(body);
                 return Err(ConnectorError::io("connection reset".into()));
             }
-            Some(Fault::Cancelled(codes)) => cancelled(&codes),
+            Some(Fault::Cancelled(codes)) => Answer::cancelled(&codes),
             Some(Fault::LeftOver(count)) => leave_over(&operation, body, count, carry_out),
             Some(Fault::Altered(alter)) => {
                 let mut answer = carry_out(body);
@@ -163,17 +171,6 @@ impl Wire {
             Some(Fault::AtFirst(_)) => panic!("a first attempt within a first attempt"),
         })
     }
-}
-
-fn refusal(status: u16, error: &str) -> Answer {
-    Answer { status, body: json!({"__type": error, "message": "a test's fault"}) }
-}
-
-fn cancelled(codes: &[&str]) -> Answer {
-    let reasons: Vec<Value> = codes.iter().map(|code| json!({"Code": code})).collect();
-    let error = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
-    let body = json!({"__type": error, "Message": "Transaction cancelled", "CancellationReasons": reasons});
-    Answer { status: 400, body }
 }
 
 /// Executes a batch of one table without its last items and returns those as unprocessed.

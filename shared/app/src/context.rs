@@ -1,6 +1,7 @@
 //! What all clients of a function share: settings, the SDK configuration, the table, time and random values.
 
 use crate::{aws, settings::Settings};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_types::SdkConfig;
 use domain::{Error, Timestamp, id::Id};
 use std::{
@@ -38,6 +39,8 @@ pub struct Context {
     settings: Settings,
     sdk: SdkConfig,
     host: Arc<dyn Host + Send + Sync>,
+    /// The connection to the payment provider, in tests; otherwise the provider's client opens its own.
+    payments: Option<SharedHttpConnector>,
     /// One table client for all users of the table, so that capacity units are summed in one place.
     table: Arc<OnceLock<Arc<Table>>>,
 }
@@ -45,7 +48,13 @@ pub struct Context {
 impl Context {
     /// Creates a context from its parts.
     pub fn new(settings: Settings, sdk: SdkConfig, host: Arc<dyn Host + Send + Sync>) -> Self {
-        Self { settings, sdk, host, table: Arc::default() }
+        Self { settings, sdk, host, payments: None, table: Arc::default() }
+    }
+
+    /// The context with this connection to the payment provider.
+    #[must_use]
+    pub fn with_payments(self, connector: SharedHttpConnector) -> Self {
+        Self { payments: Some(connector), ..self }
     }
 
     /// Creates the context of this process, from its environment variables and operating system.
@@ -63,6 +72,11 @@ impl Context {
     /// The configuration of the AWS clients.
     pub fn sdk(&self) -> &SdkConfig {
         &self.sdk
+    }
+
+    /// The connection to the payment provider that the context was given, if any.
+    pub(crate) fn payments(&self) -> Option<&SharedHttpConnector> {
+        self.payments.as_ref()
     }
 
     /// The table whose name is the setting `TABLE_NAME`.

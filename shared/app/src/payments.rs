@@ -31,7 +31,11 @@ impl PaymentProvider {
             return Ok(Arc::clone(stripe));
         }
         let key = secrets::read(self.context.sdk(), &self.secret_arn).await?;
-        let stripe = Arc::new(Stripe::new(&self.url, &key));
+        let stripe = Stripe::new(&self.url, &key);
+        let stripe = Arc::new(match self.context.payments() {
+            Some(connector) => stripe.with_connector(connector.clone()),
+            None => stripe,
+        });
         *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(&stripe), now));
         Ok(stripe)
     }

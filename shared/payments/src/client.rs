@@ -51,6 +51,11 @@ impl HttpClient {
         Self { base_url, secret_key: secret_key.trim().to_owned(), connector: OnceLock::new() }
     }
 
+    /// The client with this connector instead of its own.
+    pub fn with_connector(self, connector: SharedHttpConnector) -> Self {
+        Self { connector: OnceLock::from(connector), ..self }
+    }
+
     pub async fn get(&self, path: &str) -> Result<StripeResponse, Error> {
         self.call("GET", path, None, SdkBody::empty()).await
     }

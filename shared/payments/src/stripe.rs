@@ -24,6 +24,7 @@ use crate::{
     client::HttpClient,
     errors::{Refusal, declined},
 };
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use domain::{
     Error, Money,
     id::OrderId,
@@ -76,6 +77,12 @@ impl Stripe {
     /// A client for this base URL, such as `https://api.stripe.com`, with the account's secret key.
     pub fn new(base_url: &str, secret_key: &str) -> Self {
         Self { client: HttpClient::new(base_url, secret_key), patience: PATIENCE }
+    }
+
+    /// The client with this connector instead of its own, which opens connections to the base URL.
+    #[must_use]
+    pub fn with_connector(self, connector: SharedHttpConnector) -> Self {
+        Self { client: self.client.with_connector(connector), ..self }
     }
 
     #[cfg(test)]

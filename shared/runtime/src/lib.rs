@@ -14,7 +14,7 @@ mod telemetry;
 
 pub use application::{Application, Stateless};
 pub use http::serve;
-pub use steps::step;
+pub use steps::{StepFailure, step};
 pub use stream::{BatchResult, FailedRecord, Selected, consume, work_through};
 
 /// The result of `main`: an error if the function could not start.

@@ -45,9 +45,9 @@ fn step_boxed(host: &'static dyn Host, handler: &Handler) -> Exit {
     })
 }
 
-async fn take(host: &dyn Host, handler: &Handler, event: LambdaEvent<Value>) -> Result<Value, Failure> {
+async fn take(host: &dyn Host, handler: &Handler, event: LambdaEvent<Value>) -> Result<Value, StepFailure> {
     let invocation = Invocation::begin(host.now());
-    let outcome = handler(event.payload).await.map_err(Failure);
+    let outcome = handler(event.payload).await.map_err(StepFailure);
     let failure = outcome.as_ref().err();
     invocation.end(&LogRecord {
         request_id: &event.context.request_id,
@@ -55,18 +55,19 @@ async fn take(host: &dyn Host, handler: &Handler, event: LambdaEvent<Value>) -> 
         status: if failure.is_some() { 500 } else { 200 },
         response_bytes: 0,
         units: host.take_units(),
-        error: failure.map(Failure::name),
-        cause: failure.map(Failure::cause).as_deref(),
+        error: failure.map(StepFailure::name),
+        cause: failure.map(StepFailure::cause).as_deref(),
     });
     outcome
 }
 
 /// A domain error, as the state machine receives it.
 #[derive(Debug)]
-struct Failure(Error);
+pub struct StepFailure(pub Error);
 
-impl Failure {
-    fn name(&self) -> &'static str {
+impl StepFailure {
+    /// The name of the error, which a state machine's `Retry` and `Catch` match.
+    pub fn name(&self) -> &'static str {
         match self.0 {
             Error::Invalid(_) => "Invalid",
             Error::Unauthenticated { .. } => "Unauthenticated",
@@ -82,7 +83,8 @@ impl Failure {
         }
     }
 
-    fn cause(&self) -> String {
+    /// The message of the error; of a rejection, the reason as JSON.
+    pub fn cause(&self) -> String {
         match &self.0 {
             Error::Unavailable { cause } | Error::Internal { cause } => cause.clone(),
             // The state machine passes the reason to the step that records it.
@@ -92,8 +94,8 @@ impl Failure {
     }
 }
 
-impl From<Failure> for Diagnostic {
-    fn from(failure: Failure) -> Self {
+impl From<StepFailure> for Diagnostic {
+    fn from(failure: StepFailure) -> Self {
         Self { error_type: failure.name().to_owned(), error_message: failure.cause() }
     }
 }

@@ -1,0 +1,496 @@
+//! The scheduler: tasks, the points at which they wait, and what happens when a point is chosen.
+//!
+//! All tasks run in one thread. A task runs until it waits for points only; then the chooser picks one point of all
+//! tasks and says what happens at it. Nothing else moves a task on, so a run is a function of the choices.
+
+use crate::{
+    lambda::{self, Event, Failed, Invoked},
+    network::{Reply, Sent, Unanswered},
+    point::{ActorId, Chooser, Fate, Kind, Point, TaskId},
+    provider::Provider,
+    run::Ending,
+    trace::Trace,
+    waiting::{self, Waiting},
+};
+use domain::Timestamp;
+use futures::{
+    FutureExt,
+    channel::oneshot::Sender,
+    future::LocalBoxFuture,
+    task::{ArcWake, waker},
+};
+use serde_json::Value;
+use std::{
+    cell::{Cell, RefCell, RefMut},
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Context,
+    time::{Duration, Instant},
+};
+use tests::{World, samples};
+use tokio::runtime::Runtime;
+
+/// The minimum age of orders that the sweep processes.
+pub const SWEEP_AFTER_SECONDS: u64 = 60;
+
+/// The time limit of a function, in milliseconds.
+const FUNCTION_TIMEOUT_MS: u64 = 30_000;
+
+/// How long a request is under way at most, in milliseconds.
+const LATEST_ARRIVAL_MS: u64 = 60_000;
+
+/// A run with more steps than these does not come to an end.
+const MOST_STEPS: usize = 5_000;
+
+/// How long a task may wait for a timer that is not the simulation's, such as the pause before a retry.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+thread_local! {
+    static CURRENT: RefCell<Option<Simulation>> = const { RefCell::new(None) };
+    static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+}
+
+/// The simulation that this thread runs.
+pub fn current() -> Simulation {
+    CURRENT.with_borrow(|current| current.clone().expect("a simulation runs"))
+}
+
+/// A world with its tasks.
+#[derive(Clone)]
+pub struct Simulation(Rc<State>);
+
+struct State {
+    world: World,
+    provider: RefCell<Provider>,
+    /// The status of each execution, by machine and name.
+    executions: RefCell<BTreeMap<String, &'static str>>,
+    tasks: RefCell<Vec<Task>>,
+    actors: RefCell<Vec<Actor>>,
+    points: RefCell<Vec<Point>>,
+    next_point: Cell<u64>,
+    running: Cell<TaskId>,
+    /// Milliseconds since 1970.
+    clock: Cell<u64>,
+    /// The milliseconds that each step takes.
+    step_ms: u64,
+    /// How far the clocks of sweeps are ahead, in seconds.
+    sweep_ahead: u64,
+    trace: RefCell<Trace>,
+}
+
+struct Actor {
+    name: String,
+    /// A hash of all answers that it has received.
+    past: u64,
+}
+
+struct Task {
+    name: String,
+    actor: ActorId,
+    /// `None` once it has ended.
+    future: Option<LocalBoxFuture<'static, ()>>,
+    woken: Arc<Woken>,
+    /// The time at which it is stopped, if it is a function.
+    expires: u64,
+    random: u64,
+}
+
+struct Woken(AtomicBool);
+
+impl ArcWake for Woken {
+    fn wake_by_ref(woken: &Arc<Self>) {
+        woken.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Simulation {
+    /// An empty world.
+    pub fn new(step_ms: u64, sweep_ahead: u64) -> Self {
+        lambda::renew();
+        let state = State {
+            world: World::new(),
+            provider: RefCell::default(),
+            executions: RefCell::default(),
+            tasks: RefCell::default(),
+            actors: RefCell::default(),
+            points: RefCell::default(),
+            next_point: Cell::new(0),
+            running: Cell::new(0),
+            clock: Cell::new(samples::later(3600).unix_milliseconds()),
+            step_ms,
+            sweep_ahead,
+            trace: RefCell::default(),
+        };
+        let simulation = Self(Rc::new(state));
+        CURRENT.set(Some(simulation.clone()));
+        simulation
+    }
+
+    /// The table.
+    pub fn world(&self) -> &World {
+        &self.0.world
+    }
+
+    /// The payment provider, and the time.
+    pub fn provider<T>(&self, work: impl FnOnce(&mut Provider, u64) -> T) -> T {
+        work(&mut self.0.provider.borrow_mut(), self.0.clock.get())
+    }
+
+    /// One line for each step.
+    pub fn trace(&self) -> String {
+        self.0.trace.borrow().to_string()
+    }
+
+    /// A hash of the state: of the world, of what each actor that goes on has seen of it, and of which actor is running.
+    pub fn state(&self, running: Option<ActorId>) -> u64 {
+        let mut items: Vec<String> = self.0.world.items().iter().map(Value::to_string).collect();
+        items.sort();
+        let tasks = self.0.tasks.borrow();
+        let going_on: BTreeSet<ActorId> =
+            tasks.iter().filter(|task| task.future.is_some()).map(|task| task.actor).collect();
+        let actors = self.0.actors.borrow();
+        let running = running.map(|id| &actors[id].name);
+        let actors: Vec<_> = going_on.iter().map(|id| (&actors[*id].name, actors[*id].past)).collect();
+        hash(&(items, &*self.0.provider.borrow(), &*self.0.executions.borrow(), actors, running))
+    }
+
+    /// Stops all tasks.
+    pub fn end(&self) {
+        let tasks = std::mem::take(&mut *self.0.tasks.borrow_mut());
+        drop(tasks);
+        self.0.points.borrow_mut().clear();
+        waiting::forget_tasks();
+        CURRENT.set(None);
+    }
+
+    // Tasks.
+
+    /// A new actor.
+    pub fn actor(&self, name: &str) -> ActorId {
+        self.0.actors.borrow_mut().push(Actor { name: name.to_owned(), past: 0 });
+        self.0.actors.borrow().len() - 1
+    }
+
+    /// Starts a task of an actor. Only functions have a time limit.
+    pub fn spawn(
+        &self,
+        actor: ActorId,
+        name: String,
+        limit: Option<u64>,
+        future: impl Future<Output = ()> + 'static,
+    ) {
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        let expires = limit.map_or(u64::MAX, |limit| self.0.clock.get() + limit);
+        let (future, random) = (Some(future.boxed_local()), hash(&name));
+        waiting::add_task();
+        self.0.tasks.borrow_mut().push(Task { name, actor, future, woken, expires, random });
+    }
+
+    /// Starts a client of the API, or whatever else calls functions by itself.
+    pub fn client<F: Future<Output = ()> + 'static>(&self, name: &str, work: impl FnOnce(Self) -> F) {
+        let actor = self.actor(name);
+        self.spawn(actor, name.to_owned(), None, work(self.clone()));
+    }
+
+    /// Fills the slice with bytes that depend on the running task and its earlier calls.
+    pub fn fill_random(&self, bytes: &mut [u8]) {
+        let mut tasks = self.0.tasks.borrow_mut();
+        let random = &mut tasks[self.0.running.get()].random;
+        for byte in bytes {
+            *byte = crate::chance::next(random).to_le_bytes()[0];
+        }
+    }
+
+    /// The time, as the running task's clock shows it.
+    pub fn local_time(&self) -> Timestamp {
+        let now = Timestamp::from_unix_milliseconds(self.0.clock.get());
+        let sweeping = self.0.tasks.borrow()[self.0.running.get()].name.contains("-sweep");
+        if sweeping { now.plus_seconds(self.0.sweep_ahead) } else { now }
+    }
+
+    /// The status of each execution, by its name as a resource.
+    pub fn executions(&self) -> RefMut<'_, BTreeMap<String, &'static str>> {
+        self.0.executions.borrow_mut()
+    }
+
+    /// The time in milliseconds since 1970.
+    pub fn clock(&self) -> u64 {
+        self.0.clock.get()
+    }
+
+    // Points.
+
+    fn point<T>(&self, label: String, kind: impl FnOnce(Sender<T>) -> Kind) -> Waiting<T> {
+        let task = self.0.running.get();
+        let actor = self.0.tasks.borrow()[task].actor;
+        let (sender, waiting) = Waiting::new(task);
+        let kind = kind(sender);
+        let mut access = match &kind {
+            Kind::Request(sent, _) => sent.access(),
+            _ => crate::point::Access::default(),
+        };
+        let of_actor = &self.0.actors.borrow()[actor].name;
+        if matches!(kind, Kind::Request(..)) && of_actor.starts_with("execution ") {
+            // Its last request ends the execution.
+            access.writes.push(of_actor.clone());
+        }
+        let number = self.0.next_point.replace(self.0.next_point.get() + 1);
+        self.0.points.borrow_mut().push(Point { number, task, actor, label, access, kind });
+        waiting
+    }
+
+    /// Sends a request.
+    pub fn send(&self, sent: Sent) -> Waiting<Reply> {
+        self.point(sent.describe(), |sender| Kind::Request(sent, Some(sender)))
+    }
+
+    /// Invokes a function.
+    pub fn invoke(&self, function: &'static str, event: Event) -> Waiting<Invoked> {
+        self.point(format!("invoke {function}"), |sender| Kind::Invocation(function, event, sender))
+    }
+
+    /// Waits for a time to pass.
+    pub fn wait_ms(&self, duration: u64) -> Waiting<()> {
+        let due = self.clock() + duration;
+        self.point(format!("{} s pass", duration / 1000), |sender| Kind::Timer(due, sender))
+    }
+
+    /// Waits for a condition.
+    pub fn until(&self, what: &str, condition: impl Fn(&Self) -> bool + 'static) -> Waiting<()> {
+        self.point(what.to_owned(), |sender| Kind::Gate(Box::new(condition), sender))
+    }
+
+    /// Changes the world outside.
+    pub fn outside(&self, what: &str, change: impl FnOnce(&Self) + 'static) -> Waiting<()> {
+        self.point(what.to_owned(), |sender| Kind::Outside(Box::new(change), sender))
+    }
+
+    // The loop.
+
+    /// Runs until nothing is left to happen.
+    pub fn run(&self, chooser: &mut dyn Chooser) -> Ending {
+        RUNTIME.with(|runtime| {
+            let _entered = runtime.enter();
+            for _ in 0..MOST_STEPS {
+                self.settle(runtime);
+                let picked = {
+                    let points = self.0.points.borrow();
+                    let enabled = points.iter().filter(|point| point.is_enabled(self));
+                    let enabled: Vec<&Point> = enabled.collect();
+                    if enabled.is_empty() {
+                        return Ending::Quiet;
+                    }
+                    let Some((index, fate)) = chooser.choose(self, &enabled) else {
+                        return Ending::Abandoned;
+                    };
+                    (enabled[index].number, fate)
+                };
+                self.happen(picked.0, picked.1);
+            }
+            Ending::Endless
+        })
+    }
+
+    /// Lets all tasks run until they wait for points only.
+    fn settle(&self, runtime: &Runtime) {
+        let mut paused_since = None;
+        loop {
+            let count = self.0.tasks.borrow().len();
+            let mut polled = false;
+            for task in 0..count {
+                polled |= self.poll(task);
+            }
+            if polled {
+                continue;
+            }
+            // A task that waits for none of the simulation's points waits for a real timer.
+            let pausing = (0..count).find(|task| {
+                let tasks = self.0.tasks.borrow();
+                tasks[*task].future.is_some() && !waiting::is_waiting(*task)
+            });
+            let Some(pausing) = pausing else { break };
+            let since = *paused_since.get_or_insert_with(Instant::now);
+            let name = self.0.tasks.borrow()[pausing].name.clone();
+            assert!(since.elapsed() < LONGEST_PAUSE, "{name} waits for nothing that the simulation knows");
+            runtime.block_on(tokio::time::sleep(Duration::from_millis(1)));
+        }
+        self.find_orphans();
+    }
+
+    /// Polls a task that was woken. Returns whether it was.
+    fn poll(&self, task: TaskId) -> bool {
+        let (mut future, woken) = {
+            let mut tasks = self.0.tasks.borrow_mut();
+            let Task { future, woken, .. } = &mut tasks[task];
+            if future.is_none() || !woken.0.swap(false, Ordering::Relaxed) {
+                return false;
+            }
+            (future.take().expect("a task that runs"), Arc::clone(woken))
+        };
+        self.0.running.set(task);
+        let waker = waker(woken);
+        if future.poll_unpin(&mut Context::from_waker(&waker)).is_pending() {
+            self.0.tasks.borrow_mut()[task].future = Some(future);
+        }
+        true
+    }
+
+    /// Requests whose sender no longer waits may still arrive; nothing else that was asked for happens any more.
+    fn find_orphans(&self) {
+        self.0.points.borrow_mut().retain_mut(|point| match &mut point.kind {
+            Kind::Request(_, reply) => {
+                if reply.as_ref().is_some_and(Sender::is_canceled) {
+                    *reply = None;
+                }
+                true
+            }
+            Kind::Invocation(.., sender) => !sender.is_canceled(),
+            Kind::Timer(_, sender) | Kind::Gate(_, sender) | Kind::Outside(_, sender) => {
+                !sender.is_canceled()
+            }
+        });
+    }
+
+    fn happen(&self, number: u64, fate: Fate) {
+        let point = {
+            let mut points = self.0.points.borrow_mut();
+            let index = points.iter().position(|point| point.number == number).expect("a point");
+            points.remove(index)
+        };
+        self.0.clock.set(self.0.clock.get() + self.0.step_ms);
+        self.note(&point, fate);
+        let Point { task, actor, kind, .. } = point;
+        match kind {
+            Kind::Request(sent, reply) => self.request(task, actor, point.label, sent, reply, fate),
+            Kind::Invocation(function, event, reply) => self.begin(actor, function, event, reply, fate),
+            Kind::Timer(due, reply) => {
+                self.pass_to(due);
+                let _ = reply.send(());
+            }
+            Kind::Gate(_, reply) => drop(reply.send(())),
+            Kind::Outside(change, reply) => {
+                change(self);
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    fn note(&self, point: &Point, fate: Fate) {
+        let time = self.0.clock.get() - samples::later(3600).unix_milliseconds();
+        self.0.trace.borrow_mut().note(time, &self.0.tasks.borrow()[point.task].name, point, fate);
+    }
+
+    fn request(
+        &self,
+        task: TaskId,
+        actor: ActorId,
+        label: String,
+        sent: Sent,
+        reply: Option<Sender<Reply>>,
+        fate: Fate,
+    ) {
+        let answer = match fate {
+            Fate::Proceed => Some(Ok(sent.carry_out(self))),
+            Fate::Throttle | Fate::Conflict | Fate::Fail => Some(Ok(sent.refused(fate, self))),
+            Fate::Unreachable => Some(Err(Unanswered::Reset)),
+            Fate::LoseAnswer => {
+                sent.carry_out(self);
+                Some(Err(Unanswered::Reset))
+            }
+            Fate::ArriveLate => {
+                let number = self.0.next_point.replace(self.0.next_point.get() + 1);
+                let (access, kind, label) = (sent.access(), Kind::Request(sent, None), label.clone());
+                self.0.points.borrow_mut().push(Point { number, task, actor, label, access, kind });
+                Some(Err(Unanswered::TimedOut))
+            }
+            Fate::Crash => None,
+            Fate::CrashAfter => {
+                sent.carry_out(self);
+                None
+            }
+        };
+        let past = &mut self.0.actors.borrow_mut()[actor].past;
+        *past = hash(&(*past, label, answer.as_ref().map(|answer| format!("{answer:?}"))));
+        match answer {
+            Some(answer) => drop(reply.map(|reply| reply.send(answer))),
+            None => self.stop(task),
+        }
+    }
+
+    fn begin(
+        &self,
+        actor: ActorId,
+        function: &'static str,
+        event: Event,
+        reply: Sender<Invoked>,
+        fate: Fate,
+    ) {
+        let refused = match fate {
+            Fate::Throttle => Some("Lambda.TooManyRequestsException"),
+            Fate::Fail => Some("Lambda.ServiceException"),
+            _ => None,
+        };
+        if let Some(error) = refused {
+            let _ = reply.send(Err(Failed::of_lambda(error)));
+            return;
+        }
+        let handler = lambda::function(function);
+        let of_actor = &self.0.actors.borrow()[actor].name;
+        let earlier = format!("{of_actor}: {function} #");
+        let earlier = self.0.tasks.borrow().iter().filter(|task| task.name.starts_with(&earlier)).count();
+        let name = format!("{of_actor}: {function} #{}", earlier + 1);
+        let mut reply = Some(reply);
+        if fate == Fate::LoseAnswer
+            && let Some(reply) = reply.take()
+        {
+            let _ = reply.send(Err(Failed::of_lambda("Lambda.ClientExecutionTimeoutException")));
+        }
+        self.spawn(actor, name, Some(FUNCTION_TIMEOUT_MS), async move {
+            let result = handler(event).await;
+            if let Some(reply) = reply {
+                let _ = reply.send(result);
+            }
+        });
+    }
+
+    /// Stops a function: its process ends.
+    fn stop(&self, task: TaskId) {
+        let stopped = self.0.tasks.borrow_mut()[task].future.take();
+        drop(stopped);
+    }
+
+    /// Lets time pass. Functions that reach their time limit are stopped; requests that are under way for long arrive.
+    pub fn pass_to(&self, due: u64) {
+        let sent_before = due.saturating_sub(LATEST_ARRIVAL_MS);
+        if self.0.clock.get() < sent_before {
+            self.find_orphans();
+            let late: Vec<u64> = {
+                let points = self.0.points.borrow();
+                let late = points.iter().filter(|point| matches!(point.kind, Kind::Request(_, None)));
+                late.map(|point| point.number).collect()
+            };
+            for number in late {
+                self.happen(number, Fate::Proceed);
+            }
+        }
+        self.0.clock.set(self.0.clock.get().max(due));
+        let count = self.0.tasks.borrow().len();
+        for task in 0..count {
+            if self.0.tasks.borrow()[task].expires <= due {
+                self.stop(task);
+            }
+        }
+    }
+}
+
+/// A hash that is the same in every run.
+pub fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
