@@ -376,4 +376,23 @@ mod tests {
         let resolved = draft.resolve(&caller, now, &known, || Ok([9; 10]));
         assert_eq!(pointers_of(resolved), ["/bands/1/bandId", "/venue/venueId"]);
     }
+
+    #[test]
+    fn an_existing_venue_and_new_bands_resolve_to_a_request() {
+        let now = Timestamp::from_unix_milliseconds(1);
+        let owner = Caller { user_id: Id::new(now, [1; 10]), session_id: Id::new(now, [2; 10]) };
+        let venue_id = VenueId::new(now, [5; 10]);
+        let value = json!({"name": "a", "startsAt": "2027-01-01T20:00:00Z", "bands": [{"name": "New"}], "venue": {"venueId": venue_id}});
+        let draft = ConcertDraft::from_json(value).unwrap();
+        assert_eq!(draft.existing_venue(), Some(venue_id));
+        let hall =
+            json!({"name": "Hall", "address": "1 Road", "latitude": 1, "longitude": 2, "timeZone": "UTC"});
+        let hall = VenueDraft::from_json(hall).unwrap();
+        let venue = Venue { venue_id, owner_id: owner.user_id, draft: hall.clone(), created_at: now };
+        let known = Referenced { bands: HashMap::new(), venue: Some(venue) };
+        let request = draft.resolve(&owner, now, &known, || Ok([9; 10])).unwrap();
+        assert_eq!(request.venue, RequestedVenue { venue_id, draft: hall, new: false });
+        assert_eq!(request.bands.iter().map(|band| band.new).collect::<Vec<_>>(), [true]);
+        assert_eq!(request.owner_id, owner.user_id);
+    }
 }

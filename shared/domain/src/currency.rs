@@ -87,4 +87,11 @@ mod tests {
             assert_eq!(code.parse::<Currency>(), Err(NotACurrency), "{code}");
         }
     }
+
+    #[test]
+    fn currencies_are_listed_and_shown_by_code() {
+        let dollars: Currency = "SGD".parse().unwrap();
+        assert_eq!(dollars.to_string(), "SGD");
+        assert!(Currency::all().any(|currency| currency == dollars) && Currency::all().count() > 100);
+    }
 }

@@ -179,4 +179,24 @@ mod tests {
 
     /// An upper bound above the largest cover in the test.
     const MOST_CELLS: usize = 40;
+
+    #[test]
+    fn a_quarter_of_the_equator_is_10_008_km() {
+        let quarter = point(0.0, 0.0).distance_km(point(0.0, 90.0));
+        assert!((10_007.0..10_008.0).contains(&quarter), "{quarter}");
+    }
+
+    #[test]
+    fn an_area_includes_its_border() {
+        let (center, border) = (point(1.0, 103.0), point(1.0, 104.0));
+        let radius_km = center.distance_km(border);
+        assert_eq!(Area { center, radius_km }.distance_km(border), Some(radius_km));
+        assert_eq!(Area { center, radius_km: radius_km - 0.001 }.distance_km(border), None);
+    }
+
+    #[test]
+    fn cells_are_larger_above_20_and_above_150_km() {
+        let level = |radius_km| format!("{:?}", Level::for_radius(radius_km));
+        assert_eq!([20.0, 20.1, 150.0, 150.1].map(level), ["Fine", "Middle", "Middle", "Coarse"]);
+    }
 }

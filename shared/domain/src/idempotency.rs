@@ -68,4 +68,10 @@ mod tests {
             assert!(IdempotencyKey::parse(bad).is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn a_key_is_kept_as_it_was_sent_for_a_day() {
+        assert_eq!(IdempotencyKey::parse("4f1b").map(|key| key.as_str().to_owned()), Ok("4f1b".to_owned()));
+        assert_eq!(KEY_SECONDS, 86_400);
+    }
 }

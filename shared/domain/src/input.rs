@@ -267,4 +267,17 @@ mod tests {
             assert_eq!(target, result, "{patch}");
         }
     }
+
+    #[test]
+    fn arrays_may_have_as_many_elements_as_are_allowed() {
+        let read = |count: usize| elements(json!(vec![1; count]), 1, 3, |value| integer(&value, 0, 9));
+        assert_eq!((read(1), read(3)), (Ok(vec![1]), Ok(vec![1; 3])));
+        assert!(read(0).is_err() && read(4).is_err());
+    }
+
+    #[test]
+    fn a_number_that_a_double_cannot_hold_exactly_is_no_integer() {
+        assert_eq!(whole(&json!(9_007_199_254_740_991.0)), Some(9_007_199_254_740_991));
+        assert_eq!(whole(&json!(9_007_199_254_740_992.0)), None);
+    }
 }

@@ -66,4 +66,10 @@ mod tests {
         assert_eq!(LIMIT.status(1, end).reset_seconds, 1);
         assert_eq!(LIMIT.window_start(end), 60);
     }
+
+    #[test]
+    fn windows_start_at_multiples_of_their_length() {
+        assert_eq!(LIMIT.window_start(Timestamp::from_unix_milliseconds(185_000)), 180);
+        assert_eq!(LIMIT.window_start(Timestamp::from_unix_milliseconds(180_000)), 180);
+    }
 }

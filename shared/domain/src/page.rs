@@ -46,4 +46,9 @@ mod tests {
             assert_eq!(PageSize::new(size).is_some(), fits, "{size}");
         }
     }
+
+    #[test]
+    fn a_page_size_is_kept() {
+        assert_eq!(PageSize::new(37).map(PageSize::get), Some(37));
+    }
 }

@@ -73,4 +73,10 @@ mod tests {
             assert!(wrong.len() < 4 || !faults[0].detail.contains(wrong), "{faults:?}");
         }
     }
+
+    #[test]
+    fn a_payment_id_is_kept_and_shown_as_it_is() {
+        let id = PaymentId::new("pi_1");
+        assert_eq!((id.as_str(), id.to_string().as_str()), ("pi_1", "pi_1"));
+    }
 }

@@ -108,4 +108,12 @@ mod tests {
     fn average_is_null_without_reviews() {
         assert_eq!(serde_json::to_value(Rating::default()).unwrap()["average"], json!(null));
     }
+
+    #[test]
+    fn changes_add_up() {
+        let stars = |stars| Stars::new(stars);
+        let sum = RatingChange::of(None, stars(5)).and(RatingChange::of(None, stars(4)));
+        assert_eq!(sum.0, [0, 0, 0, 1, 1]);
+        assert_eq!(Rating::default().average(), None);
+    }
 }
