@@ -45,9 +45,9 @@ impl Event {
 
 /// The versions and position of a page; the position of a reader's page is 0.
 fn parse(page: &str) -> (Version, u64) {
-    let numbers: Vec<u64> = page.split(' ').map(|number| number.parse().unwrap()).collect();
-    let [product, stock, place] = numbers[..] else { panic!("{page}") };
-    (Version { product, stock }, place)
+    let mut numbers = page.split(' ').map(|number| number.parse().unwrap());
+    let mut next = || numbers.next().unwrap();
+    (Version { product: next(), stock: next() }, next())
 }
 
 /// All orders of these events.
