@@ -91,11 +91,19 @@ impl Souk {
 
     /// The number of invocations that the rule with this id holds now.
     pub fn held(&self, id: &str) -> u64 {
+        self.rule("id", id)["waiting"].as_u64().unwrap_or_default()
+    }
+
+    /// The number of invocations to which the rule of this function was applied.
+    pub fn fired(&self, function: &str) -> u64 {
+        self.rule("function", &format!("souk-{function}"))["fired"].as_u64().unwrap_or_default()
+    }
+
+    fn rule(&self, member: &str, value: &str) -> Value {
         let url = format!("{}/_souk/faults", self.endpoint_url);
         let text = self.agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
         let rules: Value = serde_json::from_str(&text).unwrap();
-        let rule = rules.as_array().unwrap().iter().find(|rule| rule["id"] == id);
-        rule.and_then(|rule| rule["waiting"].as_u64()).unwrap_or_default()
+        rules.as_array().unwrap().iter().find(|rule| rule[member] == value).cloned().unwrap_or_default()
     }
 
     /// Sets the factors for the delays of state machines: `retry` for retriers, `wait` for Wait states.

@@ -98,7 +98,7 @@ fn poison(souk: &Souk, product: &str) {
 }
 
 #[test]
-fn a_poison_record_ends_in_the_queue_and_stops_nobody() {
+fn an_unreadable_record_ends_in_the_queue_with_its_product_and_stops_nobody() {
     let own = OwnInstance::start("e2e-poison", &[]);
     let souk = &own.souk;
     let seller = souk.user();
@@ -129,9 +129,24 @@ fn a_poison_record_ends_in_the_queue_and_stops_nobody() {
         };
         eventually("the poison is described in the queue", || message().is_some());
         let message = message().unwrap();
-        assert_eq!(message["requestContext"]["condition"], "RetryAttemptsExhausted", "{message}");
-        assert_eq!(message["DDBStreamBatchInfo"]["batchSize"], 1, "{message}");
+        assert_eq!(message["productId"], bad.trim_start_matches("/products/"), "{message}");
+        assert_eq!(message["sequenceNumbers"].as_array().unwrap().len(), 1, "{message}");
+        assert!(message["error"].as_str().unwrap().contains("cannot be parsed"), "{message}");
     }
+}
+
+/// Retries used to end after six invocations.
+#[test]
+fn an_outage_of_many_retries_loses_no_review() {
+    const FAILURES: u64 = 8;
+    let own = OwnInstance::start("e2e-outage", &[]);
+    let souk = &own.souk;
+    let product = souk.product(&souk.user());
+    let product = product.header("location");
+    souk.put_faults(&json!([{"function": "rating-average", "kind": "before", "times": FAILURES}]));
+    assert_eq!(review(souk, &souk.user(), product, 5).status, 201);
+    eventually("the rating is counted after the outage", || histogram(souk, product) == [0, 0, 0, 0, 1]);
+    assert_eq!(souk.fired("rating-average"), FAILURES);
 }
 
 #[test]

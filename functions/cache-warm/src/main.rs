@@ -2,10 +2,11 @@
 
 use app::{
     cache::{Cache, CurrentPage},
+    dead_letters::{CacheWarm, DeadLetters},
     table::Table,
 };
 use domain::{Error, id::ProductId, product::ProductPage};
-use runtime::Selected;
+use runtime::{DeadLetter, Selected};
 use std::time::Duration;
 use table::{Changed, StreamChange};
 use web::product_document::{ProductDocument, REVIEWS_ON_PAGE};
@@ -14,10 +15,10 @@ use web::product_document::{ProductDocument, REVIEWS_ON_PAGE};
 const INDEX_READS: usize = 20;
 const READ_INTERVAL: Duration = Duration::from_millis(50);
 
-app::clients! { table: Table, cache: Cache }
+app::clients! { table: Table, cache: Cache, dead_letters: DeadLetters<CacheWarm> }
 
 fn main() -> runtime::Exit {
-    runtime::consume(select, warm)
+    runtime::consume(select, warm, give_up)
 }
 
 /// Selects the changes that affect a product's page.
@@ -74,4 +75,8 @@ async fn is_up_to_date(app: &App, page: &ProductPage, changes: &[Selected<Change
         }
     }
     Ok(true)
+}
+
+async fn give_up(app: &App, letter: DeadLetter) -> Result<(), Error> {
+    app.dead_letters.send(&letter).await
 }

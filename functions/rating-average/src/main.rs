@@ -1,14 +1,17 @@
 //! Table stream: adds changed reviews to the ratings of their products, one write per product and batch.
 
-use app::table::Table;
+use app::{
+    dead_letters::{DeadLetters, RatingAverage},
+    table::Table,
+};
 use domain::{Error, id::ProductId, rating::RatingChange};
-use runtime::Selected;
+use runtime::{DeadLetter, Selected};
 use table::{Changed, StreamChange};
 
-app::clients! { table: Table }
+app::clients! { table: Table, dead_letters: DeadLetters<RatingAverage> }
 
 fn main() -> runtime::Exit {
-    runtime::consume(select, count)
+    runtime::consume(select, count, give_up)
 }
 
 /// Selects reviews that were created, deleted, or changed in their stars.
@@ -23,4 +26,8 @@ async fn count(app: &App, product: ProductId, changes: Vec<Selected<RatingChange
     // A deleted product has no rating; changes of its reviews are dropped.
     app.table.count(product, &changes).await?;
     Ok(())
+}
+
+async fn give_up(app: &App, letter: DeadLetter) -> Result<(), Error> {
+    app.dead_letters.send(&letter).await
 }

@@ -3,6 +3,7 @@
 use crate::{
     cache::Cache,
     client::{Client, Needs},
+    dead_letters::{CacheWarm, DeadLetters, RatingAverage},
     limits::{Limits, LogIns, Refreshes, Registrations},
     machines::{ConcertCreate, Machines, OrderCancel, OrderPlace, ProductDelete},
     payments::PaymentProvider,
@@ -17,6 +18,8 @@ use crate::{
 pub const CLIENTS: &[(&str, Needs)] = &[
     ("Cache", Cache::NEEDS),
     ("Capture", Capture::NEEDS),
+    ("DeadLetters<CacheWarm>", DeadLetters::<CacheWarm>::NEEDS),
+    ("DeadLetters<RatingAverage>", DeadLetters::<RatingAverage>::NEEDS),
     ("Limits<LogIns>", Limits::<LogIns>::NEEDS),
     ("Limits<Refreshes>", Limits::<Refreshes>::NEEDS),
     ("Limits<Registrations>", Limits::<Registrations>::NEEDS),

@@ -9,6 +9,7 @@ pub mod cache;
 pub mod catalog;
 pub mod client;
 pub mod context;
+pub mod dead_letters;
 pub mod limits;
 pub mod machines;
 pub mod payments;

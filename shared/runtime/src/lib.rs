@@ -15,7 +15,7 @@ mod telemetry;
 pub use application::{Application, Stateless};
 pub use http::serve;
 pub use steps::{StepFailure, step};
-pub use stream::{BatchResult, FailedRecord, Selected, consume, work_through};
+pub use stream::{BatchResult, DeadLetter, FailedRecord, Selected, consume, work_through};
 
 /// The result of `main`: an error if the function could not start.
 pub type Exit = Result<(), Box<dyn std::error::Error + Send + Sync>>;

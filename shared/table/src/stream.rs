@@ -138,6 +138,16 @@ impl StreamRecord {
         &self.dynamodb.sequence_number
     }
 
+    /// The ARN of the stream.
+    pub fn stream_arn(&self) -> &str {
+        &self.stream_arn
+    }
+
+    /// The product that the changed item belongs to, if it is in a product's partition.
+    pub fn product(&self) -> Option<ProductId> {
+        keys::parse_product_partition(&self.dynamodb.keys.pk.text)
+    }
+
     /// Parses the change.
     pub fn read(self) -> Result<StreamChange, Error> {
         let Images { sequence_number, keys, old_image, new_image } = self.dynamodb;

@@ -366,7 +366,7 @@ class LeadingKeys(HouseRule):
 class Streams(HouseRule):
     id = "E9911"
     shortdesc = "A reader of the table's stream gives nothing up unseen and wakes for nothing"
-    description = "Filter, partial failures, bisection, bounded retries, a queue with an alarm, an alarm on the delay, the rights"
+    description = "Filter, partial failures, bisection, retries until a record is old, a queue with an alarm, an alarm on the delay, the rights"
 
     def check(self, template):
         for name, _ in template.of_type("AWS::Lambda::EventSourceMapping"):
@@ -379,6 +379,10 @@ class Streams(HouseRule):
                 for what in self.missing(template, properties):
                     yield name, f"its stream event must have {what}", event
                 queue = inside(properties, "DestinationConfig", "OnFailure", "Destination")
+                settings = inside(function, "Properties", "Environment", "Variables") or {}
+                urls = [value for setting, value in settings.items() if setting.endswith("_FAILED_QUEUE_URL")]
+                if urls != [{"Ref": attribute(queue, "Arn")}]:
+                    yield name, "its …_FAILED_QUEUE_URL must be the queue of its stream event", event
                 needed = [(action, properties.get("Stream")) for action in sorted(STREAM_ACTIONS)]
                 for action, target in [*needed, ("sqs:SendMessage", queue)]:
                     if (action, target) not in allowed:
@@ -396,7 +400,11 @@ class Streams(HouseRule):
             "FilterCriteria": bool(inside(event, "FilterCriteria", "Filters")),
             "ReportBatchItemFailures": event.get("FunctionResponseTypes") == ["ReportBatchItemFailures"],
             "BisectBatchOnFunctionError": event.get("BisectBatchOnFunctionError") is True,
-            "bounded MaximumRetryAttempts": self.is_bounded(template, event.get("MaximumRetryAttempts")),
+            # A longer unavailability than the retries bridge would lose what the batch says.
+            "MaximumRetryAttempts: -1": event.get("MaximumRetryAttempts") == -1,
+            # Older records are described in the queue while the stream, which keeps them for 24 hours, still has them.
+            "MaximumRecordAgeInSeconds of 12 to 23 hours": event.get("MaximumRecordAgeInSeconds")
+            in range(12 * 3600, 23 * 3600 + 1),
             "a queue as DestinationConfig.OnFailure": inside(event, "DestinationConfig", "OnFailure", "Type") == "SQS"
             and inside(template.resources.get(queue, {}), "Type") == "AWS::SQS::Queue",
             "an alarm with an action on the messages in its queue": template.has_alarm(
@@ -404,13 +412,6 @@ class Streams(HouseRule):
             ),
         }
         return [what for what, present in must.items() if not present]
-
-    def is_bounded(self, template, attempts):
-        """A number, or a parameter that is a number; -1 means no bound."""
-        least = attempts
-        if isinstance(attempts, dict):
-            least = inside(template.parameters, attempts.get("Ref"), "MinValue")
-        return isinstance(least, int) and least >= 0
 
 
 class StreamAccess(HouseRule):

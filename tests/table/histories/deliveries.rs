@@ -92,8 +92,11 @@ impl Life<'_> {
         match (fate, outcome) {
             (Fate::Stalls(_), None) => self.stalled.push(worker),
             (Fate::Unheard, _) | (_, None) => {}
-            (_, Some(BatchResult { failed: None })) => *at = (*at).max(from + batch.len()),
-            (_, Some(BatchResult { failed: Some(FailedRecord { number, error, .. }) })) => {
+            (_, Some(BatchResult { failed: None, dead })) => {
+                assert!(dead.is_empty(), "{dead:?}");
+                *at = (*at).max(from + batch.len());
+            }
+            (_, Some(BatchResult { failed: Some(FailedRecord { number, error, .. }), .. })) => {
                 assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
                 let failed = batch.iter().position(|record| record["dynamodb"]["SequenceNumber"] == number);
                 *at = (*at).max(from + failed.unwrap());

@@ -4,16 +4,21 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use domain::Error;
 use std::fmt::Debug;
 
-/// Error codes after which the same request may succeed later.
-const TRANSIENT: [&str; 8] = [
+/// Error codes after which the same request may succeed later: those of load, and those of a faulty deployment, such as a
+/// right that a role lacks. A stream consumer repeats such a request until it succeeds.
+const TRANSIENT: [&str; 12] = [
+    "AccessDeniedException",
+    "ExpiredTokenException",
     "InternalServerError",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "ResourceNotFoundException",
     "ServiceUnavailable",
     "ThrottlingException",
     "TransactionConflictException",
     "TransactionInProgressException",
+    "UnrecognizedClientException",
 ];
 
 /// The domain error of a failed request. Failed conditions are handled where the condition is written, not here.
