@@ -132,6 +132,8 @@ class Commands(Project):
         self.assertEqual(self.get("/b")["event"]["routeKey"], "GET /b")
 
     def test_interruption(self):
+        # A shell that runs the tests in the background ignores SIGINT, and the command would inherit that.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
         (self.root / "hang").touch()
         process = self.start_up("--port", "0")
         self.await_file("hanging", process)
