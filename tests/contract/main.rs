@@ -9,6 +9,7 @@ mod dependencies;
 mod events;
 mod functions;
 mod imports;
+mod machines;
 mod manifests;
 mod modules;
 mod needs;
