@@ -15,6 +15,7 @@ mod modules;
 mod needs;
 mod openapi;
 mod routes;
+mod security;
 mod settings;
 mod split;
 mod tidy;

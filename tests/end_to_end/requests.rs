@@ -77,6 +77,33 @@ fn the_largest_body_that_is_read() {
 }
 
 #[test]
+fn a_repeated_member_is_named_and_nothing_is_written() {
+    let seller = SOUK.user();
+    let mut draft = draft().to_string();
+    draft.insert_str(1, r#""stock": 5, "price": {"amount": 1, "amount": 2}, "#);
+    let answer = SOUK.send(seller.call("POST", "/products").text("application/json", &draft));
+    assert_eq!(answer.problem(400, "validation").faults(), ["/price", "/price/amount", "/stock"]);
+    assert_eq!(SOUK.get(&format!("/products?seller={}", seller.id)).body["items"], json!([]));
+}
+
+/// A body without a valid member must not be answered with one fault for each of its bytes.
+#[test]
+fn a_large_body_full_of_faults_gets_a_small_answer() {
+    let customer = SOUK.user();
+    let zeros = format!(r#"{{"lines": [{}0]}}"#, "0,".repeat(130_999));
+    let answer = SOUK.send(customer.call("POST", "/orders").text("application/json", &zeros));
+    let faults = ["/expectedTotal", "/lines", "/paymentMethod", "Idempotency-Key"];
+    assert_eq!(answer.problem(400, "validation").faults(), faults);
+    assert!(answer.text.len() < 1000, "{} bytes", answer.text.len());
+
+    let members: Vec<String> = (0..25_000).map(|number| format!(r#""{number}":0"#)).collect();
+    let members = format!("{{{}}}", members.join(","));
+    let answer = SOUK.send(Call::new("POST", "/sessions").text("application/json", &members));
+    assert_eq!(answer.problem(400, "validation").faults().len(), 100);
+    assert!(answer.text.len() < 10_000, "{} bytes", answer.text.len());
+}
+
+#[test]
 fn a_malformed_id_is_not_found() {
     let seller = SOUK.user();
     for id in [

@@ -13,6 +13,9 @@ pub enum FaultLocation {
     Header(&'static str),
 }
 
+/// The maximum number of faults that an answer names.
+pub const MOST_FAULTS: usize = 100;
+
 /// One validation error of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -53,7 +56,7 @@ impl Fault {
 /// Why an operation failed. `detail` is for the caller; `cause` is for the log and is never sent to the client.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
-    /// The input is invalid. Lists every fault.
+    /// The input is invalid. Lists every fault, [`MOST_FAULTS`] at most.
     Invalid(Vec<Fault>),
     /// The caller is not authenticated: no token, or wrong credentials.
     Unauthenticated {

@@ -1,6 +1,6 @@
 //! Parsing of request JSON that reports every fault at once.
 
-use crate::{Error, Fault, Version, version::Seen};
+use crate::{Error, Fault, Version, error::MOST_FAULTS, version::Seen};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -61,7 +61,8 @@ impl Members {
     /// The result of `build`, or all faults. `build` returns `None` only when a required member failed.
     pub fn finish<T>(mut self, build: impl FnOnce() -> Option<T>) -> Checked<T> {
         let unknown = self.left.keys().map(|name| Fault::here("is not a known member").under(name));
-        self.faults.extend(unknown);
+        self.faults.extend(unknown.take(MOST_FAULTS));
+        self.faults.truncate(MOST_FAULTS);
         match build() {
             Some(value) if self.faults.is_empty() => Ok(value),
             _ => Err(self.faults),
@@ -70,6 +71,7 @@ impl Members {
 }
 
 /// The elements of an array of `fewest` to `most` elements, each read by `rule`. Pointers of faults include the index.
+/// The elements of a longer array are not read.
 pub fn elements<T>(
     value: Value,
     fewest: usize,
@@ -80,6 +82,9 @@ pub fn elements<T>(
     let mut faults = Vec::new();
     if values.len() < fewest || values.len() > most {
         faults.push(Fault::here(format!("must have {fewest} to {most} elements")));
+    }
+    if values.len() > most {
+        return Err(faults);
     }
     let mut read = Vec::new();
     for (index, value) in values.into_iter().enumerate() {
@@ -211,7 +216,7 @@ fn unknown_removals(target: &Value, patch: &Value, optional: &[&str]) -> Vec<Fau
         }
         None => Vec::new(),
     };
-    patch.iter().flat_map(faults_of).collect()
+    patch.iter().flat_map(faults_of).take(MOST_FAULTS).collect()
 }
 
 #[cfg(test)]
@@ -273,6 +278,22 @@ mod tests {
         let read = |count: usize| elements(json!(vec![1; count]), 1, 3, |value| integer(&value, 0, 9));
         assert_eq!((read(1), read(3)), (Ok(vec![1]), Ok(vec![1; 3])));
         assert!(read(0).is_err() && read(4).is_err());
+    }
+
+    #[test]
+    fn the_elements_of_an_array_that_is_too_long_are_not_read() {
+        let read = elements::<()>(json!([1, 2, 3]), 1, 2, |_| panic!());
+        assert_eq!(read, Err(vec![Fault::here("must have 1 to 2 elements")]));
+    }
+
+    #[test]
+    fn at_most_100_faults_are_reported() {
+        let many: Map<String, Value> = (0..1000).map(|number| (number.to_string(), Value::Null)).collect();
+        let mut members = Members::of(many.clone().into()).unwrap_or_else(|_| panic!());
+        members.required("size", |value| integer(&value, 0, 9));
+        let faults = members.finish(|| Some(())).unwrap_err();
+        assert_eq!((faults.len(), &faults[0]), (MOST_FAULTS, &Fault::here("is required").under("size")));
+        assert_eq!(unknown_removals(&json!({}), &many.into(), &[]).len(), MOST_FAULTS);
     }
 
     #[test]

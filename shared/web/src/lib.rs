@@ -4,6 +4,7 @@ pub mod concert_status;
 pub mod cursor;
 pub mod encoding;
 pub mod etag;
+pub mod json;
 pub mod openapi;
 pub mod order_problem;
 pub mod password;

@@ -4,7 +4,7 @@ use crate::{
     etag,
     response::{self, Response},
 };
-use domain::{Error, Fault, FaultLocation, limit::LimitStatus, stock::HIGHEST_STOCK};
+use domain::{Error, Fault, FaultLocation, error::MOST_FAULTS, limit::LimitStatus, stock::HIGHEST_STOCK};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub enum Kind {
     /// The body is not JSON.
     MalformedRequest,
-    /// The request is invalid; `errors` lists every fault.
+    /// The request is invalid; `errors` lists every fault, 100 at most.
     Validation,
     /// Wrong credentials, or a missing or invalid token.
     Unauthenticated,
@@ -147,10 +147,8 @@ impl Problem {
 
     /// A `Validation` problem with these faults.
     pub fn invalid(faults: Vec<Fault>) -> Self {
-        Self {
-            faults,
-            ..Self::new(Kind::Validation, "The request breaks rules; `errors` names every fault.")
-        }
+        let detail = format!("The request breaks rules; `errors` names every fault, {MOST_FAULTS} at most.");
+        Self { faults, ..Self::new(Kind::Validation, detail) }
     }
 
     /// Adds a header field. A value that is not valid in a header is omitted.
@@ -188,7 +186,7 @@ impl Problem {
             "instance": request_id,
         });
         if !self.faults.is_empty() {
-            body["errors"] = self.faults.iter().map(describe).collect();
+            body["errors"] = self.faults.iter().take(MOST_FAULTS).map(describe).collect();
         }
         for (name, value) in self.members {
             body[name] = value;
@@ -294,6 +292,15 @@ mod tests {
         assert_eq!(header(&problem, "retry-after"), "50");
         assert_eq!(header(&problem, "ratelimit"), r#""email";r=0;t=50, "source";r=7;t=890"#);
         assert_eq!(header(&problem, "ratelimit-policy"), r#""email";q=1;w=60, "source";q=9;w=900"#);
+    }
+
+    #[test]
+    fn a_problem_names_100_faults_at_most() {
+        let faults = |count| (0..count).map(|index: usize| Fault::here("is wrong").under(&index.to_string()));
+        let parts = [60, 60].map(|count| Err::<(), _>(Problem::invalid(faults(count).collect())));
+        let [first, second] = parts;
+        let response = Problem::both(first, second).unwrap_err().into_response("r");
+        assert_eq!(response.body.as_text().matches("is wrong").count(), MOST_FAULTS);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Parsing of query parameters that reports every fault at once.
 
 use crate::{cursor, problem::Problem};
-use domain::{Fault, page::PageSize};
+use domain::{Fault, error::MOST_FAULTS, page::PageSize};
 use std::str::FromStr;
 
 /// The query parameters that were not read yet. [`Query::finish`] reports each unread parameter as unknown.
@@ -88,7 +88,8 @@ impl Query {
     /// fault.
     pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
         let Self { left, mut faults } = self;
-        faults.extend(left.into_iter().map(|(name, _)| Fault::parameter(name, "is not a known parameter")));
+        let unknown = left.into_iter().take(MOST_FAULTS);
+        faults.extend(unknown.map(|(name, _)| Fault::parameter(name, "is not a known parameter")));
         match build() {
             Some(value) if faults.is_empty() => Ok(value),
             _ => Err(Problem::invalid(faults)),

@@ -2,6 +2,7 @@
 
 use crate::{
     etag::Tags,
+    json::{self, Document},
     problem::{Kind, Problem},
     query::Query,
     token::Verified,
@@ -15,7 +16,6 @@ use domain::{
     version::Seen,
 };
 use http::{HeaderMap, HeaderName, Method, header};
-use serde_json::Value;
 use std::collections::HashMap;
 
 /// The maximum size of a body, in bytes.
@@ -81,10 +81,13 @@ impl Request {
     }
 
     fn body_of<T: Input>(&self, media_types: &[&str]) -> Result<T, Problem> {
-        Ok(T::from_json(self.value(media_types)?)?)
+        let Document { value, faults } = self.document(media_types)?;
+        let whole = if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) };
+        let (read, ()) = Problem::both(T::from_json(value).map_err(Problem::from), whole)?;
+        Ok(read)
     }
 
-    fn value(&self, media_types: &[&str]) -> Result<Value, Problem> {
+    fn document(&self, media_types: &[&str]) -> Result<Document, Problem> {
         if self.body.len() > LARGEST_BODY {
             let detail = format!("A body has at most {LARGEST_BODY} bytes.");
             return Err(Problem::new(Kind::PayloadTooLarge, detail));
@@ -93,8 +96,9 @@ impl Request {
             let detail = format!("The Content-Type has to be {}, in UTF-8.", media_types.join(" or "));
             return Err(Problem::new(Kind::UnsupportedMediaType, detail));
         }
-        serde_json::from_slice(&self.body).map_err(|error| {
-            let detail = format!("The body is not JSON: line {}, column {}.", error.line(), error.column());
+        json::parse(&self.body).map_err(|error| {
+            let fault = if error.is_data() { "nests too deep" } else { "is not JSON" };
+            let detail = format!("The body {fault}: line {}, column {}.", error.line(), error.column());
             Problem::new(Kind::MalformedRequest, detail)
         })
     }
@@ -156,9 +160,9 @@ impl Request {
 
     /// The body in canonical JSON: members sorted by name, no white space.
     fn canonical_body(&self) -> Vec<u8> {
-        match serde_json::from_slice::<Value>(&self.body) {
-            Ok(value) => value.to_string().into_bytes(),
-            Err(_) => self.body.clone(),
+        match json::parse(&self.body) {
+            Ok(Document { value, faults }) if faults.is_empty() => value.to_string().into_bytes(),
+            _ => self.body.clone(),
         }
     }
 
@@ -249,6 +253,38 @@ mod tests {
             status(request("application/json", &deep).json::<Credentials>()),
             Some(StatusCode::BAD_REQUEST)
         );
+    }
+
+    #[test]
+    fn repeated_members_are_reported_with_all_other_faults() {
+        let body = r#"{"email": "a", "email": "b", "password": "x"}"#;
+        let problem = request("application/json", body).json::<Credentials>().unwrap_err();
+        let expected = ["must be an e-mail address, as in name@example.com", "must be given once"];
+        assert_eq!(problem.faults, expected.map(|detail| Fault::here(detail).under("email")));
+    }
+
+    #[test]
+    fn a_repeated_member_is_refused_although_its_values_are_valid() {
+        let body = r#"{"email": "a@b.co", "password": "x", "password": "y"}"#;
+        let problem = request("application/json", body).json::<Credentials>().unwrap_err();
+        assert_eq!(problem.faults, [Fault::here("must be given once").under("password")]);
+    }
+
+    #[test]
+    fn a_large_body_full_of_faults_gets_a_small_answer() {
+        let zeros = format!(r#"{{"lines": [{}0]}}"#, "0,".repeat(131_000));
+        let answer = |problem: Problem| problem.into_response("r").body.len();
+        let order = request("application/json", &zeros).json::<domain::order_draft::OrderDraft>();
+        assert!(answer(order.unwrap_err()) < 1000);
+        for separator in ["\\u0001", "~", "x"] {
+            let member = |number| format!(r#""{separator}{number}":0"#);
+            let members: Vec<String> = (0..20_000).map(member).collect();
+            let body = format!("{{{}}}", members.join(","));
+            let log_in = request("application/json", &body).json::<Credentials>();
+            assert!(answer(log_in.unwrap_err()) < 10_000);
+        }
+        let long = format!(r#"{{"{}": 0}}"#, "~".repeat(200_000));
+        assert!(answer(request("application/json", &long).json::<Credentials>().unwrap_err()) < 1000);
     }
 
     #[test]
