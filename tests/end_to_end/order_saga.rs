@@ -218,6 +218,10 @@ fn a_step_after_its_undo_takes_nothing() {
     }
 }
 
+fn swept(found: usize, settled: usize) -> Value {
+    json!({"found": found, "settled": settled, "failed": 0, "stuck": 0})
+}
+
 /// Executions that are stopped at each step. They leave held stock, a held payment, a payment without capture, or
 /// nothing to undo.
 #[test]
@@ -229,10 +233,10 @@ fn the_sweep_finishes_abandoned_orders() {
     let await_step = || eventually("the step is held", || souk.held("held") > 0);
     let abandon = |machine, id: &str| {
         // The sweep does not touch a running execution.
-        assert_eq!(souk.invoke("order-sweep", &json!({})), json!({"found": 1, "settled": 0}));
+        assert_eq!(souk.invoke("order-sweep", &json!({})), swept(1, 0));
         souk.stop(machine, id);
-        assert_eq!(souk.invoke("order-sweep", &json!({})), json!({"found": 1, "settled": 1}));
-        assert_eq!(souk.invoke("order-sweep", &json!({})), json!({"found": 0, "settled": 0}));
+        assert_eq!(souk.invoke("order-sweep", &json!({})), swept(1, 1));
+        assert_eq!(souk.invoke("order-sweep", &json!({})), swept(0, 0));
         // Releases the held step, which is then executed after the sweep.
         souk.put_faults(&json!([]));
     };

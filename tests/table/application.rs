@@ -1,28 +1,44 @@
-//! The context of functions in these tests: a world's table and the tests' current time.
+//! The context of functions in these tests: a world's table and the tests' time.
 
 use app::{Context, context::Host, settings::Settings};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use domain::{Error, Timestamp};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tests::{TABLE_NAME, World, config, samples::now};
 
-struct TestHost;
+/// The log lines about single orders that a function has written.
+pub type Lines = Arc<Mutex<Vec<String>>>;
+
+struct TestHost {
+    now: Timestamp,
+    lines: Lines,
+}
 
 impl Host for TestHost {
     fn now(&self) -> Timestamp {
-        now()
+        self.now
     }
 
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), Error> {
         bytes.fill(7);
         Ok(())
     }
+
+    fn write_line(&self, line: &str) {
+        self.lines.lock().unwrap().push(line.to_owned());
+    }
 }
 
 /// A context whose AWS clients call a world, with additional settings.
 pub fn context(world: &World, settings: &[(&str, &str)]) -> Context {
+    context_at(world, settings, now(), &Lines::default())
+}
+
+/// As [`context`], at another time, with a log that the test reads.
+pub fn context_at(world: &World, settings: &[(&str, &str)], now: Timestamp, lines: &Lines) -> Context {
     let sdk = config(SharedHttpClient::new(world.wire.clone()), "https://aws.test.example");
     let settings = [("TABLE_NAME", TABLE_NAME)].iter().chain(settings);
     let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Context::new(Settings::These(settings), sdk, Arc::new(TestHost))
+    let host = TestHost { now, lines: Arc::clone(lines) };
+    Context::new(Settings::These(settings), sdk, Arc::new(host))
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     is_unavailable,
-    order_support::{self, declined, in_status, order_id, payment, placed},
+    order_support::{self, declined, in_status, order_id, payment, placed, unsettled},
 };
 use domain::{
     Error,
@@ -13,7 +13,7 @@ use domain::{
     rating::RatingChange,
     stock::StockChange,
 };
-use table::{Afterwards, Epoch, PublishedKey, Recount};
+use table::{Afterwards, Epoch, PublishedKey, Recount, SweepPosition};
 use tests::{
     Fault, World,
     samples::{
@@ -127,18 +127,23 @@ async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> 
     let (customer, request, undone, paid) =
         (first.customer_id, first.request(), second.request(), payment(1));
     let (confirmed, reason) = (in_status(first, OrderStatus::Confirmed), declined());
+    let unsettled = unsettled(2);
     vec![
         ("products", table.products(&[product_id(4)]).await.map(drop)),
         ("order_recorded_before", table.order_recorded_before(customer, &once, now()).await.map(drop)),
         ("record_order", table.record_order(&third, &once).await.map(drop)),
         ("order", table.order(customer, order_id(1)).await.map(drop)),
         ("orders", table.orders(customer, None, PageSize::DEFAULT, None).await.map(drop)),
-        ("unsettled_orders", table.unsettled_orders(later(9)).await.map(drop)),
+        ("unsettled_orders", table.unsettled_orders(later(9), &SweepPosition::start()).await.map(drop)),
+        ("count_failed_attempt", table.count_failed_attempt(&unsettled, "x", now()).await.map(drop)),
+        ("leave_to_a_person", table.leave_to_a_person(&unsettled, "x").await),
+        ("retry_unsettled", table.retry_unsettled(order_id(2)).await.map(drop)),
         ("reserve_stock", table.reserve_stock(&request, now()).await),
         ("begin_payment", table.begin_payment(order_id(1), &paid).await),
         ("confirm_order", table.confirm_order(&request, &paid).await),
         ("settle_paid", table.settle_paid(order_id(1)).await),
         ("cancel_order", table.cancel_order(confirmed).await.map(drop)),
+        ("fail_payment", table.fail_payment(&request, &reason).await.map(drop)),
         (
             "release_stock, settled",
             table.release_stock(&request, Epoch::CANCELLATION, Afterwards::Settled, now()).await,

@@ -24,6 +24,7 @@ mod order_model;
 mod order_races;
 mod order_stock;
 mod order_support;
+mod order_sweep;
 mod order_undo;
 mod prime;
 mod product;

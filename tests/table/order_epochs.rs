@@ -1,12 +1,12 @@
 //! An undo acts on the unsettled entry that it was begun for, and on no other of its order.
 
 use crate::order_support::{
-    CUSTOMER, confirm, declined, entry, order_id, payment, placed, record, reserve, stock, stocked,
+    confirm, declined, entry, order_id, payment, placed, record, reserve, stock, stocked, unsettled,
 };
-use table::{Afterwards, Closed, Epoch, UnsettledOrder};
+use table::{Afterwards, Closed, Epoch, SweepPosition, UnsettledOrder};
 use tests::{
     World,
-    samples::{later, now, user_id},
+    samples::{later, now},
 };
 
 /// The sweep reads a pending order; the order is confirmed, paid and settled; the sweep finds no entry; the customer
@@ -63,11 +63,8 @@ async fn the_sweep_reads_which_entry_it_is() {
     record(&world, &placed(1, &[(1, 1)])).await;
     let cancelled = confirm(&world, &placed(2, &[(1, 1)]), &payment(2)).await;
     world.table.cancel_order(cancelled).await.unwrap();
-    let found = world.table.unsettled_orders(later(9)).await.unwrap();
-    let expected = [(1, Epoch::PLACEMENT), (2, Epoch::CANCELLATION)].map(|(number, epoch)| UnsettledOrder {
-        order_id: order_id(number),
-        customer_id: user_id(CUSTOMER),
-        epoch,
-    });
+    let (found, _) = world.table.unsettled_orders(later(9), &SweepPosition::start()).await.unwrap();
+    let expected = [(1, Epoch::PLACEMENT), (2, Epoch::CANCELLATION)]
+        .map(|(number, epoch)| UnsettledOrder { epoch, ..unsettled(number) });
     assert_eq!(found, expected);
 }

@@ -3,20 +3,22 @@
 use crate::{
     concert_support::size,
     order_support::{
-        CUSTOMER, SELLER, declined, in_status, item_of_order, order_id, placed, placed_by, record, stocked,
-        written,
+        CUSTOMER, SELLER, declined, entry, in_status, item_of_order, order_id, placed, placed_by, record,
+        stocked, unsettled, written,
     },
 };
 use domain::{
+    Timestamp,
+    attempt::{MOST_ATTEMPTS, NextAttempt},
     id::{OrderId, UserId},
     order::{Order, OrderStatus},
 };
 use serde_json::json;
 use std::{collections::BTreeSet, ops::Range};
-use table::{UnsettledOrder, keys};
+use table::{Epoch, SweepPosition, UnsettledOrder, keys};
 use tests::{
     World,
-    samples::{account, later, product, session, user_id},
+    samples::{account, later, now, product, session, user_id},
 };
 
 /// Loads orders with these numbers and this status into the table. Returns them in reverse order.
@@ -131,6 +133,11 @@ async fn a_customers_list_has_only_their_orders() {
     }
 }
 
+/// The first page of each partition.
+async fn first(world: &World, before: Timestamp) -> (Vec<UnsettledOrder>, SweepPosition) {
+    world.table.unsettled_orders(before, &SweepPosition::start()).await.unwrap()
+}
+
 fn sorted(orders: Vec<UnsettledOrder>) -> Vec<(OrderId, UserId)> {
     let mut orders: Vec<_> = orders.into_iter().map(|order| (order.order_id, order.customer_id)).collect();
     orders.sort();
@@ -138,45 +145,88 @@ fn sorted(orders: Vec<UnsettledOrder>) -> Vec<(OrderId, UserId)> {
 }
 
 #[tokio::test]
-async fn a_sweep_reads_old_unsettled_orders_of_all_partitions() {
+async fn unsettled_orders_of_all_partitions_are_told_when_they_are_old_enough() {
     let world = World::new();
-    let none = world.table.unsettled_orders(later(100));
-    assert_eq!(world.measure("unsettled_orders", "none", none).await, Ok(Vec::new()));
+    let none = world.measure("unsettled_orders", "none", first(&world, later(100))).await;
+    assert_eq!((none.0, none.1.is_end()), (Vec::new(), true));
     for number in 1..=40 {
         record(&world, &placed_by(number % 3, number, &[(1, 1)])).await;
     }
     let expected = |numbers: Range<u32>| {
         numbers.map(|number| (order_id(number), user_id(number % 3))).collect::<Vec<_>>()
     };
-    let found = world.table.unsettled_orders(later(100));
-    let found = world.measure("unsettled_orders", "40 orders", found).await.unwrap();
-    assert_eq!(sorted(found), expected(1..41));
-    let older = world.table.unsettled_orders(later(20)).await.unwrap();
-    assert_eq!(sorted(older), expected(1..20));
-    assert_eq!(world.table.unsettled_orders(later(0)).await, Ok(Vec::new()));
+    let (found, next) = world.measure("unsettled_orders", "40 orders", first(&world, later(100))).await;
+    assert_eq!((sorted(found), next.is_end()), (expected(1..41), true));
+    assert_eq!(sorted(first(&world, later(20)).await.0), expected(1..20));
+    assert_eq!(first(&world, later(0)).await.0, Vec::new());
     let partitions: BTreeSet<String> = (1..=40).map(|number| keys::unsettled(order_id(number)).pk).collect();
     assert_eq!(partitions.len(), 16);
 }
 
 #[tokio::test]
-async fn a_sweep_does_not_read_settled_orders() {
+async fn settled_orders_are_told_no_more() {
     let world = World::new();
     for number in 1..=3 {
         record(&world, &placed(number, &[(1, 1)])).await;
     }
     world.table.reject_order(&placed(2, &[(1, 1)]).request(), &declined()).await.unwrap();
-    let found = world.table.unsettled_orders(later(100)).await.unwrap();
+    let (found, _) = first(&world, later(100)).await;
     assert_eq!(sorted(found), [1, 3].map(|number| (order_id(number), user_id(CUSTOMER))));
 }
 
 #[tokio::test]
-async fn a_sweep_reads_the_oldest_orders_of_a_partition() {
+async fn many_unsettled_orders_of_a_partition_are_told_page_by_page() {
     let world = World::new();
-    for number in (16..=16 * 60).step_by(16) {
+    for number in (16..=16 * 120).step_by(16).chain([17]) {
         let attributes = json!({"customerId": {"S": user_id(CUSTOMER).to_string()}, "epoch": {"N": "0"}});
         world.put(&keys::unsettled(order_id(number)), &attributes);
     }
-    let found = world.table.unsettled_orders(later(10_000)).await.unwrap();
-    let expected: Vec<_> = (1..=50).map(|number| (order_id(16 * number), user_id(CUSTOMER))).collect();
-    assert_eq!(sorted(found), expected);
+    let (mut position, mut pages) = (SweepPosition::start(), Vec::new());
+    while !position.is_end() {
+        let (found, next) = world.table.unsettled_orders(later(10_000), &position).await.unwrap();
+        position = next;
+        pages.push(sorted(found));
+    }
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [51, 50, 20]);
+    let all: BTreeSet<_> = pages.into_iter().flatten().collect();
+    assert_eq!(all.len(), 121);
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_counted_and_tried_again_later() {
+    let world = World::new();
+    record(&world, &placed(1, &[(1, 1)])).await;
+    let order = unsettled(1);
+    let count = world.table.count_failed_attempt(&order, "no answer", now());
+    let next = world.measure("count_failed_attempt", "", count).await;
+    assert_eq!(next, Ok(NextAttempt::After(later(300))));
+    // The same attempt is counted once, however often its request is sent.
+    world.table.count_failed_attempt(&unsettled(1), "no answer", now()).await.unwrap();
+    let (found, _) = first(&world, later(100)).await;
+    assert_eq!(found, [UnsettledOrder { attempts: 1, retry_at: Some(later(300)), ..unsettled(1) }]);
+    assert!(!found[0].is_due(later(299)) && found[0].is_due(later(300)));
+    let other = UnsettledOrder { epoch: Epoch::CANCELLATION, attempts: 7, ..unsettled(1) };
+    world.table.count_failed_attempt(&other, "late", now()).await.unwrap();
+    world.table.leave_to_a_person(&other, "late").await.unwrap();
+    assert_eq!(first(&world, later(100)).await.0, found, "an entry of another epoch is left as it is");
+    world.table.count_failed_attempt(&unsettled(2), "gone", now()).await.unwrap();
+    assert_eq!(entry(&world, 2), json!(null), "a settled order gets no entry");
+}
+
+#[tokio::test]
+async fn an_order_is_left_to_a_person_until_an_operator_lets_the_sweep_retry_it() {
+    let world = World::new();
+    record(&world, &placed(1, &[(1, 1)])).await;
+    let last = UnsettledOrder { attempts: MOST_ATTEMPTS - 1, ..unsettled(1) };
+    let next = world.table.count_failed_attempt(&last, "Internal", now()).await;
+    assert_eq!(next, Ok(NextAttempt::Never));
+    let (found, _) = first(&world, later(100)).await;
+    assert_eq!((found[0].stuck.as_deref(), found[0].is_due(later(1_000_000))), (Some("Internal"), false));
+    let order = unsettled(1);
+    let leave = world.table.leave_to_a_person(&order, "refused");
+    assert_eq!(world.measure("leave_to_a_person", "", leave).await, Ok(()));
+    let retry = world.table.retry_unsettled(order_id(1));
+    assert_eq!(world.measure("retry_unsettled", "", retry).await, Ok(true));
+    assert_eq!(first(&world, later(100)).await.0, [unsettled(1)]);
+    assert_eq!(world.table.retry_unsettled(order_id(2)).await, Ok(false));
 }

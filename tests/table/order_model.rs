@@ -10,6 +10,7 @@ use crate::order_support::{
 use domain::{
     Error,
     order::{OrderRequest, OrderStatus, PlacedOrder},
+    rejection::Reason,
 };
 use futures::future::join_all;
 use proptest::{
@@ -45,6 +46,7 @@ enum Step {
     ReleaseAndSettle(Epoch),
     Reject,
     Cancel,
+    FailPayment,
     /// A product is withdrawn: hidden the first time, deleted the second time.
     Withdraw,
 }
@@ -84,6 +86,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => epochs().prop_map(Step::ReleaseAndSettle),
         1 => Just(Step::Reject),
         2 => Just(Step::Cancel),
+        1 => Just(Step::FailPayment),
         1 => Just(Step::Withdraw),
     ]
 }
@@ -223,6 +226,10 @@ impl Life<'_> {
             match self.status[order] {
                 OrderStatus::Confirmed => self.world.table.settle_paid(request.order_id).await.unwrap(),
                 OrderStatus::Pending | OrderStatus::Rejected => undo(self.world, &request).await,
+                OrderStatus::PaymentFailed => {
+                    let (table, epoch) = (&self.world.table, Epoch::PLACEMENT);
+                    table.release_stock(&request, epoch, Afterwards::Settled, now()).await.unwrap();
+                }
                 OrderStatus::Cancelled => {
                     let (table, epoch) = (&self.world.table, Epoch::CANCELLATION);
                     table.close_payment(request.order_id, epoch).await.unwrap();
@@ -239,8 +246,8 @@ fn may_become(before: OrderStatus, after: OrderStatus) -> bool {
     before == after
         || match before {
             OrderStatus::Pending => true,
-            OrderStatus::Confirmed => after == OrderStatus::Cancelled,
-            OrderStatus::Rejected | OrderStatus::Cancelled => false,
+            OrderStatus::Confirmed => matches!(after, OrderStatus::Cancelled | OrderStatus::PaymentFailed),
+            OrderStatus::Rejected | OrderStatus::Cancelled | OrderStatus::PaymentFailed => false,
         }
 }
 
@@ -270,6 +277,11 @@ async fn take(world: &World, order: usize, step: Step, paid: bool) -> Result<Tol
             seen.payment = Some(payment);
             table.cancel_order(seen).await?;
         }
+        Step::FailPayment => match table.fail_payment(&request, &Reason::payment_cancelled()).await {
+            // The payment of a settled order was captured, and cannot be cancelled.
+            Err(Error::Internal { .. }) => {}
+            failed => failed.map(drop)?,
+        },
         Step::Withdraw => {
             // The withdrawn product has the number of the order.
             let product = product_id(number(order));

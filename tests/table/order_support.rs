@@ -11,11 +11,11 @@ use domain::{
 };
 use dynoxide::Item;
 use serde_json::{Value, json};
-use table::{Afterwards, Epoch, keys};
+use table::{Afterwards, Epoch, UnsettledOrder, keys};
 use tests::{
     World,
     items::{item_of, with_key},
-    samples::{caller, later, now, once, product, product_id},
+    samples::{caller, later, now, once, product, product_id, user_id},
 };
 
 /// The seller of all products, and the customer of all orders.
@@ -68,10 +68,10 @@ pub fn in_status(mut placed: PlacedOrder, status: OrderStatus) -> PlacedOrder {
     placed.order.version = match status {
         OrderStatus::Pending => 1,
         OrderStatus::Confirmed | OrderStatus::Rejected => 2,
-        OrderStatus::Cancelled => 3,
+        OrderStatus::Cancelled | OrderStatus::PaymentFailed => 3,
     };
     placed.order.status = status;
-    placed.payment = matches!(status, OrderStatus::Confirmed | OrderStatus::Cancelled).then(|| payment(1));
+    placed.payment = (placed.order.version > 1 && status != OrderStatus::Rejected).then(|| payment(1));
     placed
 }
 
@@ -97,6 +97,18 @@ pub fn stock(world: &World, number: u32) -> Option<i64> {
 /// The unsettled entry of an order; null if there is none.
 pub fn entry(world: &World, number: u32) -> Value {
     world.item(&keys::unsettled(order_id(number)))
+}
+
+/// The sample order as the sweep reads it, before the first attempt to settle it.
+pub fn unsettled(number: u32) -> UnsettledOrder {
+    UnsettledOrder {
+        order_id: order_id(number),
+        customer_id: user_id(CUSTOMER),
+        epoch: Epoch::PLACEMENT,
+        attempts: 0,
+        retry_at: None,
+        stuck: None,
+    }
 }
 
 /// The names of an entry's attributes, without its keys, its customer and its epoch.

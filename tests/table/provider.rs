@@ -1,6 +1,7 @@
-//! A payment provider on a loopback port that voids payments, with injectable faults.
+//! A payment provider on a loopback port that captures and voids payments, with injectable faults.
 
-use serde_json::json;
+use domain::payment::PaymentId;
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex},
@@ -37,13 +38,19 @@ struct State {
     wire: Wire,
     next: Mutex<VecDeque<ProviderFault>>,
     voided: Mutex<BTreeSet<String>>,
+    captured: Mutex<BTreeSet<String>>,
 }
 
 impl Provider {
     pub async fn start(wire: Wire) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(State { wire, next: Mutex::default(), voided: Mutex::default() });
+        let state = Arc::new(State {
+            wire,
+            next: Mutex::default(),
+            voided: Mutex::default(),
+            captured: Mutex::default(),
+        });
         let serving = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -58,26 +65,58 @@ impl Provider {
         self.state.next.lock().unwrap().push_back(fault);
     }
 
+    /// Voids a payment, as somebody at the provider does, or as the end of its hold does.
+    pub fn void(&self, payment: &PaymentId) {
+        self.state.voided.lock().unwrap().insert(payment.as_str().to_owned());
+    }
+
     /// The ids of the voided payments, sorted.
     pub fn voided(&self) -> Vec<String> {
         self.state.voided.lock().unwrap().iter().cloned().collect()
     }
 }
 
+impl State {
+    fn status(&self, payment: &str) -> &'static str {
+        if self.voided.lock().unwrap().contains(payment) {
+            "canceled"
+        } else if self.captured.lock().unwrap().contains(payment) {
+            "succeeded"
+        } else {
+            "requires_capture"
+        }
+    }
+
+    /// Carries out a call on a payment; returns the response.
+    fn carry_out(&self, payment: &str, step: &str) -> (u16, Value) {
+        match (step, self.status(payment)) {
+            ("cancel", "requires_capture" | "canceled") => {
+                self.voided.lock().unwrap().insert(payment.to_owned())
+            }
+            ("capture", "requires_capture") => self.captured.lock().unwrap().insert(payment.to_owned()),
+            ("", _) => true,
+            _ => return (400, json!({"error": {"code": "payment_intent_unexpected_state"}})),
+        };
+        (200, json!({"id": payment, "status": self.status(payment), "last_payment_error": null}))
+    }
+}
+
 async fn serve(mut stream: TcpStream, state: Arc<State>) {
     while let Some(path) = read(&mut stream).await {
-        let call = path.strip_prefix("/v1/payment_intents/").and_then(|rest| rest.strip_suffix("/cancel"));
-        // Every call in these tests voids a payment.
-        let payment = call.unwrap();
-        state.wire.note(VOID);
-        let fault = state.next.lock().unwrap().pop_front();
-        if !matches!(fault, Some(ProviderFault::Failing | ProviderFault::Unreachable)) {
-            state.voided.lock().unwrap().insert(payment.to_owned());
+        let call = path.strip_prefix("/v1/payment_intents/").unwrap();
+        let (payment, step) = call.split_once('/').unwrap_or((call, ""));
+        if step == "cancel" {
+            state.wire.note(VOID);
         }
+        let fault = state.next.lock().unwrap().pop_front();
         let (status, body) = match fault {
-            None => (200, json!({"id": payment, "status": "canceled", "last_payment_error": null})),
+            None => state.carry_out(payment, step),
             Some(ProviderFault::Failing) => (503, json!({"error": {"type": "api_error"}})),
-            Some(ProviderFault::Unreachable | ProviderFault::AnswerLost) => return,
+            Some(ProviderFault::Unreachable) => return,
+            Some(ProviderFault::AnswerLost) => {
+                state.carry_out(payment, step);
+                return;
+            }
         };
         let body = body.to_string();
         let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());

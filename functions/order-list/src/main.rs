@@ -30,7 +30,8 @@ fn list(status: Option<OrderStatus>) -> String {
 fn read(request: &Request) -> Result<(Option<OrderStatus>, PageSize, Option<OrderId>), Problem> {
     let mut query = request.query();
     let status = query.optional("status", |text| {
-        text.parse().map_err(|_| "must be pending, confirmed, rejected or cancelled".to_owned())
+        text.parse()
+            .map_err(|_| "must be pending, confirmed, rejected, cancelled or paymentFailed".to_owned())
     });
     let size = query.page_size();
     let after = query.cursor(&list(status));

@@ -61,9 +61,9 @@ fn is_pending(placed: &PlacedOrder) -> bool {
 }
 
 fn answer(PlacedOrder { order, .. }: &PlacedOrder) -> Result<Response, Problem> {
-    match &order.reason {
-        Some(reason) => Err(order_problem::order_rejected(order, reason)),
-        None if order.status == OrderStatus::Pending => Ok(respond::accepted(order)?.etag(order.version)),
-        None => Ok(respond::created(order)?.etag(order.version)),
+    match (order.status, &order.reason) {
+        (OrderStatus::Rejected, Some(reason)) => Err(order_problem::order_rejected(order, reason)),
+        (OrderStatus::Pending, _) => Ok(respond::accepted(order)?.etag(order.version)),
+        _ => Ok(respond::created(order)?.etag(order.version)),
     }
 }

@@ -2,32 +2,47 @@
 
 use app::{
     machines::{Machines, OrderCancel, OrderPlace},
-    settlement::{Capture, Cause, Undo, Undone},
+    settlement::{Attempt, Settlement},
     sweep::SweepAfter,
     table::Table,
 };
-use domain::{Error, order::OrderStatus, rejection::Reason, saga::FailedStep};
-use futures::{StreamExt, stream};
-use serde::Serialize;
-use table::UnsettledOrder;
+use domain::{Error, Timestamp, id::OrderId, order::OrderStatus};
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use table::{SweepPosition, UnsettledOrder};
 
 /// The maximum number of orders that are processed concurrently.
 const CONCURRENCY: usize = 8;
 
-#[derive(Serialize, Default)]
-struct Output {
-    /// Unsettled orders that are older than `SWEEP_AFTER_SECONDS`.
-    found: usize,
+/// How long a sweep begins to settle orders; it ends within the function's timeout. The next sweep continues.
+const BUDGET_SECONDS: u64 = 75;
+
+/// The event of the schedule, or of an operator.
+#[derive(Deserialize)]
+pub struct Input {
+    /// Orders that were left to a person and are to be tried again.
+    #[serde(default)]
+    retry: Vec<OrderId>,
+}
+
+/// The numbers of unsettled orders that are older than `SWEEP_AFTER_SECONDS`.
+#[derive(Serialize, Default, Debug, PartialEq)]
+pub struct Output {
+    /// All of them, unless the time did not suffice.
+    pub found: usize,
     /// Those that were settled.
-    settled: usize,
+    pub settled: usize,
+    /// Those that could not be settled; they are tried again later.
+    pub failed: usize,
+    /// Those that are left to a person.
+    pub stuck: usize,
 }
 
 app::clients! {
     table: Table,
     placements: Machines<OrderPlace>,
     cancellations: Machines<OrderCancel>,
-    capture: Capture,
-    undo: Undo,
+    settlement: Settlement,
     sweep_after: SweepAfter,
 }
 
@@ -35,38 +50,49 @@ fn main() -> runtime::Exit {
     runtime::step(sweep)
 }
 
-async fn sweep(app: &App, _schedule: serde::de::IgnoredAny) -> Result<Output, Error> {
-    let orders = app.table.unsettled_orders(app.sweep_after.before(app.now())).await?;
-    let found = orders.len();
-    let done: Vec<_> =
-        stream::iter(orders).map(|order| settle(app, order)).buffer_unordered(CONCURRENCY).collect().await;
-    // A failure does not stop the other orders; the next sweep retries the order.
-    let failed = done.iter().find_map(|done| done.as_ref().err()).cloned();
-    let settled = done.into_iter().flatten().filter(|settled| *settled).count();
-    failed.map_or(Ok(Output { found, settled }), Err)
+/// Settles all unsettled orders that are due. An order that cannot be settled does not keep the others from it.
+pub async fn sweep(app: &App, Input { retry }: Input) -> Result<Output, Error> {
+    for id in retry {
+        app.table.retry_unsettled(id).await?;
+    }
+    let (before, end) = (app.sweep_after.before(app.now()), app.now().plus_seconds(BUDGET_SECONDS));
+    let (mut output, mut position) = (Output::default(), SweepPosition::start());
+    while !position.is_end() && app.now() < end {
+        let (found, next) = app.table.unsettled_orders(before, &position).await?;
+        position = next;
+        output.found += found.len();
+        output.stuck += found.iter().filter(|order| order.stuck.is_some()).count();
+        let due = found.into_iter().filter(|order| order.is_due(app.now()));
+        let attempts = stream::iter(due).map(|order| attempt(app, order, end));
+        for attempt in attempts.buffer_unordered(CONCURRENCY).try_collect::<Vec<_>>().await? {
+            match attempt {
+                Attempt::Left => {}
+                Attempt::Settled => output.settled += 1,
+                Attempt::Failed => output.failed += 1,
+                Attempt::GivenUp => output.stuck += 1,
+            }
+        }
+    }
+    Ok(output)
 }
 
-/// Settles an order unless its execution is still running. Returns whether it settled the order.
-async fn settle(app: &App, unsettled: UnsettledOrder) -> Result<bool, Error> {
-    let UnsettledOrder { order_id: id, customer_id, epoch } = unsettled;
-    let placed = app.table.order(customer_id, id).await?;
-    let name = id.to_string();
+async fn attempt(app: &App, order: UnsettledOrder, end: Timestamp) -> Result<Attempt, Error> {
+    if app.now() >= end {
+        return Ok(Attempt::Left);
+    }
+    match settle(app, &order).await {
+        Ok(attempt) => Ok(attempt),
+        Err(error) => app.settlement.count_failure(&order, &error, app.now()).await,
+    }
+}
+
+/// Settles an order unless its execution is still running.
+async fn settle(app: &App, order: &UnsettledOrder) -> Result<Attempt, Error> {
+    let placed = app.table.order(order.customer_id, order.order_id).await?;
+    let name = order.order_id.to_string();
     let running = match placed.order.status {
         OrderStatus::Cancelled => app.cancellations.is_running(&name).await?,
         _ => app.placements.is_running(&name).await?,
     };
-    if running {
-        return Ok(false);
-    }
-    let cause = match (placed.order.status, &placed.payment) {
-        (OrderStatus::Confirmed, Some(payment)) => {
-            app.capture.capture(id, payment).await?;
-            return Ok(true);
-        }
-        (OrderStatus::Cancelled, _) => Cause::Cancelled,
-        _ => Cause::Rejected(Reason::Failed(FailedStep::new("order-place".to_owned(), "States.Timeout"))),
-    };
-    let undone = app.undo.undo(&placed.request(), epoch, &cause, app.now()).await?;
-    // An order that was confirmed a moment ago is left to its execution or to the next sweep.
-    Ok(undone == Undone::Undone)
+    if running { Ok(Attempt::Left) } else { app.settlement.settle(&placed, order.epoch, app.now()).await }
 }

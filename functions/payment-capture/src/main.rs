@@ -17,5 +17,5 @@ fn main() -> runtime::Exit {
 }
 
 async fn capture(app: &App, Input { order, payment }: Input) -> Result<(), Error> {
-    app.capture.capture(order.order_id, &payment).await
+    app.capture.capture(&order, &payment, app.now()).await
 }

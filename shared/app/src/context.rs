@@ -5,6 +5,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_types::SdkConfig;
 use domain::{Error, Timestamp, id::Id};
 use std::{
+    io::Write,
     sync::{Arc, OnceLock},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -17,6 +18,12 @@ pub trait Host {
 
     /// Fills the slice with random bytes.
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), Error>;
+
+    /// Writes a line to the log.
+    fn write_line(&self, line: &str) {
+        // An error of standard output could not be reported anywhere.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
 }
 
 /// The clock and the random numbers of the operating system.
@@ -95,6 +102,10 @@ impl Context {
         let mut bytes = [0; N];
         self.host.fill_random(&mut bytes)?;
         Ok(bytes)
+    }
+
+    pub(crate) fn write_line(&self, line: &str) {
+        self.host.write_line(line);
     }
 
     /// A new id.

@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod client;
 pub mod context;
 pub mod dead_letters;
+pub mod incidents;
 pub mod limits;
 pub mod machines;
 pub mod payments;

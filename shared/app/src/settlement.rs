@@ -5,35 +5,64 @@
 use crate::{
     client::{Client, Needs},
     context::Context,
+    incidents::Incident,
     payments::PaymentProvider,
     table::Table,
 };
-use ::payments::Payments;
-use domain::{Error, Timestamp, id::OrderId, order::OrderRequest, payment::PaymentId, rejection::Reason};
-use table::{Afterwards, Closed, Epoch};
+use ::payments::{Captured, Payments};
+use domain::{
+    Error, Timestamp,
+    attempt::NextAttempt,
+    order::{OrderRequest, OrderStatus, PlacedOrder},
+    payment::PaymentId,
+    rejection::Reason,
+    saga::FailedStep,
+};
+use table::{Afterwards, Closed, Epoch, UnsettledOrder};
 
 const SETTINGS: &[&str] = &["TABLE_NAME", "PAYMENTS_SECRET_ARN", "PAYMENTS_URL"];
 
 /// Captures the payments of confirmed orders.
 pub struct Capture {
+    context: Context,
     table: Table,
     payments: PaymentProvider,
 }
 
 impl Capture {
-    /// Captures the payment of a confirmed order, and settles the order.
-    pub async fn capture(&self, order: OrderId, payment: &PaymentId) -> Result<(), Error> {
-        // If the order was cancelled in the meantime, the cancellation voids the payment and settles the order.
-        self.payments.client().await?.capture(order, payment).await?;
-        self.table.settle_paid(order).await
+    /// Captures the payment of a confirmed order, and settles the order. If the payment can no longer be captured, the
+    /// order's payment has failed, and its stock is given back. Idempotent.
+    pub async fn capture(
+        &self,
+        order: &OrderRequest,
+        payment: &PaymentId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        match self.payments.client().await?.capture(order.order_id, payment).await? {
+            Captured::Done => self.table.settle_paid(order.order_id).await,
+            Captured::Voided => self.give_back(order, now).await,
+        }
+    }
+
+    /// A hold lapses after about a week, and it can be cancelled at the provider.
+    async fn give_back(&self, order: &OrderRequest, now: Timestamp) -> Result<(), Error> {
+        let reason = Reason::payment_cancelled();
+        // If the customer cancelled the order in the meantime, the cancellation gives everything back.
+        if self.table.fail_payment(order, &reason).await? {
+            self.context.report(Incident::PaymentFailed, order.order_id, &reason.to_string());
+            self.table.release_stock(order, Epoch::PLACEMENT, Afterwards::Settled, now).await?;
+        }
+        Ok(())
     }
 }
 
 impl Client for Capture {
-    const NEEDS: Needs = Needs { settings: SETTINGS, operations: &["settle_paid"] };
+    const NEEDS: Needs =
+        Needs { settings: SETTINGS, operations: &["fail_payment", "release_stock", "settle_paid"] };
 
     fn new(context: &Context) -> Result<Self, Error> {
-        Ok(Self { table: context.table()?, payments: PaymentProvider::new(context)? })
+        let payments = PaymentProvider::new(context)?;
+        Ok(Self { context: context.clone(), table: context.table()?, payments })
     }
 }
 
@@ -102,5 +131,87 @@ impl Client for Undo {
 
     fn new(context: &Context) -> Result<Self, Error> {
         Ok(Self { table: context.table()?, payments: PaymentProvider::new(context)? })
+    }
+}
+
+/// The result of an attempt to settle an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// The order is settled.
+    Settled,
+    /// It is left as it is for now: somebody else works on it.
+    Left,
+    /// It could not be settled, and is tried again later.
+    Failed,
+    /// It could not be settled, and is left to a person.
+    GivenUp,
+}
+
+/// Settles unsettled orders by their status, as their executions would have done.
+pub struct Settlement {
+    context: Context,
+    table: Table,
+    capture: Capture,
+    undo: Undo,
+}
+
+impl Settlement {
+    /// Settles an order. Idempotent.
+    pub async fn settle(&self, placed: &PlacedOrder, epoch: Epoch, now: Timestamp) -> Result<Attempt, Error> {
+        use OrderStatus::{Cancelled, Confirmed, PaymentFailed};
+        let request = placed.request();
+        let cause = match (placed.order.status, &placed.payment) {
+            // If the payment has failed, the capture finds that again and gives the stock back.
+            (Confirmed | PaymentFailed, Some(payment)) => {
+                self.capture.capture(&request, payment, now).await?;
+                return Ok(Attempt::Settled);
+            }
+            (Cancelled, _) => Cause::Cancelled,
+            _ => Cause::Rejected(Reason::Failed(FailedStep::new("order-place".to_owned(), "States.Timeout"))),
+        };
+        Ok(match self.undo.undo(&request, epoch, &cause, now).await? {
+            Undone::Undone => Attempt::Settled,
+            // It was confirmed a moment ago: its execution or the next sweep goes on.
+            Undone::Confirmed => Attempt::Left,
+        })
+    }
+
+    /// Records that an attempt failed. After too many of them, the order is left to a person, who is told.
+    pub async fn count_failure(
+        &self,
+        order: &UnsettledOrder,
+        error: &Error,
+        now: Timestamp,
+    ) -> Result<Attempt, Error> {
+        let cause = format!("{error:?}");
+        match self.table.count_failed_attempt(order, &cause, now).await? {
+            NextAttempt::After(_) => {
+                self.context.warn(order.order_id, &cause);
+                Ok(Attempt::Failed)
+            }
+            NextAttempt::Never => {
+                self.context.report(Incident::OrderStuck, order.order_id, &cause);
+                Ok(Attempt::GivenUp)
+            }
+        }
+    }
+}
+
+impl Client for Settlement {
+    const NEEDS: Needs = Needs {
+        settings: SETTINGS,
+        operations: &[
+            "close_payment",
+            "count_failed_attempt",
+            "fail_payment",
+            "reject_order",
+            "release_stock",
+            "settle_paid",
+        ],
+    };
+
+    fn new(context: &Context) -> Result<Self, Error> {
+        let (capture, undo) = (Capture::new(context)?, Undo::new(context)?);
+        Ok(Self { context: context.clone(), table: context.table()?, capture, undo })
     }
 }

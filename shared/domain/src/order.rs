@@ -44,7 +44,7 @@ pub struct Order {
     pub order_id: OrderId,
     /// The status.
     pub status: OrderStatus,
-    /// The reason for the rejection.
+    /// The reason for the rejection, or for which the payment failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// The ordered products.
@@ -116,6 +116,8 @@ pub enum OrderStatus {
     Rejected,
     /// The customer cancelled the order. Stock and money are returned.
     Cancelled,
+    /// The payment of a confirmed order was cancelled before it was captured. The stock is returned.
+    PaymentFailed,
 }
 
 /// A transition of an order's status.
@@ -127,6 +129,8 @@ pub enum Transition {
     Reject,
     /// `Confirmed` to `Cancelled`.
     Cancel,
+    /// `Confirmed` to `PaymentFailed`.
+    FailPayment,
 }
 
 /// The effect of an allowed transition.
@@ -143,7 +147,7 @@ impl Transition {
     pub fn from(self) -> OrderStatus {
         match self {
             Self::Confirm | Self::Reject => OrderStatus::Pending,
-            Self::Cancel => OrderStatus::Confirmed,
+            Self::Cancel | Self::FailPayment => OrderStatus::Confirmed,
         }
     }
 
@@ -153,6 +157,7 @@ impl Transition {
             Self::Confirm => OrderStatus::Confirmed,
             Self::Reject => OrderStatus::Rejected,
             Self::Cancel => OrderStatus::Cancelled,
+            Self::FailPayment => OrderStatus::PaymentFailed,
         }
     }
 }
@@ -170,6 +175,7 @@ impl OrderStatus {
                 Self::Confirmed => "The order is confirmed.",
                 Self::Rejected => "The order is rejected.",
                 Self::Cancelled => "The order is cancelled.",
+                Self::PaymentFailed => "The order's payment failed.",
             };
             Err(Error::Conflict { detail })
         }
@@ -183,6 +189,7 @@ impl fmt::Display for OrderStatus {
             Self::Confirmed => "confirmed",
             Self::Rejected => "rejected",
             Self::Cancelled => "cancelled",
+            Self::PaymentFailed => "paymentFailed",
         })
     }
 }
@@ -195,7 +202,7 @@ impl FromStr for OrderStatus {
     type Err = NotAStatus;
 
     fn from_str(text: &str) -> Result<Self, NotAStatus> {
-        let all = [Self::Pending, Self::Confirmed, Self::Rejected, Self::Cancelled];
+        let all = [Self::Pending, Self::Confirmed, Self::Rejected, Self::Cancelled, Self::PaymentFailed];
         all.into_iter().find(|status| status.to_string() == text).ok_or(NotAStatus)
     }
 }
@@ -208,29 +215,39 @@ mod tests {
 
     #[test]
     fn every_status_allows_only_its_own_transitions() {
-        use OrderStatus::{Cancelled, Confirmed, Pending, Rejected};
-        use Transition::{Cancel, Confirm, Reject};
+        use OrderStatus::{Cancelled, Confirmed, PaymentFailed, Pending, Rejected};
+        use Transition::{Cancel, Confirm, FailPayment, Reject};
         for (status, change, effect) in [
             (Pending, Confirm, Some(Effect::Changes)),
             (Pending, Reject, Some(Effect::Changes)),
             (Pending, Cancel, None),
+            (Pending, FailPayment, None),
             (Confirmed, Confirm, Some(Effect::Repeats)),
             (Confirmed, Reject, None),
             (Confirmed, Cancel, Some(Effect::Changes)),
+            (Confirmed, FailPayment, Some(Effect::Changes)),
             (Rejected, Confirm, None),
             (Rejected, Reject, Some(Effect::Repeats)),
             (Rejected, Cancel, None),
             (Cancelled, Confirm, None),
             (Cancelled, Reject, None),
             (Cancelled, Cancel, Some(Effect::Repeats)),
+            (Cancelled, FailPayment, None),
+            (PaymentFailed, Confirm, None),
+            (PaymentFailed, Reject, None),
+            (PaymentFailed, Cancel, None),
+            (PaymentFailed, FailPayment, Some(Effect::Repeats)),
         ] {
             match (status.allows(change), effect) {
                 (Ok(found), Some(expected)) => assert_eq!(found, expected, "{status} {change:?}"),
-                (Err(Error::Conflict { detail }), None) => assert!(detail.contains(&status.to_string())),
+                (Err(Error::Conflict { detail }), None) => {
+                    let name = status.to_string().replace("paymentFailed", "payment failed");
+                    assert!(detail.contains(&name), "{detail}");
+                }
                 (found, expected) => panic!("{status} {change:?}: {found:?}, not {expected:?}"),
             }
         }
-        for status in [Pending, Confirmed, Rejected, Cancelled] {
+        for status in [Pending, Confirmed, Rejected, Cancelled, PaymentFailed] {
             assert_eq!(status.to_string().parse(), Ok(status));
             assert_eq!(serde_json::to_value(status).unwrap(), json!(status.to_string()));
         }
@@ -246,6 +263,7 @@ mod tests {
         for (reason, code) in [
             (Reason::OutOfStock { lines: vec![shortage] }, "outOfStock"),
             (Reason::PaymentDeclined { detail: "x".to_owned() }, "paymentDeclined"),
+            (Reason::payment_cancelled(), "paymentCancelled"),
             (Reason::Failed(failed), "failed"),
         ] {
             let written = serde_json::to_value(&reason).unwrap();

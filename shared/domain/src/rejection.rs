@@ -1,10 +1,10 @@
-//! The reason for which an order is rejected.
+//! The reason for which an order is rejected, or for which its payment failed.
 
 use crate::{id::ProductId, saga::FailedStep};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The reason for which an order is rejected.
+/// The reason for which an order is rejected, or for which its payment failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "camelCase")]
 pub enum Reason {
@@ -18,11 +18,22 @@ pub enum Reason {
         /// The reason, for the customer.
         detail: String,
     },
+    /// The payment of a confirmed order was cancelled before it was captured.
+    PaymentCancelled {
+        /// The reason, for the customer.
+        detail: String,
+    },
     /// A step failed for a reason that is not the customer's.
     Failed(FailedStep),
 }
 
 impl Reason {
+    /// The payment was cancelled at the payment provider. The provider does not say by whom.
+    pub fn payment_cancelled() -> Self {
+        let detail = "The payment was cancelled before the amount was taken; nothing was charged.";
+        Self::PaymentCancelled { detail: detail.to_owned() }
+    }
+
     /// The reason from a failed step. The cause of an error named `Rejected` is a `Reason` in JSON; any other error is
     /// `Failed`.
     pub fn of(step: String, error: &str, cause: &str) -> Self {
@@ -37,6 +48,7 @@ impl fmt::Display for Reason {
         match self {
             Self::OutOfStock { .. } => f.write_str("The order was rejected: not enough stock."),
             Self::PaymentDeclined { detail } => write!(f, "The order was rejected: {detail}"),
+            Self::PaymentCancelled { detail } => f.write_str(detail),
             Self::Failed(failed) => {
                 write!(f, "The order was rejected: {} failed, {}.", failed.step, failed.detail)
             }

@@ -167,18 +167,41 @@ impl Table {
 
     /// Rejects a pending order that holds neither stock nor money. An order with another status is left unchanged.
     pub async fn reject_order(&self, request: &OrderRequest, reason: &Reason) -> Result<(), Error> {
-        let reason = serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(reason)
-            .map_err(|error| Error::internal(format!("a reason cannot be serialized: {error}")))?;
         let write = self.send_update(ItemUpdate {
             key: keys::order(request.customer_id, request.order_id),
             update: "SET #status = :to, #version = #version + :one, #reason = :reason",
             condition: "#status = :from",
             names: &[STATUS, VERSION, REASON],
-            values: with_values(Transition::Reject, vec![("reason", reason)]),
+            values: with_values(Transition::Reject, vec![("reason", reason_value(reason)?)]),
         });
         match write.await? {
             Written::Done(_) | Written::Refused(_) => {
                 self.settle_undone(request.order_id, Epoch::PLACEMENT).await
+            }
+        }
+    }
+
+    /// Records that the payment of a confirmed order was cancelled before it was captured, and begins the undo of the
+    /// order. Returns whether the payment failed: false if the customer cancelled the order first. Idempotent.
+    pub async fn fail_payment(&self, request: &OrderRequest, reason: &Reason) -> Result<bool, Error> {
+        let order = self.update_if(ItemUpdate {
+            key: keys::order(request.customer_id, request.order_id),
+            update: "SET #status = :to, #version = #version + :one, #reason = :reason",
+            condition: "#status = :from",
+            names: &[STATUS, VERSION, REASON],
+            values: with_values(Transition::FailPayment, vec![("reason", reason_value(reason)?)]),
+        })?;
+        let entry = self.update_if(settlement::unpaid(request.order_id))?;
+        match self.transact(vec![order, entry]).await? {
+            Transacted::Done => Ok(true),
+            Transacted::Refused(0, stored) if status_of(stored.as_ref()) == Some(OrderStatus::Cancelled) => {
+                Ok(false)
+            }
+            Transacted::Refused(0, stored) => {
+                repeated(stored.as_ref(), Transition::FailPayment).map(|_| true)
+            }
+            Transacted::Refused(..) => {
+                Err(Error::internal("a payment was cancelled after its order was settled"))
             }
         }
     }
@@ -213,6 +236,11 @@ fn with_values(change: Transition, mut more: Vec<(&str, AttributeValue)>) -> Vec
     let (from, to) = (change.from().to_string(), change.to().to_string());
     more.extend([("from", s(from)), ("to", s(to)), ("one", n(1))]);
     more
+}
+
+fn reason_value(reason: &Reason) -> Result<AttributeValue, Error> {
+    serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(reason)
+        .map_err(|error| Error::internal(format!("a reason cannot be serialized: {error}")))
 }
 
 fn status_of(stored: Option<&Item>) -> Option<OrderStatus> {

@@ -8,25 +8,24 @@
 
 use crate::{
     engine::{
-        item::{Item, n, s, text},
+        item::{Item, n, number, s, text},
         request::Written,
         table::Table,
         update::ItemUpdate,
     },
-    keys::{self, PK, SK},
+    keys::{self, PK},
     stock,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Error, Timestamp,
-    id::{Id, OrderId, UserId},
+    id::{OrderId, UserId},
     order::{OrderRequest, PlacedOrder},
     payment::PaymentId,
     rejection::{Reason, Shortage},
 };
-use futures::future::try_join_all;
 
-const CUSTOMER: &str = "customerId";
+pub(crate) const CUSTOMER: &str = "customerId";
 /// Present while the order holds stock.
 const RESERVED: &str = "reserved";
 /// The id of the payment that was begun.
@@ -35,10 +34,7 @@ pub(crate) const PAYMENT: &str = "payment";
 const CONFIRMED: &str = "confirmed";
 /// Present once an undo has begun: no step can take stock or money any more.
 const CLOSED: &str = "closed";
-const EPOCH: &str = "epoch";
-
-/// The maximum number of unsettled orders that a sweep reads from one partition.
-const SWEEP_PAGE: i32 = 50;
+pub(crate) const EPOCH: &str = "epoch";
 
 /// The error of steps that run after an undo has begun.
 pub(crate) const CLOSED_ALREADY: Error = Error::Conflict { detail: "The order is being undone." };
@@ -53,29 +49,12 @@ impl Epoch {
     /// The entry that an order has from its cancellation on.
     pub const CANCELLATION: Self = Self(1);
 
-    fn value(self) -> AttributeValue {
+    pub(crate) fn value(self) -> AttributeValue {
         n(self.0)
     }
-}
 
-/// An order that has an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnsettledOrder {
-    /// The order.
-    pub order_id: OrderId,
-    /// Its customer.
-    pub customer_id: UserId,
-    /// The entry that was read.
-    pub epoch: Epoch,
-}
-
-impl UnsettledOrder {
-    fn read(item: &Item) -> Option<Self> {
-        Some(Self {
-            order_id: text(item, SK)?.parse().ok()?,
-            customer_id: text(item, CUSTOMER)?.parse().ok()?,
-            epoch: Epoch(item.get(EPOCH)?.as_n().ok()?.parse().ok()?),
-        })
+    pub(crate) fn of(entry: &Item) -> Option<Self> {
+        number(entry, EPOCH).map(Self)
     }
 }
 
@@ -133,6 +112,17 @@ pub(crate) fn unconfirmed(id: OrderId, payment: &PaymentId) -> ItemUpdate<'stati
         condition: "attribute_exists(#reserved) AND #payment = :payment AND attribute_not_exists(#closed)",
         names: &[CONFIRMED, RESERVED, PAYMENT, CLOSED],
         values: vec![("true", yes()), ("payment", s(payment.as_str()))],
+    }
+}
+
+/// The update that begins the undo of a confirmed order whose payment was not captured.
+pub(crate) fn unpaid(id: OrderId) -> ItemUpdate<'static> {
+    ItemUpdate {
+        key: keys::unsettled(id),
+        update: "SET #closed = :true REMOVE #confirmed",
+        condition: "attribute_exists(#confirmed) AND #epoch = :epoch",
+        names: &[CLOSED, CONFIRMED, EPOCH],
+        values: vec![("true", yes()), ("epoch", Epoch::PLACEMENT.value())],
     }
 }
 
@@ -274,26 +264,5 @@ impl Table {
             .expression_attribute_names("#epoch", EPOCH)
             .expression_attribute_values(":epoch", epoch.value());
         self.delete(delete).await.map(|_| ())
-    }
-
-    /// Unsettled orders placed before this time: the oldest of each partition.
-    pub async fn unsettled_orders(&self, before: Timestamp) -> Result<Vec<UnsettledOrder>, Error> {
-        let found = try_join_all(keys::SHARDS.chars().map(|shard| self.unsettled_in(shard, before))).await?;
-        Ok(found.into_iter().flatten().collect())
-    }
-
-    async fn unsettled_in(&self, shard: char, before: Timestamp) -> Result<Vec<UnsettledOrder>, Error> {
-        let query = self
-            .client()
-            .query()
-            .key_condition_expression("#pk = :pk AND #sk < :end")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#sk", SK)
-            .expression_attribute_values(":pk", s(keys::unsettled_partition(shard)))
-            // Ids sort by time.
-            .expression_attribute_values(":end", s(OrderId::new(before, [0; 10]).to_string()))
-            .limit(SWEEP_PAGE);
-        let items = self.query(query).await?.items.unwrap_or_default();
-        Ok(items.iter().filter_map(UnsettledOrder::read).collect())
     }
 }

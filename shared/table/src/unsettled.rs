@@ -1,0 +1,172 @@
+//! The list of unsettled orders, for the sweep: which are due, and which are left to a person.
+
+use crate::{
+    engine::{
+        item::{Item, n, number, s, text},
+        request::Written,
+        table::Table,
+        update::ItemUpdate,
+    },
+    keys::{self, PK, SK},
+    settlement::{CUSTOMER, EPOCH, Epoch},
+};
+use domain::{
+    Error, Timestamp,
+    attempt::NextAttempt,
+    id::{Id, OrderId, UserId},
+    page::Page,
+};
+use futures::future::try_join_all;
+
+/// The number of failed attempts of the sweep to settle the order.
+const ATTEMPTS: &str = "attempts";
+/// When the sweep may try again, in milliseconds since 1970.
+const RETRY_AT: &str = "retryAt";
+/// Why the order is left to a person. The sweep passes over an entry that has it.
+const STUCK: &str = "stuck";
+
+/// The maximum number of unsettled orders that are read from one partition at once.
+const SWEEP_PAGE: i32 = 50;
+
+/// An order that has an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsettledOrder {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its customer.
+    pub customer_id: UserId,
+    /// The entry that was read.
+    pub epoch: Epoch,
+    /// The number of failed attempts to settle it.
+    pub attempts: u32,
+    /// When it may be tried again.
+    pub retry_at: Option<Timestamp>,
+    /// Why it is left to a person.
+    pub stuck: Option<String>,
+}
+
+impl UnsettledOrder {
+    fn read(item: &Item) -> Option<Self> {
+        let retry_at = number(item, RETRY_AT);
+        Some(Self {
+            order_id: text(item, SK)?.parse().ok()?,
+            customer_id: text(item, CUSTOMER)?.parse().ok()?,
+            epoch: Epoch::of(item)?,
+            attempts: number(item, ATTEMPTS).and_then(|count| count.try_into().ok()).unwrap_or_default(),
+            retry_at: retry_at.map(Timestamp::from_unix_milliseconds),
+            stuck: text(item, STUCK).map(str::to_owned),
+        })
+    }
+
+    /// Whether the sweep may try to settle it.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.stuck.is_none() && self.retry_at.is_none_or(|time| time <= now)
+    }
+}
+
+/// How far the list of unsettled orders was read: its partitions with more orders, and the last order that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweepPosition(Vec<(char, Option<OrderId>)>);
+
+impl SweepPosition {
+    /// The beginning of every partition.
+    pub fn start() -> Self {
+        Self(keys::SHARDS.chars().map(|shard| (shard, None)).collect())
+    }
+
+    /// Whether every partition was read to its end.
+    pub fn is_end(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Table {
+    /// The next unsettled orders of each partition that were placed before this time, oldest first, and the position
+    /// after them.
+    pub async fn unsettled_orders(
+        &self,
+        before: Timestamp,
+        position: &SweepPosition,
+    ) -> Result<(Vec<UnsettledOrder>, SweepPosition), Error> {
+        let read = position.0.iter().map(|(shard, after)| self.unsettled_in(*shard, before, *after));
+        let pages = try_join_all(read).await?;
+        let next = position.0.iter().zip(&pages).map(|((shard, _), page)| (*shard, page.next));
+        let next = SweepPosition(next.filter(|(_, next)| next.is_some()).collect());
+        Ok((pages.into_iter().flat_map(|page| page.items).collect(), next))
+    }
+
+    async fn unsettled_in(
+        &self,
+        shard: char,
+        before: Timestamp,
+        after: Option<OrderId>,
+    ) -> Result<Page<UnsettledOrder, OrderId>, Error> {
+        let query = self
+            .client()
+            .query()
+            .key_condition_expression("#pk = :pk AND #sk < :end")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_values(":pk", s(keys::unsettled_partition(shard)))
+            // Ids sort by time.
+            .expression_attribute_values(":end", s(OrderId::new(before, [0; 10]).to_string()))
+            .set_exclusive_start_key(after.map(|after| keys::unsettled(after).primary()))
+            .limit(SWEEP_PAGE);
+        let sent = self.query(query).await?;
+        let next = sent.last_evaluated_key.as_ref().and_then(|key| text(key, SK)?.parse().ok());
+        let items = sent.items.unwrap_or_default().iter().filter_map(UnsettledOrder::read).collect();
+        Ok(Page { items, next })
+    }
+
+    /// Records that an attempt to settle an order failed, and why. Returns when it is tried again. An entry that was
+    /// settled or replaced in the meantime is left as it is.
+    pub async fn count_failed_attempt(
+        &self,
+        unsettled: &UnsettledOrder,
+        cause: &str,
+        now: Timestamp,
+    ) -> Result<NextAttempt, Error> {
+        let attempts = unsettled.attempts + 1;
+        let next = NextAttempt::after_failures(attempts, now);
+        let NextAttempt::After(time) = next else {
+            self.leave_to_a_person(unsettled, cause).await?;
+            return Ok(next);
+        };
+        let write = self.send_update(ItemUpdate {
+            key: keys::unsettled(unsettled.order_id),
+            update: "SET #attempts = :attempts, #retryAt = :time",
+            condition: "#epoch = :epoch",
+            names: &[ATTEMPTS, RETRY_AT, EPOCH],
+            values: vec![
+                ("attempts", n(u64::from(attempts))),
+                ("time", n(time.unix_milliseconds())),
+                ("epoch", unsettled.epoch.value()),
+            ],
+        });
+        write.await.map(|_| next)
+    }
+
+    /// Marks an unsettled order as one that only a person can settle, with the reason.
+    pub async fn leave_to_a_person(&self, unsettled: &UnsettledOrder, cause: &str) -> Result<(), Error> {
+        let write = self.send_update(ItemUpdate {
+            key: keys::unsettled(unsettled.order_id),
+            update: "SET #stuck = :cause",
+            condition: "#epoch = :epoch",
+            names: &[STUCK, EPOCH],
+            values: vec![("cause", s(cause)), ("epoch", unsettled.epoch.value())],
+        });
+        write.await.map(drop)
+    }
+
+    /// Lets the sweep try again to settle an order that was left to a person. Returns whether it has an entry.
+    pub async fn retry_unsettled(&self, id: OrderId) -> Result<bool, Error> {
+        let write = self.send_update(ItemUpdate {
+            key: keys::unsettled(id),
+            update: "REMOVE #stuck, #attempts, #retryAt",
+            condition: "attribute_exists(#pk)",
+            names: &[STUCK, ATTEMPTS, RETRY_AT, PK],
+            values: vec![],
+        });
+        Ok(matches!(write.await?, Written::Done(_)))
+    }
+}
