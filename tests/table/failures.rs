@@ -136,7 +136,7 @@ async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> 
         ("orders", table.orders(customer, None, PageSize::DEFAULT, None).await.map(drop)),
         ("unsettled_orders", table.unsettled_orders(later(9), &SweepPosition::start()).await.map(drop)),
         ("count_failed_attempt", table.count_failed_attempt(&unsettled, "x", now()).await.map(drop)),
-        ("leave_to_a_person", table.leave_to_a_person(&unsettled, "x").await),
+        ("leave_to_a_person", table.leave_to_a_person(order_id(2), Epoch::PLACEMENT, "x").await),
         ("retry_unsettled", table.retry_unsettled(order_id(2)).await.map(drop)),
         ("reserve_stock", table.reserve_stock(&request, now()).await),
         ("begin_payment", table.begin_payment(order_id(1), &paid).await),
@@ -151,6 +151,7 @@ async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> 
         ("reserve_stock", table.reserve_stock(&undone, now()).await),
         ("close_payment", table.close_payment(order_id(2), Epoch::PLACEMENT).await.map(drop)),
         ("release_stock", table.release_stock(&undone, Epoch::PLACEMENT, Afterwards::Unsettled, now()).await),
+        ("reject_unsettled", table.reject_unsettled(&undone, &reason).await),
         ("reject_order", table.reject_order(&undone, &reason).await),
     ]
 }

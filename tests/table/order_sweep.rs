@@ -4,13 +4,12 @@ use crate::{
     application::{Lines, context_at},
     order_support::{
         CUSTOMER, begin, confirm, entry, in_status, order_id, payment, placed, status, stock, stocked,
-        unsettled,
     },
     provider::Provider,
 };
 use domain::{attempt::MOST_ATTEMPTS, id::OrderId, order::OrderStatus, rejection::Reason};
 use serde_json::{Value, json};
-use table::{UnsettledOrder, keys};
+use table::{Epoch, keys};
 use tests::{
     World,
     samples::{later, user_id},
@@ -150,7 +149,63 @@ async fn a_payment_that_a_cancellation_voided_has_not_failed() {
     assert_eq!(shop.sweep(&[]).await, output(1, 1, 0, 0));
     assert_eq!(status(&shop.world, &order).await, OrderStatus::Cancelled);
     assert_eq!((stock(&shop.world, 1), shop.provider.voided().len()), (Some(9), 1));
-    let after: UnsettledOrder = unsettled(1);
-    assert_eq!(shop.world.table.leave_to_a_person(&after, "late").await, Ok(()));
+    let late = shop.world.table.leave_to_a_person(order_id(1), Epoch::CANCELLATION, "late").await;
+    assert_eq!(late, Ok(()));
     assert!(entry(&shop.world, 1).is_null());
+}
+
+/// A confirmed order of two units whose money was captured, and which was cancelled.
+async fn cancelled(shop: &Shop) {
+    let order = confirm(&shop.world, &placed(1, &[(1, 2)]), &payment(1)).await;
+    shop.provider.capture(&payment(1));
+    shop.world.table.settle_paid(order_id(1)).await.unwrap();
+    shop.world.table.cancel_order(order).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refund_that_is_refused_for_good_holds_no_stock_and_is_left_to_a_person() {
+    let shop = Shop::open().await;
+    cancelled(&shop).await;
+    shop.provider.next_refunds(&["disputed"]);
+    assert_eq!(shop.sweep(&[]).await, output(1, 0, 0, 1));
+    assert_eq!(shop.incidents(), [("refundRefused".to_owned(), order_id(1).to_string())]);
+    assert_eq!((stock(&shop.world, 1), entry(&shop.world, 1)["reserved"].is_null()), (Some(9), true));
+    assert_eq!(shop.sweep(&[]).await, output(1, 0, 0, 1));
+    assert_eq!((shop.incidents(), stock(&shop.world, 1)), (vec![], Some(9)));
+    // The dispute was won, and an operator lets the sweep try again.
+    assert_eq!(shop.sweep(&[order_id(1)]).await, output(1, 1, 0, 0));
+    assert_eq!((shop.provider.refunds(), entry(&shop.world, 1).is_null()), (vec!["succeeded"], true));
+}
+
+#[tokio::test]
+async fn a_refund_that_is_under_way_is_asked_for_until_it_is_done() {
+    let shop = Shop::open().await;
+    cancelled(&shop).await;
+    shop.provider.next_refunds(&["pending"]);
+    for _ in 0..2 {
+        assert_eq!(shop.sweep(&[]).await, output(1, 0, 0, 0));
+        assert_eq!(stock(&shop.world, 1), Some(9), "the stock does not wait");
+    }
+    shop.provider.last_refund_becomes("failed");
+    assert_eq!(shop.sweep(&[]).await, output(1, 1, 0, 0));
+    assert_eq!(shop.provider.refunds(), ["failed", "succeeded"]);
+    assert_eq!((stock(&shop.world, 1), entry(&shop.world, 1).is_null()), (Some(9), true));
+}
+
+/// Somebody captured the payment of an order that was not confirmed, in the provider's dashboard.
+#[tokio::test]
+async fn a_rejected_order_keeps_its_entry_until_its_refund_is_done() {
+    let shop = Shop::open().await;
+    let order = placed(1, &[(1, 2)]);
+    let request = begin(&shop.world, &order, &payment(1)).await;
+    shop.provider.capture(&payment(1));
+    shop.provider.next_refunds(&["pending"]);
+    assert_eq!(shop.sweep(&[]).await, output(1, 0, 0, 0));
+    assert_eq!(status(&shop.world, &order).await, OrderStatus::Rejected);
+    let reason = Reason::payment_cancelled();
+    let reject = shop.world.table.reject_unsettled(&request, &reason);
+    assert_eq!(shop.world.measure("reject_unsettled", "rejected before", reject).await, Ok(()));
+    shop.provider.last_refund_becomes("succeeded");
+    assert_eq!(shop.sweep(&[]).await, output(1, 1, 0, 0));
+    assert_eq!((stock(&shop.world, 1), entry(&shop.world, 1).is_null()), (Some(9), true));
 }

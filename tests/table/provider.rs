@@ -39,6 +39,10 @@ struct State {
     next: Mutex<VecDeque<ProviderFault>>,
     voided: Mutex<BTreeSet<String>>,
     captured: Mutex<BTreeSet<String>>,
+    /// The statuses of the refunds, oldest first.
+    refunds: Mutex<Vec<&'static str>>,
+    /// The statuses of the next refunds; `disputed` refuses the refund.
+    next_refunds: Mutex<VecDeque<&'static str>>,
 }
 
 impl Provider {
@@ -50,6 +54,8 @@ impl Provider {
             next: Mutex::default(),
             voided: Mutex::default(),
             captured: Mutex::default(),
+            refunds: Mutex::default(),
+            next_refunds: Mutex::default(),
         });
         let serving = Arc::clone(&state);
         tokio::spawn(async move {
@@ -70,6 +76,26 @@ impl Provider {
         self.state.voided.lock().unwrap().insert(payment.as_str().to_owned());
     }
 
+    /// Captures a payment.
+    pub fn capture(&self, payment: &PaymentId) {
+        self.state.captured.lock().unwrap().insert(payment.as_str().to_owned());
+    }
+
+    /// Gives the next refunds these statuses; `disputed` refuses a refund. Without, a refund succeeds.
+    pub fn next_refunds(&self, statuses: &[&'static str]) {
+        self.state.next_refunds.lock().unwrap().extend(statuses);
+    }
+
+    /// Changes the status of the last refund.
+    pub fn last_refund_becomes(&self, status: &'static str) {
+        *self.state.refunds.lock().unwrap().last_mut().unwrap() = status;
+    }
+
+    /// The statuses of all refunds, oldest first.
+    pub fn refunds(&self) -> Vec<&'static str> {
+        self.state.refunds.lock().unwrap().clone()
+    }
+
     /// The ids of the voided payments, sorted.
     pub fn voided(&self) -> Vec<String> {
         self.state.voided.lock().unwrap().iter().cloned().collect()
@@ -84,6 +110,26 @@ impl State {
             "succeeded"
         } else {
             "requires_capture"
+        }
+    }
+
+    /// Lists the refunds, or makes one.
+    fn carry_out_refund(&self, is_list: bool) -> (u16, Value) {
+        let mut refunds = self.refunds.lock().unwrap();
+        let shown =
+            |(number, status): (usize, &&str)| json!({"id": format!("re_{number}"), "status": status});
+        if is_list {
+            return (200, json!({"data": refunds.iter().enumerate().map(shown).collect::<Vec<_>>()}));
+        }
+        if refunds.iter().any(|status| *status != "failed") {
+            return (400, json!({"error": {"code": "charge_already_refunded"}}));
+        }
+        match self.next_refunds.lock().unwrap().pop_front().unwrap_or("succeeded") {
+            "disputed" => (400, json!({"error": {"code": "charge_disputed"}})),
+            status => {
+                refunds.push(status);
+                (200, json!({"id": format!("re_{}", refunds.len() - 1), "status": status}))
+            }
         }
     }
 
@@ -103,6 +149,11 @@ impl State {
 
 async fn serve(mut stream: TcpStream, state: Arc<State>) {
     while let Some(path) = read(&mut stream).await {
+        if let Some(query) = path.strip_prefix("/v1/refunds") {
+            let (status, body) = state.carry_out_refund(query.starts_with('?'));
+            respond(&mut stream, status, &body).await;
+            continue;
+        }
         let call = path.strip_prefix("/v1/payment_intents/").unwrap();
         let (payment, step) = call.split_once('/').unwrap_or((call, ""));
         if step == "cancel" {
@@ -118,10 +169,14 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
                 return;
             }
         };
-        let body = body.to_string();
-        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(answer.as_bytes()).await.unwrap();
+        respond(&mut stream, status, &body).await;
     }
+}
+
+async fn respond(stream: &mut TcpStream, status: u16, body: &Value) {
+    let body = body.to_string();
+    let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(answer.as_bytes()).await.unwrap();
 }
 
 /// Reads a complete request and returns its path; `None` if the connection is closed.

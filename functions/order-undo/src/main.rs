@@ -27,7 +27,7 @@ struct Failure {
 #[derive(Serialize)]
 pub struct Output {
     /// `confirmed`: nothing was undone, since the order was confirmed after all. `undone`: it holds neither stock nor
-    /// money, for a reason of the customer's. `failed`: the same, through a fault on our side.
+    /// money, except for a refund that is under way or refused, for a reason of the customer's. `failed`: the same, through a fault on our side.
     outcome: &'static str,
 }
 
@@ -47,8 +47,8 @@ pub async fn undo(app: &App, Input { order, failure }: Input) -> Result<Output, 
     };
     let outcome = match (app.undo.undo(&order, epoch, &cause, app.now()).await?, cause) {
         (Undone::Confirmed, _) => "confirmed",
-        (Undone::Undone, Cause::Rejected(Reason::Failed(_))) => "failed",
-        (Undone::Undone, _) => "undone",
+        (_, Cause::Rejected(Reason::Failed(_))) => "failed",
+        _ => "undone",
     };
     Ok(Output { outcome })
 }

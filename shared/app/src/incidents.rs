@@ -12,6 +12,8 @@ pub enum Incident {
     PaymentFailed,
     /// The sweep has given up settling an order.
     OrderStuck,
+    /// The provider refuses to refund the payment of an order that was undone.
+    RefundRefused,
 }
 
 #[derive(Serialize)]

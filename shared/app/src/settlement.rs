@@ -9,7 +9,7 @@ use crate::{
     payments::PaymentProvider,
     table::Table,
 };
-use ::payments::{Captured, Payments};
+use ::payments::{Captured, Payments, Refunded, Voided};
 use domain::{
     Error, Timestamp,
     attempt::NextAttempt,
@@ -82,17 +82,22 @@ pub enum Undone {
     Confirmed,
     /// The order holds neither stock nor money that it was to give back.
     Undone,
+    /// The order holds no stock, and its refund is under way. The sweep asks for it until it is done.
+    Refunding,
+    /// The order holds no stock, and the provider refuses its refund. A person was told.
+    RefundRefused,
 }
 
 /// Undoes orders.
 pub struct Undo {
+    context: Context,
     table: Table,
     payments: PaymentProvider,
 }
 
 impl Undo {
-    /// Undoes the steps of an order in reverse: closes the order so that no late step takes anything, voids the
-    /// payment, gives back the stock, and rejects the order or, after a cancellation, settles it. Idempotent. Without
+    /// Undoes the steps of an order in reverse: closes the order so that no late step takes anything, voids or refunds
+    /// the payment, gives back the stock, and rejects the order or, after a cancellation, settles it. Idempotent. Without
     /// effect once the entry of this epoch is settled.
     pub async fn undo(
         &self,
@@ -106,31 +111,61 @@ impl Undo {
             self.table.reject_order(order, reason).await?;
             return Ok(Undone::Undone);
         }
-        match self.table.close_payment(order.order_id, epoch).await? {
+        let refund = match self.table.close_payment(order.order_id, epoch).await? {
             Closed::Confirmed => return Ok(Undone::Confirmed),
             Closed::Settled => return Ok(Undone::Undone),
-            Closed::Payment(None) => {}
+            Closed::Payment(None) => Ok(Refunded::Done),
             Closed::Payment(Some(payment)) => {
-                self.payments.client().await?.void(order.order_id, &payment).await?;
+                let payments = self.payments.client().await?;
+                match payments.void(order.order_id, &payment).await? {
+                    Voided::Released => Ok(Refunded::Done),
+                    Voided::Captured => payments.refund(order.order_id, &payment).await,
+                }
             }
-        }
+        };
+        // The stock does not wait for a refund, which may be refused or take days.
+        let is_done = refund == Ok(Refunded::Done);
         match cause {
-            Cause::Cancelled => self.table.release_stock(order, epoch, Afterwards::Settled, now).await?,
+            Cause::Cancelled => {
+                let afterwards = if is_done { Afterwards::Settled } else { Afterwards::Unsettled };
+                self.table.release_stock(order, epoch, afterwards, now).await?;
+            }
             Cause::Rejected(reason) => {
                 self.table.release_stock(order, epoch, Afterwards::Unsettled, now).await?;
-                self.table.reject_order(order, reason).await?;
+                if is_done {
+                    self.table.reject_order(order, reason).await?;
+                } else {
+                    self.table.reject_unsettled(order, reason).await?;
+                }
             }
         }
-        Ok(Undone::Undone)
+        match refund? {
+            Refunded::Done => Ok(Undone::Undone),
+            Refunded::Pending => Ok(Undone::Refunding),
+            Refunded::Refused(why) => {
+                self.context.report(Incident::RefundRefused, order.order_id, &why);
+                self.table.leave_to_a_person(order.order_id, epoch, &why).await?;
+                Ok(Undone::RefundRefused)
+            }
+        }
     }
 }
 
 impl Client for Undo {
-    const NEEDS: Needs =
-        Needs { settings: SETTINGS, operations: &["close_payment", "reject_order", "release_stock"] };
+    const NEEDS: Needs = Needs {
+        settings: SETTINGS,
+        operations: &[
+            "close_payment",
+            "leave_to_a_person",
+            "reject_order",
+            "reject_unsettled",
+            "release_stock",
+        ],
+    };
 
     fn new(context: &Context) -> Result<Self, Error> {
-        Ok(Self { table: context.table()?, payments: PaymentProvider::new(context)? })
+        let payments = PaymentProvider::new(context)?;
+        Ok(Self { context: context.clone(), table: context.table()?, payments })
     }
 }
 
@@ -171,8 +206,9 @@ impl Settlement {
         };
         Ok(match self.undo.undo(&request, epoch, &cause, now).await? {
             Undone::Undone => Attempt::Settled,
-            // It was confirmed a moment ago: its execution or the next sweep goes on.
-            Undone::Confirmed => Attempt::Left,
+            // It was confirmed a moment ago, or the provider is at work: the next sweep goes on.
+            Undone::Confirmed | Undone::Refunding => Attempt::Left,
+            Undone::RefundRefused => Attempt::GivenUp,
         })
     }
 
@@ -204,7 +240,9 @@ impl Client for Settlement {
             "close_payment",
             "count_failed_attempt",
             "fail_payment",
+            "leave_to_a_person",
             "reject_order",
+            "reject_unsettled",
             "release_stock",
             "settle_paid",
         ],

@@ -1,6 +1,6 @@
 //! Payments: the interface to the payment provider, and its implementation for Stripe.
 //!
-//! A payment is begun, authorised, and then either captured or voided. Every call is idempotent in every state of the
+//! A payment is begun, authorised, and then either captured or voided; what was captured can be refunded. Every call is idempotent in every state of the
 //! payment: it can be repeated after a lost response or during another call, takes effect once, and returns the state
 //! of the payment. `Error::Unavailable` means that the caller must repeat the call. This crate does not retry; the
 //! state machines do.
@@ -29,13 +29,24 @@ pub enum Captured {
     Voided,
 }
 
-/// The result of a void. In both cases the customer pays nothing.
+/// The result of a void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Voided {
-    /// The payment was not captured and can no longer be captured.
+    /// The payment was not captured and can no longer be captured: the customer pays nothing.
     Released,
-    /// The captured amount is refunded, by this call or an earlier one.
-    Refunded,
+    /// The payment was captured before, and has to be refunded.
+    Captured,
+}
+
+/// The state of the refund of a captured payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refunded {
+    /// The whole amount is refunded, by this call or an earlier one.
+    Done,
+    /// The refund is under way, and may still fail.
+    Pending,
+    /// The provider will not refund the payment: why, for the log.
+    Refused(String),
 }
 
 /// A payment provider.
@@ -61,6 +72,11 @@ pub trait Payments {
     /// Captures the authorised amount.
     async fn capture(&self, order: OrderId, payment: &PaymentId) -> Result<Captured, Error>;
 
-    /// Ends a payment in any state: cancels the authorisation, or refunds the captured amount in full.
+    /// Ends a payment that is not captured: cancels the authorisation.
     async fn void(&self, order: OrderId, payment: &PaymentId) -> Result<Voided, Error>;
+
+    /// Refunds what is not refunded yet of a captured payment. A refund that failed is tried again by the next call.
+    ///
+    /// Error: `Unavailable` if the refund failed and may be tried again.
+    async fn refund(&self, order: OrderId, payment: &PaymentId) -> Result<Refunded, Error>;
 }

@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 mod tests {
-    use crate::{Captured, Payments, Stripe, Voided};
+    use crate::{Captured, Payments, Refunded, Stripe, Voided};
     use domain::{
         Error, Money,
         id::OrderId,
@@ -103,6 +103,10 @@ mod tests {
 
         async fn void(&self) -> Result<Voided, Error> {
             self.stripe.void(order(), &payment()).await
+        }
+
+        async fn refund(&self) -> Result<Refunded, Error> {
+            self.stripe.refund(order(), &payment()).await
         }
     }
 
@@ -365,32 +369,61 @@ mod tests {
         assert_eq!(script.void().await.unwrap(), Voided::Released);
     }
 
-    #[tokio::test]
-    async fn voiding_a_captured_payment_refunds_it_once() {
-        let captured = || [refused(400, UNEXPECTED), intent("succeeded")];
+    fn refunds(statuses: &[&str]) -> Reaction {
         let refund =
-            |status: &str| Reaction::Answer(200, "", json!({"id": "re_1", "status": status}).to_string());
-        for done in [
-            refund("succeeded"),
-            refund("pending"),
-            replayed(refund("succeeded")),
-            refused(400, "charge_already_refunded"),
+            |(number, status): (usize, &&str)| json!({"id": format!("re_{number}"), "status": status});
+        let data: Vec<_> = statuses.iter().enumerate().map(refund).collect();
+        Reaction::Answer(200, "", json!({"object": "list", "data": data}).to_string())
+    }
+
+    fn refund(id: &str, status: &str) -> Reaction {
+        Reaction::Answer(200, "", json!({"id": id, "status": status}).to_string())
+    }
+
+    #[tokio::test]
+    async fn voiding_a_captured_payment_leaves_it_to_be_refunded() {
+        let script = Script::play([refused(400, UNEXPECTED), intent("succeeded")]).await;
+        assert_eq!(script.void().await.unwrap(), Voided::Captured);
+        assert_eq!(script.steps(), ["POST i/pi_1/cancel cancel", "GET i/pi_1"]);
+    }
+
+    #[tokio::test]
+    async fn a_refund_is_done_pending_or_refused() {
+        let refused_for_good = || Refunded::Refused("the charge of pi_1 is disputed".to_owned());
+        for (known, answer, state) in [
+            (&[][..], refund("re_0", "succeeded"), Refunded::Done),
+            (&[], refund("re_0", "pending"), Refunded::Pending),
+            (&["pending"], replayed(refund("re_0", "succeeded")), Refunded::Pending),
+            (&["succeeded"], replayed(refund("re_0", "pending")), Refunded::Done),
+            (&["succeeded"], refused(400, "charge_already_refunded"), Refunded::Done),
+            (&["failed", "pending"], refused(400, "charge_already_refunded"), Refunded::Pending),
+            (&[], refused(400, "charge_disputed"), refused_for_good()),
+            (&[], replayed(refused(400, "charge_disputed")), refused_for_good()),
         ] {
-            let script = Script::play(captured().into_iter().chain([done])).await;
-            assert_eq!(script.void().await.unwrap(), Voided::Refunded);
-            assert_eq!(script.steps()[2], "POST refunds refund");
-            assert_eq!(script.recorded()[2].body, "payment_intent=pi_1");
+            let script = Script::play([refunds(known), answer]).await;
+            assert_eq!(script.refund().await.unwrap(), state, "{known:?}");
+            assert_eq!(script.steps()[0], "GET refunds?payment_intent=pi_1&limit=100");
+            assert_eq!(script.recorded()[1].body, "payment_intent=pi_1");
         }
-        let reactions = captured().into_iter().chain([replayed(refused(500, "x")), refund("succeeded")]);
-        let script = Script::play(reactions).await;
-        assert_eq!(script.void().await.unwrap(), Voided::Refunded);
-        assert_eq!(script.steps()[3], "POST refunds refund-2");
-        for (failed, passing) in
-            [(refund("failed"), false), (refused(503, "x"), true), (refused(400, "x"), false)]
-        {
-            let script = Script::play(captured().into_iter().chain([failed])).await;
-            assert_eq!(internal_cause(script.void().await).is_none(), passing);
+        for (answer, passing) in [(refused(503, "x"), true), (refused(400, "x"), false)] {
+            let script = Script::play([refunds(&[]), answer]).await;
+            assert_eq!(internal_cause(script.refund().await).is_none(), passing);
         }
+        let script =
+            Script::play([refunds(&[]), replayed(refused(500, "x")), refund("re_0", "succeeded")]).await;
+        assert_eq!(script.refund().await.unwrap(), Refunded::Done);
+        assert_eq!(script.steps()[1..], ["POST refunds refund", "POST refunds refund-2"]);
+    }
+
+    #[tokio::test]
+    async fn a_refund_that_failed_is_tried_under_another_key_a_few_times() {
+        let script = Script::play([refunds(&[]), refund("re_0", "failed")]).await;
+        assert_eq!(internal_cause(script.refund().await), None);
+        let script = Script::play([refunds(&["failed"]), refund("re_1", "succeeded")]).await;
+        assert_eq!(script.refund().await.unwrap(), Refunded::Done);
+        assert_eq!(script.steps()[1], "POST refunds refund-of-attempt-2");
+        let script = Script::play([refunds(&["failed"; 5])]).await;
+        assert!(matches!(script.refund().await.unwrap(), Refunded::Refused(_)));
     }
 
     #[tokio::test]

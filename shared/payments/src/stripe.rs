@@ -16,11 +16,14 @@
 //! because the first request may have taken effect; reading the intent before rules that out. A 500 that is not
 //! replayed is `Unavailable`, so that the caller's backoff separates the keys.
 //!
+//! A refund can fail after it was accepted. The keys of refunds therefore have the number of the attempt, which is the
+//! number of the failed refunds of the intent plus one.
+//!
 //! There are no other retries. Lost connections, timeouts, 409, 429, 5xx and responses with `Stripe-Should-Retry: true`
 //! become `Unavailable`.
 
 use crate::{
-    Captured, Payments, Voided, amounts,
+    Captured, Payments, Refunded, Voided, amounts,
     client::HttpClient,
     errors::{Refusal, declined},
 };
@@ -40,6 +43,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The maximum number of idempotency keys of a step.
 const KEYS: u32 = 5;
 
+/// The number of refunds of an intent that fail before the refund counts as refused.
+const MOST_REFUNDS: usize = 5;
+
+const REFUNDS: &str = "/v1/refunds";
+
 const INTENTS: &str = "/v1/payment_intents";
 
 /// Payments by Stripe.
@@ -58,7 +66,30 @@ struct Intent {
 
 #[derive(Deserialize)]
 struct Refund {
+    id: String,
     status: Option<String>,
+}
+
+impl Refund {
+    fn has_failed(&self) -> bool {
+        matches!(self.status.as_deref(), Some("failed" | "canceled"))
+    }
+
+    fn state(&self) -> Result<Refunded, Error> {
+        match self.status.as_deref() {
+            Some("succeeded") => Ok(Refunded::Done),
+            Some("failed" | "canceled") => {
+                Err(Error::unavailable(format!("Stripe: the refund {} failed", self.id)))
+            }
+            _ => Ok(Refunded::Pending),
+        }
+    }
+}
+
+/// The refunds of an intent.
+#[derive(Deserialize)]
+struct Refunds {
+    data: Vec<Refund>,
 }
 
 /// The state of a step, judged by the intent: done (`Some`), not done (`None`), or impossible (`Err`).
@@ -170,28 +201,45 @@ impl Stripe {
         answer.read()?.map_err(|refusal| answer.error(&refusal))
     }
 
-    /// Refunds the amount that is not refunded yet.
-    async fn refund(&self, order: OrderId, payment: &PaymentId) -> Result<(), Error> {
-        let form = [("payment_intent", payment.as_str())];
+    /// Refunds the amount that is not refunded yet, under the key of this attempt.
+    async fn refund_rest(&self, order: OrderId, payment: &PaymentId) -> Result<Refunded, Error> {
+        let intent = payment.as_str();
+        let known = self.refunds(payment).await?;
+        let failed = known.iter().filter(|refund| refund.has_failed()).count();
+        if failed >= MOST_REFUNDS {
+            return Ok(Refunded::Refused(format!("{failed} refunds of {intent} failed")));
+        }
+        let step =
+            if failed == 0 { "refund".to_owned() } else { format!("refund-of-attempt-{}", failed + 1) };
         for number in 1..=KEYS {
-            let answer = self.client.post("/v1/refunds", &key(order, "refund", number), &form).await?;
+            let key = key(order, &step, number);
+            let answer = self.client.post(REFUNDS, &key, &[("payment_intent", intent)]).await?;
             let refusal = match answer.read::<Refund>()? {
-                Ok(refund) => match refund.status.as_deref() {
-                    Some(status @ ("failed" | "canceled")) => {
-                        return Err(Error::internal(format!("Stripe: the refund of {payment} is {status}")));
-                    }
-                    _ => return Ok(()),
-                },
+                // The response that is replayed is as old as the refund; the list is current.
+                Ok(refund) => {
+                    return known.iter().find(|known| known.id == refund.id).unwrap_or(&refund).state();
+                }
                 Err(refusal) => refusal,
             };
             if refusal.is("charge_already_refunded") {
-                return Ok(());
+                let open = known.iter().find(|refund| !matches!(refund.state(), Ok(Refunded::Done) | Err(_)));
+                return Ok(if open.is_some() { Refunded::Pending } else { Refunded::Done });
+            }
+            if refusal.is("charge_disputed") {
+                return Ok(Refunded::Refused(format!("the charge of {intent} is disputed")));
             }
             if !answer.replayed {
                 return Err(answer.error(&refusal));
             }
         }
         Err(exhausted("refund"))
+    }
+
+    async fn refunds(&self, payment: &PaymentId) -> Result<Vec<Refund>, Error> {
+        intent_path(payment)?;
+        let answer = self.client.get(&format!("{REFUNDS}?payment_intent={payment}&limit=100")).await?;
+        let refunds = answer.read::<Refunds>()?.map_err(|refusal| answer.error(&refusal))?;
+        Ok(refunds.data)
     }
 }
 
@@ -218,14 +266,11 @@ impl Payments for Stripe {
 
     async fn void(&self, order: OrderId, payment: &PaymentId) -> Result<Voided, Error> {
         let step = Step { name: "cancel", form: &[], judge: is_ended, refused: |_, _| None };
-        self.with_timeout(async {
-            let ended = self.perform(order, payment, &step).await?;
-            if ended == Voided::Refunded {
-                self.refund(order, payment).await?;
-            }
-            Ok(ended)
-        })
-        .await
+        self.with_timeout(self.perform(order, payment, &step)).await
+    }
+
+    async fn refund(&self, order: OrderId, payment: &PaymentId) -> Result<Refunded, Error> {
+        self.with_timeout(self.refund_rest(order, payment)).await
     }
 }
 
@@ -280,11 +325,11 @@ fn is_captured(intent: &Intent) -> Verdict<Captured> {
     }
 }
 
-/// Whether the payment can no longer be captured. `Refunded` means that it was captured and needs a refund.
+/// Whether the payment can no longer be authorised or captured.
 fn is_ended(intent: &Intent) -> Verdict<Voided> {
     match intent.status.as_str() {
         "canceled" => Ok(Some(Voided::Released)),
-        "succeeded" => Ok(Some(Voided::Refunded)),
+        "succeeded" => Ok(Some(Voided::Captured)),
         "processing" => Err(processing(intent)),
         _ => Ok(None),
     }

@@ -3,7 +3,6 @@
 use crate::{
     engine::{
         item::{Item, from_item, n, s, text, to_item},
-        request::Written,
         table::Table,
         transaction::Transacted,
         update::ItemUpdate,
@@ -165,8 +164,15 @@ impl Table {
         }
     }
 
-    /// Rejects a pending order that holds neither stock nor money. An order with another status is left unchanged.
+    /// Rejects a pending order that holds neither stock nor money, and settles it. An order with another status is left
+    /// unchanged.
     pub async fn reject_order(&self, request: &OrderRequest, reason: &Reason) -> Result<(), Error> {
+        self.reject_unsettled(request, reason).await?;
+        self.settle_undone(request.order_id, Epoch::PLACEMENT).await
+    }
+
+    /// Rejects a pending order whose money is not refunded yet. An order with another status is left unchanged.
+    pub async fn reject_unsettled(&self, request: &OrderRequest, reason: &Reason) -> Result<(), Error> {
         let write = self.send_update(ItemUpdate {
             key: keys::order(request.customer_id, request.order_id),
             update: "SET #status = :to, #version = #version + :one, #reason = :reason",
@@ -174,11 +180,7 @@ impl Table {
             names: &[STATUS, VERSION, REASON],
             values: with_values(Transition::Reject, vec![("reason", reason_value(reason)?)]),
         });
-        match write.await? {
-            Written::Done(_) | Written::Refused(_) => {
-                self.settle_undone(request.order_id, Epoch::PLACEMENT).await
-            }
-        }
+        write.await.map(drop)
     }
 
     /// Records that the payment of a confirmed order was cancelled before it was captured, and begins the undo of the

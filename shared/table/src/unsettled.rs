@@ -129,7 +129,7 @@ impl Table {
         let attempts = unsettled.attempts + 1;
         let next = NextAttempt::after_failures(attempts, now);
         let NextAttempt::After(time) = next else {
-            self.leave_to_a_person(unsettled, cause).await?;
+            self.leave_to_a_person(unsettled.order_id, unsettled.epoch, cause).await?;
             return Ok(next);
         };
         let write = self.send_update(ItemUpdate {
@@ -147,13 +147,13 @@ impl Table {
     }
 
     /// Marks an unsettled order as one that only a person can settle, with the reason.
-    pub async fn leave_to_a_person(&self, unsettled: &UnsettledOrder, cause: &str) -> Result<(), Error> {
+    pub async fn leave_to_a_person(&self, id: OrderId, epoch: Epoch, cause: &str) -> Result<(), Error> {
         let write = self.send_update(ItemUpdate {
-            key: keys::unsettled(unsettled.order_id),
+            key: keys::unsettled(id),
             update: "SET #stuck = :cause",
             condition: "#epoch = :epoch",
             names: &[STUCK, EPOCH],
-            values: vec![("cause", s(cause)), ("epoch", unsettled.epoch.value())],
+            values: vec![("cause", s(cause)), ("epoch", epoch.value())],
         });
         write.await.map(drop)
     }
