@@ -195,6 +195,10 @@ impl Host for SimulatedHost {
         simulation::current().fill_random(bytes);
         Ok(())
     }
+
+    fn write_line(&self, line: &str) {
+        simulation::current().trace().borrow_mut().log(line);
+    }
 }
 
 impl Failed {

@@ -84,11 +84,14 @@ impl Sent {
         let header = |name| request.headers().get(name).map(str::to_owned);
         let body = request.body().bytes().expect("the client sends its request in one piece");
         let Some(target) = header("x-amz-target") else {
+            let path = request.uri().split_once("/v1/").expect("a path of the provider").1;
+            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            let members = |bytes| form_urlencoded::parse(bytes).into_owned();
             return Self::Provider(provider::Call {
                 method: request.method().to_owned(),
-                path: request.uri().split_once("/v1/").expect("a path of the provider").1.to_owned(),
+                path: path.to_owned(),
                 key: header("idempotency-key"),
-                form: form_urlencoded::parse(body).into_owned().collect(),
+                form: members(query.as_bytes()).chain(members(body)).collect(),
             });
         };
         let (service, operation) = target.split_once('.').expect("the client names the operation");

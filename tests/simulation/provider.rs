@@ -20,7 +20,7 @@ pub struct Call {
     pub path: String,
     /// The idempotency key.
     pub key: Option<String>,
-    /// The members of the form.
+    /// The members of the form and of the query.
     pub form: HashMap<String, String>,
 }
 
@@ -139,6 +139,7 @@ impl Provider {
                 self.change(id, |status| status.starts_with("requires_"), "canceled")
             }
             ("POST", ["refunds"]) => self.refund(&call.form["payment_intent"]),
+            ("GET", ["refunds"]) => self.refunds(&call.form["payment_intent"]),
             _ => panic!("the provider has no {} {}", call.method, call.path),
         }
     }
@@ -187,7 +188,12 @@ impl Provider {
             return (400, json!({"error": {"code": "charge_already_refunded"}}));
         }
         intent.refunded = intent.amount;
-        (200, json!({"id": format!("re_{id}"), "status": "succeeded"}))
+        (200, shown_refund(id))
+    }
+
+    fn refunds(&self, id: &str) -> (u16, Value) {
+        let refunded = self.intents.get(id).is_some_and(|intent| intent.refunded > 0);
+        (200, json!({"data": refunded.then(|| shown_refund(id)).into_iter().collect::<Vec<_>>()}))
     }
 
     fn shown(&self, id: &str) -> (u16, Value) {
@@ -197,6 +203,10 @@ impl Provider {
         let error = if intent.declined { decline() } else { Value::Null };
         (200, json!({"id": id, "status": intent.status, "last_payment_error": error}))
     }
+}
+
+fn shown_refund(id: &str) -> Value {
+    json!({"id": format!("re_{id}"), "status": "succeeded"})
 }
 
 fn decline() -> Value {

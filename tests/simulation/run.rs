@@ -13,6 +13,9 @@ use std::{env, time::Instant};
 /// How often the sweeps run at the end, at most: as long as there is work for them.
 const LAST_SWEEPS: usize = 5;
 
+/// The time before each of them: as long as a sweep ever waits before it tries again what failed.
+const LAST_SWEEP_PAUSE_MS: u64 = 60 * 60 * 1000;
+
 /// Clients, and what has to be true once nothing is left to happen.
 pub struct Scenario {
     /// The name, for replays.
@@ -56,7 +59,7 @@ impl Scenario {
             Ending::Endless => Some(vec!["the run does not come to an end".to_owned()]),
             Ending::Quiet => Some(self.come_to_rest(simulation)),
         };
-        let report = wrong.map(|wrong| Report { trace: simulation.trace(), wrong });
+        let report = wrong.map(|wrong| Report { trace: simulation.trace().borrow().to_string(), wrong });
         simulation.end();
         report
     }
@@ -66,7 +69,7 @@ impl Scenario {
             if !simulation.world().items().iter().any(self.is_unfinished) {
                 break;
             }
-            simulation.pass_to(simulation.clock() + 2 * SWEEP_AFTER_SECONDS * 1000);
+            simulation.pass_to(simulation.clock() + LAST_SWEEP_PAUSE_MS);
             for sweep in self.sweeps {
                 simulation.client("last sweep", |simulation| async move {
                     simulation.invoke(sweep, Event::Step(json!({}))).await;

@@ -141,9 +141,9 @@ impl Simulation {
         work(&mut self.0.provider.borrow_mut(), self.0.clock.get())
     }
 
-    /// One line for each step.
-    pub fn trace(&self) -> String {
-        self.0.trace.borrow().to_string()
+    /// One line for each step, and what functions log.
+    pub fn trace(&self) -> &RefCell<Trace> {
+        &self.0.trace
     }
 
     /// A hash of the state: of the world, of what each actor that goes on has seen of it, and of which actor is running.

@@ -3,7 +3,7 @@
 use crate::point::{Fate, Kind, Point};
 use std::fmt;
 
-/// The steps of a run, in order: the time of each, and what happened.
+/// The steps of a run and the log of its functions, in order: the time of each, and what happened.
 #[derive(Default)]
 pub struct Trace(Vec<(u64, String)>);
 
@@ -13,6 +13,12 @@ impl Trace {
         let late = if matches!(point.kind, Kind::Request(_, None)) { "late: " } else { "" };
         let (task, label, fate) = (short(task), short(&point.label), fate.describe());
         self.0.push((time, format!("{task:<44}  {late}{label}: {fate}")));
+    }
+
+    /// Adds a line that a function logged, at the time of the last step.
+    pub fn log(&mut self, line: &str) {
+        let time = self.0.last().map_or(0, |(time, _)| *time);
+        self.0.push((time, format!("log: {}", short(line))));
     }
 }
 

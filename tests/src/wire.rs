@@ -141,7 +141,9 @@ impl Wire {
         let carry_out = |body| match operation.as_str() {
             "GetSecretValue" => Answer { status: 200, body: json!({"SecretString": "a test's secret"}) },
             // No execution of a state machine is running.
-            "DescribeExecution" => Answer::refusal(400, "com.amazonaws.swf.service.v2.model#ExecutionDoesNotExist"),
+            "DescribeExecution" => {
+                Answer::refusal(400, "com.amazonaws.swf.service.v2.model#ExecutionDoesNotExist")
+            }
             _ => self.0.database.carry_out(&operation, body),
         };
         Ok(match fault {
