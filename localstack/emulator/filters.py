@@ -3,7 +3,7 @@
 AWS: a line of a log group that matches the pattern of a metric filter counts in the filter's metrics.
 
 ministack 1.5.33: keeps metric filters and never applies them. This module supports one kind of pattern: comparisons of
-a JSON member with a string, joined by &&. A template with another kind of pattern fails to deploy.
+a JSON member with a string, or with "*" for any string, joined by &&. A template with another kind of pattern fails to deploy.
 """
 
 import json
@@ -13,7 +13,7 @@ from functools import lru_cache
 from ministack.core.responses import error_response_json
 from ministack.services import cloudwatch, cloudwatch_logs
 
-COMPARISON = re.compile(r'\(?\s*\$\.([\w.]+)\s*(=|!=)\s*"([^"*]*)"\s*\)?')
+COMPARISON = re.compile(r'\(?\s*\$\.([\w.]+)\s*(=|!=)\s*"([^"*]*|\*)"\s*\)?')
 
 
 def apply() -> None:
@@ -39,7 +39,11 @@ def comparisons(pattern: str) -> list[tuple[str, str, str]] | None:
 
 def matches(pattern: str, line: dict) -> bool:
     wanted = comparisons(pattern) or []
-    return all((member(line, path) == text) == (operator == "=") for path, operator, text in wanted)
+    return all(has(member(line, path), text) == (operator == "=") for path, operator, text in wanted)
+
+
+def has(value, text: str) -> bool:
+    return isinstance(value, str) if text == "*" else value == text
 
 
 def member(line: dict, path: str):

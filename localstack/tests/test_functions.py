@@ -185,6 +185,9 @@ class MetricFilters(unittest.TestCase):
             ('{ ($.type = "report") && ($.record.status != "success") }', True),
             ('{ ($.type = "report") && ($.record.status = "success") }', False),
             ('{ $.none.status != "error" }', True),
+            ('{ $.type = "*" }', True),
+            ('{ $.none = "*" }', False),
+            ('{ $.record = "*" }', False),
         ):
             with self.subTest(pattern):
                 self.assertEqual(filters.matches(pattern, line), expected)
