@@ -24,6 +24,8 @@ def broken(template):
         return [rule_id for rule_id, rule in RULES.items() for _ in rule.match(cfn)]
 
 
+READER = "  {}Function: {{Type: 'AWS::Serverless::Function', {}Properties: {{Events: {{Changes: {{Type: DynamoDB}}}}}}}}\n"
+
 # rule, the violation, the text that is replaced, its replacement
 BAD = [
     ("E9901", "a function out of order", "target/lambda/item-get/", "target/lambda/a/"),
@@ -75,10 +77,11 @@ BAD = [
     ("E9907", "a public route that does not say just that", "Auth: {Authorizer: NONE}", "Auth: {Authorizer: Other}"),
     ("E9907", "a route of an API that is implied", "ApiId: !Ref Api, ", ""),
     ("E9907", "a route of a REST API", "Type: HttpApi", "Type: Api"),
-    ("E9908", "a table that goes with its stack", "    DeletionPolicy: Retain\n", ""),
+    ("E9908", "a table that goes with its stack", "    DeletionPolicy: RetainExceptOnCreate\n", ""),
+    ("E9908", "a table that a failed deployment leaves behind", "DeletionPolicy: RetainExceptOnCreate", "DeletionPolicy: Retain"),
     ("E9908", "a table that goes when it is replaced", "    UpdateReplacePolicy: Retain\n", ""),
     ("E9908", "no way back", "PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false"),
-    ("E9908", "no encryption", "SSEEnabled: true", "SSEEnabled: false"),
+    ("E9908", "a key to pay for", "      BillingMode: PAY", "      SSESpecification: {SSEEnabled: true}\n      BillingMode: PAY"),
     ("E9908", "no protection", "DeletionProtectionEnabled: true", "DeletionProtectionEnabled: false"),
     ("E9908", "half a stream", "NEW_AND_OLD_IMAGES", "NEW_IMAGE"),
     ("E9908", "another TTL", "AttributeName: ttl", "AttributeName: expires"),
@@ -132,6 +135,13 @@ BAD = [
       "!Ref FunctionBasePolicy, !If [HasNetwork, !Ref NetworkPolicy, !Ref AWS::NoValue]", "!Ref FunctionBasePolicy"),
     ("E9915", "a function that cannot log", "      ManagedPolicyArns: [!Ref FunctionBasePolicy]  # check\n", ""),
     ("E9915", "a policy of another kind", "[!Ref FunctionBasePolicy]  # item", "[!Ref NetworkPolicy]"),
+    ("E9916", "a reader for a cache that may not exist", "    Condition: HasNetwork\n    Metadata", "    Metadata"),
+    ("E9916", "two readers in every deployment", "  ItemSumFunction:", READER.format("A", "") + READER.format("B", "") + "  ItemSumFunction:"),
+    ("E9916", "a third reader", "  ItemSumFunction:",
+      READER.format("A", "Condition: A, ") + READER.format("B", "Condition: B, ") + "  ItemSumFunction:"),
+    ("E9917", "data without a limit", "DataStorage: {Maximum: 1, Unit: GB}, ", ""),
+    ("E9917", "requests without a limit", ", ECPUPerSecond: {Maximum: 1000}", ""),
+    ("E9918", "few requests that may be slow unseen", "Percentile: evaluate", "Percentile: ignore"),
     ("E9915", "a role that repeats it", "Action: dynamodb:GetItem", "Action: [dynamodb:GetItem, xray:PutTraceSegments]"),
 ]
 

@@ -10,12 +10,6 @@ from functools import lru_cache
 from cfnlint.decode.decode import decode
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 
-STREAM_ACTIONS = {
-    "dynamodb:DescribeStream",
-    "dynamodb:GetRecords",
-    "dynamodb:GetShardIterator",
-    "dynamodb:ListStreams",
-}
 # What Lambda's last line about an invocation says of those that did not succeed.
 FAILED_INVOCATIONS = '{ ($.type = "platform.report") && ($.record.status != "success") }'
 BASE_POLICY = "FunctionBasePolicy"
@@ -304,18 +298,20 @@ class SecureByDefault(HouseRule):
 class TableProtection(HouseRule):
     id = "E9908"
     shortdesc = "A table cannot be lost by mistake"
-    description = "Retained, restorable, encrypted, protected from deletion, with both images in its stream and a TTL"
+    description = "Retained, restorable, protected from deletion, with both images in its stream and a TTL; no key to pay for"
 
     def check(self, template):
         for name, table in template.of_type("AWS::DynamoDB::Table"):
             p = table.get("Properties", {})
             must = {
-                "DeletionPolicy: Retain": table.get("DeletionPolicy") == "Retain",
+                # A first deployment that fails would leave the table behind, and the next one would make another.
+                "DeletionPolicy: RetainExceptOnCreate": table.get("DeletionPolicy") == "RetainExceptOnCreate",
                 "UpdateReplacePolicy: Retain": table.get("UpdateReplacePolicy") == "Retain",
                 "BillingMode: PAY_PER_REQUEST": p.get("BillingMode") == "PAY_PER_REQUEST",
                 "point-in-time recovery": inside(p, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")
                 is True,
-                "encryption": inside(p, "SSESpecification", "SSEEnabled") is True,
+                # Without it the table is encrypted with a key that AWS owns; with it, each use of the key is charged.
+                "no SSESpecification": p.get("SSESpecification") is None,
                 "deletion protection": p.get("DeletionProtectionEnabled") not in (None, False, "false"),
                 "a stream of NEW_AND_OLD_IMAGES": inside(p, "StreamSpecification", "StreamViewType")
                 == "NEW_AND_OLD_IMAGES",
@@ -363,73 +359,6 @@ class LeadingKeys(HouseRule):
                         seen.add((name, action, str(target)))
 
 
-class Streams(HouseRule):
-    id = "E9911"
-    shortdesc = "A reader of the table's stream gives nothing up unseen and wakes for nothing"
-    description = "Filter, partial failures, bisection, retries until a record is old, a queue with an alarm, an alarm on the delay, the rights"
-
-    def check(self, template):
-        for name, _ in template.of_type("AWS::Lambda::EventSourceMapping"):
-            yield name, "a mapping belongs into the Events of its function"
-        for name, function in template.functions():
-            events = template.events(function, "DynamoDB")
-            allowed = template.allowed_to(name.removesuffix("Function") + "Role")
-            for event in events:
-                properties = event.get("Properties", {})
-                for what in self.missing(template, properties):
-                    yield name, f"its stream event must have {what}", event
-                queue = inside(properties, "DestinationConfig", "OnFailure", "Destination")
-                settings = inside(function, "Properties", "Environment", "Variables") or {}
-                urls = [value for setting, value in settings.items() if setting.endswith("_FAILED_QUEUE_URL")]
-                if urls != [{"Ref": attribute(queue, "Arn")}]:
-                    yield name, "its …_FAILED_QUEUE_URL must be the queue of its stream event", event
-                needed = [(action, properties.get("Stream")) for action in sorted(STREAM_ACTIONS)]
-                for action, target in [*needed, ("sqs:SendMessage", queue)]:
-                    if (action, target) not in allowed:
-                        yield name, f"its role must allow {action} on what its stream event names", event
-            age = ("AWS/Lambda", "IteratorAge", "FunctionName", {"Ref": name})
-            if events and not template.has_alarm(*age):
-                yield name, "must have an alarm with an action on its AWS/Lambda IteratorAge"
-
-    def missing(self, template, event):
-        queue = attribute(inside(event, "DestinationConfig", "OnFailure", "Destination"), "Arn")
-        depth = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName")
-        must = {
-            "the StreamArn of a table": attribute(event.get("Stream"), "StreamArn")
-            in dict(template.of_type("AWS::DynamoDB::Table")),
-            "FilterCriteria": bool(inside(event, "FilterCriteria", "Filters")),
-            "ReportBatchItemFailures": event.get("FunctionResponseTypes") == ["ReportBatchItemFailures"],
-            "BisectBatchOnFunctionError": event.get("BisectBatchOnFunctionError") is True,
-            # A longer unavailability than the retries bridge would lose what the batch says.
-            "MaximumRetryAttempts: -1": event.get("MaximumRetryAttempts") == -1,
-            # Older records are described in the queue while the stream, which keeps them for 24 hours, still has them.
-            "MaximumRecordAgeInSeconds of 12 to 23 hours": event.get("MaximumRecordAgeInSeconds")
-            in range(12 * 3600, 23 * 3600 + 1),
-            "a queue as DestinationConfig.OnFailure": inside(event, "DestinationConfig", "OnFailure", "Type") == "SQS"
-            and inside(template.resources.get(queue, {}), "Type") == "AWS::SQS::Queue",
-            "an alarm with an action on the messages in its queue": template.has_alarm(
-                *depth, {"Fn::GetAtt": [queue, "QueueName"]}
-            ),
-        }
-        return [what for what, present in must.items() if not present]
-
-
-class StreamAccess(HouseRule):
-    id = "E9912"
-    shortdesc = "Whoever reads the table's stream, and nobody else, may read that stream and no other"
-    description = "The policy names the StreamArn of a table, and the function has a stream event"
-
-    def check(self, template):
-        tables = dict(template.of_type("AWS::DynamoDB::Table"))
-        for name, _, statement in template.statements():
-            actions = STREAM_ACTIONS.intersection(map(str, listed(statement.get("Action", []))))
-            if not actions:
-                continue
-            if not all(attribute(target, "StreamArn") in tables for target in listed(statement.get("Resource"))):
-                yield name, f"{min(actions)} must be held to the StreamArn of a table", statement
-            function = template.resources.get(name.removesuffix("Role") + "Function", {})
-            if not template.events(function, "DynamoDB"):
-                yield name, f"{min(actions)} is of use to readers of a stream only", statement
 
 
 class OutlivesRequests(HouseRule):
@@ -482,3 +411,28 @@ class BasePolicy(HouseRule):
                 yield name, f"its role must have {BASE_POLICY} in ManagedPolicyArns"
             for action in sorted(base.intersection(action for action, _ in template.allowed_to(role))):
                 yield role, f"{action} is allowed by {BASE_POLICY} already"
+
+
+
+class CacheLimits(HouseRule):
+    id = "E9917"
+    shortdesc = "A serverless cache has a limit on what it may cost"
+    description = "Without CacheUsageLimits it grows with whatever is asked of it"
+
+    def check(self, template):
+        for name, cache in template.of_type("AWS::ElastiCache::ServerlessCache"):
+            for what in ("DataStorage", "ECPUPerSecond"):
+                if inside(cache, "Properties", "CacheUsageLimits", what, "Maximum") is None:
+                    yield name, f"must have CacheUsageLimits.{what}.Maximum"
+
+
+class Percentiles(HouseRule):
+    id = "E9918"
+    shortdesc = "An alarm on a percentile looks at few requests, too"
+    description = "With `ignore`, an alarm on p99 says nothing about a period of fewer than 1,000 requests"
+
+    def check(self, template):
+        for name, alarm in template.of_type("AWS::CloudWatch::Alarm"):
+            p = alarm.get("Properties", {})
+            if "ExtendedStatistic" in p and p.get("EvaluateLowSampleCountPercentile") != "evaluate":
+                yield name, "must have EvaluateLowSampleCountPercentile: evaluate"

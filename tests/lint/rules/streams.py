@@ -1,0 +1,103 @@
+"""Souk's house rules for functions that read the table's stream."""
+
+import pathlib
+import sys
+
+# cfn-lint loads each file of this folder by itself.
+sys.path.append(str(pathlib.Path(__file__).parent))
+
+from house import HouseRule, attribute, inside, listed  # noqa: E402
+
+STREAM_ACTIONS = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
+
+
+class Streams(HouseRule):
+    id = "E9911"
+    shortdesc = "A reader of the table's stream gives nothing up unseen and wakes for nothing"
+    description = "Filter, partial failures, bisection, retries until a record is old, a queue with an alarm, an alarm on the delay, the rights"
+
+    def check(self, template):
+        for name, _ in template.of_type("AWS::Lambda::EventSourceMapping"):
+            yield name, "a mapping belongs into the Events of its function"
+        for name, function in template.functions():
+            events = template.events(function, "DynamoDB")
+            allowed = template.allowed_to(name.removesuffix("Function") + "Role")
+            for event in events:
+                properties = event.get("Properties", {})
+                for what in self.missing(template, properties):
+                    yield name, f"its stream event must have {what}", event
+                queue = inside(properties, "DestinationConfig", "OnFailure", "Destination")
+                settings = inside(function, "Properties", "Environment", "Variables") or {}
+                urls = [value for setting, value in settings.items() if setting.endswith("_FAILED_QUEUE_URL")]
+                if urls != [{"Ref": attribute(queue, "Arn")}]:
+                    yield name, "its …_FAILED_QUEUE_URL must be the queue of its stream event", event
+                needed = [(action, properties.get("Stream")) for action in sorted(STREAM_ACTIONS)]
+                for action, target in [*needed, ("sqs:SendMessage", queue)]:
+                    if (action, target) not in allowed:
+                        yield name, f"its role must allow {action} on what its stream event names", event
+            age = ("AWS/Lambda", "IteratorAge", "FunctionName", {"Ref": name})
+            if events and not template.has_alarm(*age):
+                yield name, "must have an alarm with an action on its AWS/Lambda IteratorAge"
+
+    def missing(self, template, event):
+        queue = attribute(inside(event, "DestinationConfig", "OnFailure", "Destination"), "Arn")
+        depth = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName")
+        must = {
+            "the StreamArn of a table": attribute(event.get("Stream"), "StreamArn")
+            in dict(template.of_type("AWS::DynamoDB::Table")),
+            "FilterCriteria": bool(inside(event, "FilterCriteria", "Filters")),
+            "ReportBatchItemFailures": event.get("FunctionResponseTypes") == ["ReportBatchItemFailures"],
+            "BisectBatchOnFunctionError": event.get("BisectBatchOnFunctionError") is True,
+            # A longer unavailability than the retries bridge would lose what the batch says.
+            "MaximumRetryAttempts: -1": event.get("MaximumRetryAttempts") == -1,
+            # Older records are described in the queue while the stream, which keeps them for 24 hours, still has them.
+            "MaximumRecordAgeInSeconds of 12 to 23 hours": event.get("MaximumRecordAgeInSeconds")
+            in range(12 * 3600, 23 * 3600 + 1),
+            "a queue as DestinationConfig.OnFailure": inside(event, "DestinationConfig", "OnFailure", "Type") == "SQS"
+            and inside(template.resources.get(queue, {}), "Type") == "AWS::SQS::Queue",
+            "an alarm with an action on the messages in its queue": template.has_alarm(
+                *depth, {"Fn::GetAtt": [queue, "QueueName"]}
+            ),
+        }
+        return [what for what, present in must.items() if not present]
+
+
+class StreamAccess(HouseRule):
+    id = "E9912"
+    shortdesc = "Whoever reads the table's stream, and nobody else, may read that stream and no other"
+    description = "The policy names the StreamArn of a table, and the function has a stream event"
+
+    def check(self, template):
+        tables = dict(template.of_type("AWS::DynamoDB::Table"))
+        for name, _, statement in template.statements():
+            actions = STREAM_ACTIONS.intersection(map(str, listed(statement.get("Action", []))))
+            if not actions:
+                continue
+            if not all(attribute(target, "StreamArn") in tables for target in listed(statement.get("Resource"))):
+                yield name, f"{min(actions)} must be held to the StreamArn of a table", statement
+            function = template.resources.get(name.removesuffix("Role") + "Function", {})
+            if not template.events(function, "DynamoDB"):
+                yield name, f"{min(actions)} is of use to readers of a stream only", statement
+
+
+class StreamReaders(HouseRule):
+    id = "E9916"
+    shortdesc = "One function reads the table's stream in every deployment, and a second one where it is needed"
+    description = "AWS advises at most two readers of a shard; what reads for the cache exists on the Condition of a cache"
+
+    def check(self, template):
+        readers = [(name, function) for name, function in template.functions() if template.events(function, "DynamoDB")]
+        always = [name for name, function in readers if "Condition" not in function]
+        for name in always[1:]:
+            yield name, "reads the stream beside another function, so it must have a Condition"
+        for name, _ in readers[2:]:
+            yield name, "is a third reader of the stream"
+        for name, function in readers:
+            for_cache = inside(function, "Properties", "Environment", "Variables", "CACHE_URL") is not None
+            if for_cache and name in always:
+                yield name, "reads the stream for the cache, so it must have the Condition of a cache"
