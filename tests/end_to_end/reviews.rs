@@ -28,7 +28,9 @@ fn write_read_change_remove_and_the_rating_follows() {
     let (author, product) = (SOUK.user(), product());
     let created = review(&author, &product, &draft(5));
     let path = created.header("location").to_owned();
-    assert_eq!((created.status, created.header("etag")), (201, "\"1\""));
+    let version = created.body["version"].as_u64().unwrap();
+    let [first, second] = [version, version + 1].map(|version| format!("\"{version}\""));
+    assert_eq!((created.status, created.header("etag")), (201, first.as_str()));
     assert_eq!(
         (path, &created.body["authorId"]),
         (format!("{product}/reviews/{}", author.id), &json!(author.id))
@@ -40,24 +42,29 @@ fn write_read_change_remove_and_the_rating_follows() {
     assert!(page.header("etag").starts_with("\"1."), "{page:?}");
 
     let changed =
-        SOUK.send(author.call("PATCH", path).header("if-match", "\"1\"").json(&json!({"rating": 2})));
+        SOUK.send(author.call("PATCH", path).header("if-match", &first).json(&json!({"rating": 2})));
     assert_eq!(
         (changed.status, changed.header("etag"), &changed.body["title"]),
-        (200, "\"2\"", &json!("Sweet"))
+        (200, second.as_str(), &json!("Sweet"))
     );
     eventually("the rating follows", || {
         rating(&product)
             == json!({"average": 2.0, "count": 1, "histogram": {"1": 0, "2": 1, "3": 0, "4": 0, "5": 0}})
     });
-    assert_eq!(SOUK.send(author.call("DELETE", path).header("if-match", "\"2\"")).status, 204);
+    assert_eq!(SOUK.send(author.call("DELETE", path).header("if-match", &second)).status, 204);
     eventually("nothing is left", || rating(&product)["count"] == 0 && rating(&product)["average"].is_null());
     let category = SOUK.get(&product).body["category"].as_str().unwrap().to_owned();
     assert_eq!(
         SOUK.get(&format!("/products?category={category}&limit=1")).body["items"][0]["rating"]["histogram"]["5"],
         0
     );
-    SOUK.send(author.call("DELETE", path).header("if-match", "\"2\"")).problem(404, "not-found");
+    SOUK.send(author.call("DELETE", path).header("if-match", &second)).problem(404, "not-found");
     assert_eq!(review(&author, &product, &draft(1)).status, 201);
+    for stale in [&first, &second] {
+        let change = author.call("PATCH", path).header("if-match", stale).json(&json!({"rating": 5}));
+        SOUK.send(change).problem(412, "precondition-failed");
+        SOUK.send(author.call("DELETE", path).header("if-match", stale)).problem(412, "precondition-failed");
+    }
 }
 
 #[test]
@@ -89,18 +96,20 @@ fn a_request_with_a_key_writes_one_review() {
 #[test]
 fn only_the_author_having_seen_the_present_version_may_change_it() {
     let (author, other, product) = (SOUK.user(), SOUK.user(), product());
-    let path = review(&author, &product, &draft(4)).header("location").to_owned();
+    let created = review(&author, &product, &draft(4));
+    let (path, first) = (created.header("location").to_owned(), created.header("etag"));
+    let second = format!("\"{}\"", created.body["version"].as_u64().unwrap() + 1);
     let change = |user: &User, seen: &str| {
         SOUK.send(user.call("PATCH", &path).header("if-match", seen).json(&json!({"rating": 1})))
     };
-    change(&other, "\"1\"").problem(403, "forbidden");
+    change(&other, first).problem(403, "forbidden");
     SOUK.send(other.call("DELETE", &path).header("if-match", "*")).problem(403, "forbidden");
     SOUK.send(author.call("PATCH", &path).json(&json!({}))).problem(428, "precondition-required");
-    assert_eq!(change(&author, "\"2\"").problem(412, "precondition-failed").header("etag"), "\"1\"");
-    let answers = at_once(50, |_| change(&author, "\"1\"").status);
+    assert_eq!(change(&author, &second).problem(412, "precondition-failed").header("etag"), first);
+    let answers = at_once(50, |_| change(&author, first).status);
     assert_eq!(answers.iter().filter(|status| **status == 200).count(), 1, "{answers:?}");
-    SOUK.send(author.call("DELETE", &path).header("if-match", "\"1\"")).problem(412, "precondition-failed");
-    assert_eq!(SOUK.send(author.call("DELETE", &path).header("if-match", "\"2\"")).status, 204);
+    SOUK.send(author.call("DELETE", &path).header("if-match", first)).problem(412, "precondition-failed");
+    assert_eq!(SOUK.send(author.call("DELETE", &path).header("if-match", &second)).status, 204);
 }
 
 #[test]

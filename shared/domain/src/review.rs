@@ -81,7 +81,7 @@ pub struct Review {
     /// The fields that the author wrote.
     #[serde(flatten)]
     pub draft: ReviewDraft,
-    /// The version, for optimistic locking.
+    /// The version, for optimistic locking. See [`Review::write`].
     pub version: Version,
     /// The time of creation.
     pub created_at: Timestamp,
@@ -106,9 +106,12 @@ impl Review {
         Outline { rating: self.draft.rating, version: self.version, created_at: self.created_at }
     }
 
-    /// A new review by the caller.
+    /// A new review by the caller. Its first version is the time in milliseconds, so that a version of a review that the
+    /// caller has deleted is no version of the review that takes its place: a review is changed far less often than once
+    /// a millisecond.
     pub fn write(product_id: ProductId, caller: &Caller, draft: ReviewDraft, now: Timestamp) -> Self {
-        Self { product_id, author_id: caller.user_id, draft, version: 1, created_at: now, updated_at: now }
+        let (author_id, version) = (caller.user_id, now.unix_milliseconds());
+        Self { product_id, author_id, draft, version, created_at: now, updated_at: now }
     }
 
     /// The next version of the review. `Forbidden` unless the caller is the author; `Stale` unless `seen` names the
@@ -150,7 +153,11 @@ mod tests {
     }
 
     fn review() -> Review {
-        let now = Timestamp::from_unix_milliseconds(0);
+        review_of(7)
+    }
+
+    fn review_of(milliseconds: u64) -> Review {
+        let now = Timestamp::from_unix_milliseconds(milliseconds);
         let draft = ReviewDraft::from_json(json!({"rating": 4, "title": "Sweet", "body": ""})).unwrap();
         Review::write(ProductId::new(now, [9; 10]), &caller(1), draft, now)
     }
@@ -175,18 +182,26 @@ mod tests {
 
     #[test]
     fn change_and_remove_require_the_author_and_the_current_version() {
-        let stale = Seen::Versions(vec![2]);
+        let stale = Seen::Versions(vec![6, 8]);
         assert!(matches!(changed(2, json!({}), &Seen::Any), Err(Error::Forbidden { .. })));
-        assert_eq!(changed(1, json!({}), &stale), Err(Error::Stale { current: 1 }));
+        assert_eq!(changed(1, json!({}), &stale), Err(Error::Stale { current: 7 }));
         assert!(matches!(review().remove(&caller(2), &Seen::Any), Err(Error::Forbidden { .. })));
-        assert_eq!(review().remove(&caller(1), &stale), Err(Error::Stale { current: 1 }));
+        assert_eq!(review().remove(&caller(1), &stale), Err(Error::Stale { current: 7 }));
         assert_eq!(review().remove(&caller(1), &Seen::Any), Ok(()));
     }
 
     #[test]
+    fn a_review_that_is_written_anew_has_no_version_of_the_one_before() {
+        let (first, again) = (review(), review_of(100));
+        let second = changed(1, json!({"rating": 2}), &Seen::Any).unwrap();
+        let old = Seen::Versions(vec![first.version, second.version]);
+        assert_eq!(again.remove(&caller(1), &old), Err(Error::Stale { current: again.version }));
+    }
+
+    #[test]
     fn a_patch_changes_only_the_members_it_names() {
-        let after = changed(1, json!({"rating": 2}), &Seen::Versions(vec![1])).unwrap();
-        assert_eq!((after.draft.rating.get(), after.draft.title.as_str(), after.version), (2, "Sweet", 2));
+        let after = changed(1, json!({"rating": 2}), &Seen::Versions(vec![7])).unwrap();
+        assert_eq!((after.draft.rating.get(), after.draft.title.as_str(), after.version), (2, "Sweet", 8));
         assert!(matches!(changed(1, json!({"title": null}), &Seen::Any), Err(Error::Invalid(_))));
         assert!(matches!(changed(1, json!({"author": null}), &Seen::Any), Err(Error::Invalid(_))));
     }
