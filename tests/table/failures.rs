@@ -112,7 +112,7 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ("signing_keys", table.signing_keys(now()).await.map(drop)),
         ("spend", table.spend("log-in", limit, "x", now()).await.map(drop)),
         ("user", table.user(user_id(1)).await.map(drop)),
-        ("delete_session", table.delete_session(first_session.user_id, first_session.session_id).await),
+        ("end_session", table.end_session(first_session.user_id, first_session.session_id, now()).await),
         ("hide_product", table.hide_product(product_id(1), 3).await.map(drop)),
         ("purge_reviews", table.purge_reviews(product_id(1)).await.map(drop)),
         ("purge_product", table.purge_product(product_id(2), user_id(7)).await),

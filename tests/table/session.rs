@@ -1,8 +1,9 @@
 //! Log-in sessions.
 
 use crate::is_unavailable;
-use domain::Error;
+use domain::{Error, session::Session};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use table::keys;
 use tests::{
     Fault, World,
@@ -68,7 +69,7 @@ async fn a_secret_that_is_used_again_ends_the_session() {
     let reuse = world.table.rotate_session(&token, &FIRST, &THIRD, now(), later(2000));
     let refused = world.measure("rotate_session", "a secret used before", reuse).await;
     assert_eq!(refused, Err(REFUSED));
-    assert_eq!(world.items(), [Value::Null; 0]);
+    assert_ended(&world, &session);
     let rightful = world.table.rotate_session(&token, &SECOND, &THIRD, now(), later(2000));
     assert_eq!(rightful.await, Err(REFUSED), "the present secret is void as well");
 }
@@ -80,7 +81,7 @@ async fn a_secret_that_never_was_ends_the_session() {
     world.table.create_session(&session).await.unwrap();
     let forged = world.table.rotate_session(&token, &THIRD, &SECOND, now(), later(2000));
     assert_eq!(forged.await, Err(REFUSED));
-    assert_eq!(world.items().len(), 0);
+    assert_ended(&world, &session);
 }
 
 #[tokio::test]
@@ -94,19 +95,21 @@ async fn an_exchange_whose_answer_was_lost_has_succeeded() {
     assert_eq!(world.items().len(), 1, "the session goes on");
 }
 
-/// If the deletion of the session fails, a reuse returns another error, and the next reuse deletes the session.
+/// If the end of the session fails, a reuse returns another error, and the next reuse ends the session.
 #[tokio::test]
 async fn a_reuse_whose_end_of_the_session_failed_is_unavailable() {
     let world = World::new();
     let (session, token) = session(1, 1);
     world.table.create_session(&session).await.unwrap();
-    world.wire.always("DeleteItem", Fault::Throttled);
+    let untouched = Fault::Altered(Arc::new(|_: &mut Value| {}));
+    let throttled = || Fault::Throttled;
+    world.wire.next("UpdateItem", [untouched, throttled(), throttled(), throttled()]);
     let reuse = world.table.rotate_session(&token, &THIRD, &SECOND, now(), later(2000)).await;
     assert!(is_unavailable(&reuse), "{reuse:?}");
-    assert_eq!(world.items().len(), 1);
-    world.wire.heal();
+    assert_eq!(world.item(&keys::session(&session))["expiresAt"], json!({"N": "1763660827040"}));
     let reuse = world.table.rotate_session(&token, &THIRD, &SECOND, now(), later(2000)).await;
-    assert_eq!((reuse, world.items().len()), (Err(REFUSED), 0));
+    assert_eq!(reuse, Err(REFUSED));
+    assert_ended(&world, &session);
 }
 
 /// DynamoDB deletes expired items late, so the expiry time is checked.
@@ -141,9 +144,43 @@ async fn a_session_ends_once_and_stays_ended() {
     let ((first, _), (second, _)) = (session(1, 1), session(2, 1));
     world.table.create_session(&first).await.unwrap();
     world.table.create_session(&second).await.unwrap();
-    let delete = world.table.delete_session(first.user_id, first.session_id);
-    world.measure("delete_session", "", delete).await.unwrap();
-    world.wire.next("DeleteItem", [Fault::AnswerLost]);
-    world.table.delete_session(first.user_id, first.session_id).await.unwrap();
-    assert_eq!(world.items().len(), 1, "the other session goes on");
+    let end = world.table.end_session(first.user_id, first.session_id, now());
+    world.measure("end_session", "", end).await.unwrap();
+    world.wire.next("UpdateItem", [Fault::AnswerLost]);
+    world.table.end_session(first.user_id, first.session_id, now()).await.unwrap();
+    assert_ended(&world, &first);
+    assert!(world.item(&keys::session(&second))["secretHash"].is_object(), "the other session goes on");
+}
+
+/// The SDK repeats a PutItem that was not answered in time; the first one may arrive after all that followed.
+#[tokio::test]
+async fn a_session_that_has_ended_is_not_revived_by_a_late_request() {
+    let world = World::new();
+    let (session, token) = session(1, 1);
+    world.table.create_session(&session).await.unwrap();
+    world.table.end_session(session.user_id, session.session_id, now()).await.unwrap();
+    assert_eq!(world.table.create_session(&session).await, Ok(()));
+    assert_ended(&world, &session);
+    let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, later(1), later(2000));
+    assert_eq!(rotate.await, Err(REFUSED));
+    assert_ended(&world, &session);
+}
+
+/// A delayed PutItem must not bring back a secret that was exchanged since.
+#[tokio::test]
+async fn a_secret_that_was_exchanged_is_not_revived_by_a_late_request() {
+    let world = World::new();
+    let (session, token) = session(1, 1);
+    world.table.create_session(&session).await.unwrap();
+    world.table.rotate_session(&token, &FIRST, &SECOND, later(1), later(2000)).await.unwrap();
+    assert_eq!(world.table.create_session(&session).await, Ok(()));
+    let rotate = world.table.rotate_session(&token, &SECOND, &THIRD, later(2), later(2000));
+    assert_eq!(rotate.await, Ok(()));
+}
+
+/// An ended session has no secret, and is deleted an hour later.
+fn assert_ended(world: &World, session: &Session) {
+    let key = keys::session(session);
+    let ended = json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}, "ttl": {"N": "1763663427"}});
+    assert_eq!(world.item(&keys::session(session)), ended);
 }

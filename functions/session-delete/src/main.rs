@@ -11,6 +11,6 @@ fn main() -> runtime::Exit {
 
 async fn delete_session(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    app.table.delete_session(caller.user_id, caller.session_id).await?;
+    app.table.end_session(caller.user_id, caller.session_id, request.received_at).await?;
     Ok(respond::no_content())
 }

@@ -1,4 +1,7 @@
-//! Sessions: creating, rotating the refresh token, deleting.
+//! Sessions: creating, rotating the refresh token, ending.
+//!
+//! A session that has ended leaves an item without a secret for a while. A PutItem of the session that the network
+//! delivers late, after its repetition and after the end, fails its condition and revives nothing.
 
 use crate::{
     engine::{
@@ -21,23 +24,24 @@ const SECRET_HASH: &str = "secretHash";
 const EXPIRES_AT: &str = "expiresAt";
 const CREATED_AT: &str = "createdAt";
 
+/// How long an ended session is kept. AWS refuses a request that arrives more than five minutes after it was signed.
+const ENDED_SECONDS: u64 = 60 * 60;
+
 impl Table {
-    /// Stores a new session. Idempotent, because its id is new.
+    /// Stores a new session, unless it is stored or has ended already. Idempotent, because its id is new.
     pub async fn create_session(&self, session: &Session) -> Result<(), Error> {
         let mut item: Item = keys::session(session).primary();
         item.insert(SECRET_HASH.into(), b(&session.secret_hash));
         item.insert(CREATED_AT.into(), s(session.created_at.to_string()));
         item.insert(EXPIRES_AT.into(), to_milliseconds(session.expires_at));
         item.extend([keys::ttl(session.expires_at)]);
-        let put = self.client().put_item().set_item(Some(item));
-        self.put(put).await?;
-        Ok(())
+        self.create_item(item).await.map(drop)
     }
 
     /// Rotates the refresh token of a session. `shown` is the hash of the secret in the client's request, `next` that
     /// of the new secret.
     ///
-    /// Reuse of a rotated secret means that it was copied: the session is deleted. When the SDK repeats the update
+    /// Reuse of a rotated secret means that it was copied: the session is ended. When the SDK repeats the update
     /// after a lost response, the stored hash equals `next`, which counts as success.
     pub async fn rotate_session(
         &self,
@@ -67,18 +71,26 @@ impl Table {
         match bytes(stored, SECRET_HASH) {
             Some(hash) if hash == next => Ok(()),
             Some(hash) if live && hash != shown => {
-                self.delete_session(token.user_id, token.session_id).await?;
+                self.end_session(token.user_id, token.session_id, now).await?;
                 Err(REFUSED)
             }
             _ => Err(REFUSED),
         }
     }
 
-    /// Deletes a session. Idempotent.
-    pub async fn delete_session(&self, user: UserId, session: SessionId) -> Result<(), Error> {
-        let delete = self.client().delete_item().set_key(Some(keys::session_of(user, session).primary()));
-        self.delete(delete).await?;
-        Ok(())
+    /// Ends a session: its refresh token is void. Idempotent.
+    pub async fn end_session(&self, user: UserId, session: SessionId, now: Timestamp) -> Result<(), Error> {
+        let update = self
+            .client()
+            .update_item()
+            .set_key(Some(keys::session_of(user, session).primary()))
+            .update_expression("SET #ttl = :ttl REMOVE #secret, #created, #expires")
+            .expression_attribute_names("#ttl", keys::TTL)
+            .expression_attribute_names("#secret", SECRET_HASH)
+            .expression_attribute_names("#created", CREATED_AT)
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_values(":ttl", keys::ttl(now.plus_seconds(ENDED_SECONDS)).1);
+        self.update(update).await.map(drop)
     }
 }
 
