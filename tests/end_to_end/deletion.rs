@@ -1,6 +1,6 @@
 //! Deletion of a product and its reviews: the state machine product-delete.
 
-use crate::souk::{SOUK, eventually};
+use crate::souk::{OwnInstance, SOUK, Souk, eventually};
 use domain::{
     Timestamp,
     id::{Id, ProductId, UserId},
@@ -9,8 +9,10 @@ use domain::{
 use serde_json::{Value, json};
 use table::keys;
 
+const MACHINE: &str = "ProductDeleteMachineArn";
+
 /// Writes `count` reviews of a product into the table, in the stored form.
-fn review(product: &str, count: usize) {
+fn review(souk: &Souk, product: &str, count: usize) {
     let product: ProductId = product.parse().unwrap();
     let items: Vec<Value> = (0..count)
         .map(|number| {
@@ -30,8 +32,8 @@ fn review(product: &str, count: usize) {
         })
         .collect();
     for batch in items.chunks(25) {
-        let request = json!({"RequestItems": {SOUK.output("TableName"): batch}});
-        SOUK.aws("dynamodb", "DynamoDB_20120810.BatchWriteItem", &request);
+        let request = json!({"RequestItems": {souk.output("TableName"): batch}});
+        souk.aws("dynamodb", "DynamoDB_20120810.BatchWriteItem", &request);
     }
 }
 
@@ -41,7 +43,7 @@ fn a_product_shows_its_newest_reviews_and_goes_with_all_of_them() {
     let created = SOUK.product(&seller);
     let id = created.body["productId"].as_str().unwrap();
     let path = created.header("location");
-    review(id, 350);
+    review(&SOUK, id, 350);
     let page = SOUK.get(path);
     let shown: Vec<_> = page.body["reviews"]["items"]
         .as_array()
@@ -73,7 +75,7 @@ fn the_machine_alone_withdraws_a_product() {
     let seller = SOUK.user();
     let created = SOUK.product(&seller);
     let id = created.body["productId"].as_str().unwrap();
-    let input = json!({"productId": id, "sellerId": seller.id, "version": 1});
+    let input = json!({"productId": id, "sellerId": seller.id, "version": 1, "run": 0});
     assert_eq!(execute(&input), "SUCCEEDED");
     SOUK.get(created.header("location")).problem(404, "not-found");
     assert_eq!(SOUK.items_in(&keys::product_partition(id.parse().unwrap())), 0);
@@ -87,9 +89,39 @@ fn a_product_that_was_changed_since_stays() {
     let path = created.header("location");
     let change = seller.call("PATCH", path).header("if-match", "\"1\"").json(&json!({"stock": 1}));
     assert_eq!(SOUK.send(change).status, 200);
-    let input = json!({"productId": created.body["productId"], "sellerId": seller.id, "version": 1});
+    let input =
+        json!({"productId": created.body["productId"], "sellerId": seller.id, "version": 1, "run": 0});
     assert_eq!(execute(&input), "SUCCEEDED");
     assert_eq!(SOUK.get(path).body["stock"], 1);
+}
+
+/// With one page of reviews for each execution. The first one is stopped, and the sweep goes on after it.
+#[test]
+fn a_deletion_goes_on_in_new_executions_until_nothing_is_left() {
+    let own = OwnInstance::start("e2e-runs", &["ReviewPagesPerRun=1"]);
+    let souk = &own.souk;
+    let seller = souk.user();
+    let created = souk.product(&seller);
+    let (id, path) = (created.body["productId"].as_str().unwrap(), created.header("location"));
+    review(souk, id, 350);
+    souk.put_faults(&json!([{"function": "review-purge", "kind": "hold", "id": "held"}]));
+    assert_eq!(souk.send(seller.call("DELETE", path).header("if-match", "\"1\"")).status, 204);
+    eventually("the first page is held", || souk.held("held") > 0);
+    let swept = |settled: u64| json!({"found": 1, "settled": settled, "failed": 0, "stuck": 0});
+    assert_eq!(souk.invoke("product-sweep", &json!({})), swept(0), "the execution is running");
+    souk.stop(MACHINE, &format!("{id}-1-0"));
+    souk.put_faults(&json!([]));
+    souk.send(seller.call("DELETE", path).header("if-match", "\"1\"")).problem(404, "not-found");
+
+    assert_eq!(souk.invoke("product-sweep", &json!({})), swept(1));
+    eventually("nothing of the product is left", || {
+        souk.items_in(&keys::product_partition(id.parse().unwrap())) == 0
+    });
+    eventually("nothing is unfinished", || souk.invoke("product-sweep", &json!({}))["found"] == 0);
+    for run in [1, 2] {
+        let states = souk.entered(MACHINE, &format!("{id}-1-{run}"));
+        assert!(states.contains(&"NextRunGoesOn".to_owned()), "{run}: {states:?}");
+    }
 }
 
 /// Runs an execution of the machine and returns its final status.

@@ -208,3 +208,33 @@ fn a_rival_cannot_use_what_is_not_published() {
         assert_eq!(asked.join().unwrap().status, 201);
     });
 }
+
+/// The execution stands still at each step, as if it had died. What it does after the sweep has no effect.
+#[test]
+fn the_sweep_undoes_requests_that_nobody_works_on() {
+    let own = OwnInstance::start("e2e-concert-sweep", &["SweepAfterSeconds=0"]);
+    let souk = &own.souk;
+    let user = souk.user();
+    for step in STEPS {
+        let name = unique();
+        souk.put_faults(&json!([{"function": step, "kind": "hold", "id": "held"}]));
+        let (answer, request) = thread::scope(|scope| {
+            let asking = scope.spawn(|| ask(souk, &user, &name));
+            eventually("the step is held", || souk.held("held") > 0);
+            let request = souk.request_of(&user, &name).unwrap();
+            let swept = souk.invoke("concert-sweep", &json!({}));
+            assert_eq!(swept, json!({"found": 1, "settled": 0, "failed": 0, "stuck": 0}), "{step}");
+            assert_eq!(items(souk, &request), 0, "{step}");
+            souk.put_faults(&json!([]));
+            (asking.join().unwrap(), request)
+        });
+        answer.problem(422, "concert-not-created");
+        eventually("the late step has ended", || !own.is_busy(step));
+        let entry = keys::unfinished(request["concertId"].as_str().unwrap().parse().unwrap());
+        eventually("the request is forgotten", || {
+            souk.invoke("concert-sweep", &json!({}));
+            souk.item(&entry).is_null()
+        });
+        eventually("nothing of the late steps is left", || items(souk, &request) == 0);
+    }
+}

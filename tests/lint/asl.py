@@ -12,7 +12,7 @@ from cfnlint.decode.decode import decode
 from statelint.config import Config
 from statelint.linter import Linter
 from statelint.problem import ProblemType
-from undo import undo_faults
+from undo import START, undo_faults
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXPRESSION = re.compile(r"\{%(.*?)%\}", re.S)
@@ -74,6 +74,31 @@ RETRIED = [
 ]
 
 
+# A history has at most 25,000 events (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). A state adds two,
+# and each attempt of a task three more.
+LONGEST_HISTORY = 25_000
+EVENTS_OF_A_STATE = 2
+EVENTS_OF_AN_ATTEMPT = 3
+EVENTS_OUTSIDE_OF_LOOPS = 500
+
+
+def is_left_to_a_sweep(state):
+    """Whether a sweep starts the execution that this task could not start, so that the task needs no retries."""
+    return state.get("Resource") == START and [each.get("ErrorEquals") for each in state.get("Catch", [])] == [["States.ALL"]]
+
+
+def history_faults(machine, parameters):
+    """An execution of product-delete starts the next one before its history is full, even if all attempts but the last fail."""
+    purge = machine.get("States", {}).get("PurgeReviews")
+    if purge is None:
+        return
+    pages = parameters.get("ReviewPagesPerRun", {}).get("MaxValue", LONGEST_HISTORY)
+    attempts = 1 + sum(retry.get("MaxAttempts", 3) for retry in purge.get("Retry", []))
+    events = pages * (2 * EVENTS_OF_A_STATE + attempts * EVENTS_OF_AN_ATTEMPT) + EVENTS_OUTSIDE_OF_LOOPS
+    if events > LONGEST_HISTORY:
+        yield f"{pages} pages may be {events} events: at most {LONGEST_HISTORY}"
+
+
 def house_faults(machine):
     """All transient errors and no others are retried, with back-off and full jitter; every task and machine has a timeout."""
     if machine.get("QueryLanguage") != "JSONata":
@@ -84,7 +109,7 @@ def house_faults(machine):
         if state.get("Type") == "Task":
             if not state.get("TimeoutSeconds"):
                 yield f"{name} must have TimeoutSeconds"
-            if not state.get("Retry"):
+            if not state.get("Retry") and not is_left_to_a_sweep(state):
                 yield f"{name} must retry transient errors"
         for retry in state.get("Retry", []):
             if retry.get("ErrorEquals") != RETRIED:
@@ -128,6 +153,7 @@ def main():
             found += 1
             continue
         checks = [template_faults(text, path, template), house_faults(machine), undo_faults(machine), language_faults(machine)]
+        checks.append(history_faults(machine, template["Parameters"]))
         for fault in itertools.chain(*checks):
             print(f"{path}: {fault}")
             found += 1

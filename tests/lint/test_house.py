@@ -226,6 +226,22 @@ class StateMachines(unittest.TestCase):
                 self.assert_fault(machine(Step=task(Retry=[{**good, **change}])), words)
         self.assert_fault(machine(Step=task(Retry=[])), "Step must retry transient errors")
 
+    def test_a_start_is_retried_or_left_to_a_sweep(self):
+        start = task(Resource=asl.START, Retry=[], Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Done"}])
+        good = machine(Step=start, Done={"Type": "Succeed"})
+        self.assertEqual(list(asl.house_faults(asl.filled(json.dumps(good)))), [])
+        for change in ({"Catch": []}, {"Resource": "${StepFunctionArn}"}):
+            self.assert_fault(machine(Step={**start, **change}), "Step must retry transient errors")
+
+    def test_an_execution_ends_before_its_history_is_full(self):
+        def found(pages, attempts):
+            purge = task(Retry=[{**task()["Retry"][0], "MaxAttempts": attempts}])
+            return list(asl.history_faults(machine(PurgeReviews=purge), {"ReviewPagesPerRun": {"MaxValue": pages}}))
+
+        self.assertEqual(found(780, 8), [])
+        self.assertEqual(found(800, 8), ["800 pages may be 25300 events: at most 25000"])
+        self.assertEqual(len(found(780, 9)), 1)
+
     def test_states_inside_a_map_are_checked(self):
         inner = machine(Inner=task(TimeoutSeconds=None))
         each = {

@@ -4,7 +4,7 @@ import unittest
 
 import asl
 from broken import BrokenMachine, catch, text_of
-from undo import undo_faults
+from undo import START, undo_faults
 
 
 class Concerts(BrokenMachine):
@@ -16,6 +16,12 @@ class Concerts(BrokenMachine):
 
     def test_a_machine_without_undo_needs_none(self):
         self.assertEqual(self.faults("product-delete"), [])
+
+    def test_a_machine_that_undoes_starts_nothing(self):
+        self.assert_broken(
+            "PublishConcert starts what this machine could not undo",
+            lambda states: states["PublishConcert"].update(Resource=START),
+        )
 
     def test_every_step_catches_everything(self):
         for name in ("PrepareBands", "PrepareVenue", "PrepareConcert", "PublishConcert"):

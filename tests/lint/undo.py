@@ -28,6 +28,9 @@ REFUSED = {"Order": "$states.input.outcome = 'undone'"}
 # The condition that the output of a Map holds a failure.
 FAILED = "$exists($states.input.error)"
 
+# A start of another execution, which the machine cannot take back.
+START = "arn:aws:states:::states:startExecution"
+
 FUNCTION = re.compile(r"(.+?)([A-Z][a-z]+)FunctionArn$")
 EVERYTHING = ["States.ALL"]
 STOPS = {"Task", "Map", "Parallel", "Succeed", "Fail"}
@@ -127,7 +130,10 @@ def undo_faults(machine):
 
 def unknown_tasks(graph):
     for name in graph.states:
-        if graph.kind(name) == "Task" and name not in graph.functions:
+        if graph.states[name].get("Resource") == START:
+            if graph.of(TAKING | UNDO):
+                yield f"{name} starts what this machine could not undo"
+        elif graph.kind(name) == "Task" and name not in graph.functions:
             yield f"{name} must have a Resource like ${{BandPrepareFunctionArn}}"
     for name, (_, action) in graph.functions.items():
         if action not in TAKING | FINISHING | LASTING | UNDO:

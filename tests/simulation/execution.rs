@@ -11,7 +11,8 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use tests::{Answer, project};
 
 /// The values that the template gives to the machines.
-const SUBSTITUTIONS: [(&str, &str); 2] = [("${UndoPauseSeconds}", "60"), ("${DeletionWaitSeconds}", "60")];
+const SUBSTITUTIONS: [(&str, &str); 3] =
+    [("${UndoPauseSeconds}", "60"), ("${DeletionWaitSeconds}", "60"), ("${ReviewPagesPerRun}", "500")];
 
 /// A function that is stopped after this number of milliseconds ran into its time limit.
 const FUNCTION_TIMEOUT_MS: u64 = 30_000;

@@ -1,5 +1,5 @@
-//! Evaluates the JSONata expressions of the state machines: paths, calls of a few functions, comparison, concatenation
-//! and the conditional. An expression with anything else is a panic.
+//! Evaluates the JSONata expressions of the state machines: paths, calls of a few functions, comparison, sums,
+//! concatenation, `and` and the conditional. An expression with anything else is a panic.
 
 use serde_json::{Map, Value, json};
 
@@ -49,7 +49,7 @@ impl Parser<'_> {
     }
 
     fn conditional(&mut self) -> Option<Value> {
-        let condition = self.comparison();
+        let condition = self.conjunction();
         if !self.take("?") {
             return condition;
         }
@@ -59,8 +59,21 @@ impl Parser<'_> {
         if is_true(condition.as_ref()) { yes } else { no }
     }
 
+    fn conjunction(&mut self) -> Option<Value> {
+        let mut left = self.comparison();
+        while self.take("and ") {
+            let right = self.comparison();
+            left = Some(json!(is_true(left.as_ref()) && is_true(right.as_ref())));
+        }
+        left
+    }
+
     fn comparison(&mut self) -> Option<Value> {
         let left = self.concatenation();
+        if self.take(">=") {
+            let right = self.concatenation();
+            return Some(json!(number(left.as_ref()) >= number(right.as_ref())));
+        }
         if self.take("!=") {
             return Some(json!(left != self.concatenation()));
         }
@@ -72,10 +85,19 @@ impl Parser<'_> {
     }
 
     fn concatenation(&mut self) -> Option<Value> {
-        let mut left = self.primary();
+        let mut left = self.sum();
         while self.take("&") {
-            let right = self.primary();
+            let right = self.sum();
             left = Some(Value::String(text(left.as_ref()) + &text(right.as_ref())));
+        }
+        left
+    }
+
+    fn sum(&mut self) -> Option<Value> {
+        let mut left = self.primary();
+        while self.take("+") {
+            let right = self.primary();
+            left = Some(json!(number(left.as_ref()) + number(right.as_ref())));
         }
         left
     }
@@ -187,6 +209,10 @@ fn is_true(value: Option<&Value>) -> bool {
     }
 }
 
+fn number(value: Option<&Value>) -> i64 {
+    value.and_then(Value::as_i64).expect("a whole number")
+}
+
 fn text(value: Option<&Value>) -> String {
     match value {
         None => String::new(),
@@ -204,6 +230,7 @@ mod tests {
         let variables = json!({
             "states": {"input": [{"a": 1}, {"error": "E", "cause": "C"}], "errorOutput": {"Error": "E"},
                 "context": {"Execution": {"Input": {"bands": [{"new": true, "id": 1}, {"new": false, "id": 2}]}}}},
+            "pages": 2, "more": true,
             "failure": {"step": "s", "error": "E", "cause": "{\"errorMessage\": \"m\"}"},
         });
         let variables = variables.as_object().unwrap();
@@ -220,6 +247,11 @@ mod tests {
                 json!("m"),
             ),
             ("60", json!(60)),
+            ("$pages + 1", json!(3)),
+            ("'p-' & $string($pages + 1)", json!("p-3")),
+            ("$more and $pages >= 2", json!(true)),
+            ("$more and $pages >= 3", json!(false)),
+            ("$nothing and $pages >= 2", json!(false)),
         ] {
             assert_eq!(expression(source, variables), Some(expected), "{source}");
         }

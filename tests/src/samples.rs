@@ -1,7 +1,8 @@
 //! Sample users, products and reviews; the same number always gives the same sample.
 
 use domain::{
-    Input, Money, Timestamp,
+    Input, Money, Timestamp, Version,
+    deletion::DeletionRun,
     id::{Id, ProductId, SessionId, UserId},
     idempotency::{Idempotency, IdempotencyKey},
     product::{Category, ListedProduct, NewProduct, Product},
@@ -38,6 +39,11 @@ pub fn user_id(number: u32) -> UserId {
 /// A product's id; a higher number gives a later id.
 pub fn product_id(number: u32) -> ProductId {
     ProductId::new(later(number.into()), random(number))
+}
+
+/// The first run of the deletion of this version of a product of user 7.
+pub fn withdrawal(product_id: ProductId, version: Version) -> DeletionRun {
+    DeletionRun { product_id, seller_id: user_id(7), version, run: 0 }
 }
 
 /// The label of the stream of the tests' table.

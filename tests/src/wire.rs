@@ -29,6 +29,8 @@ pub enum Fault {
     Failing,
     /// Rejected before execution, with this error.
     Refused(&'static str),
+    /// Not executed, but answered with this body.
+    Answered(Value),
     /// The connection breaks before the request arrives.
     Unreachable,
     /// The request is executed, and the connection breaks before the response arrives.
@@ -140,10 +142,11 @@ impl Wire {
         tokio::task::yield_now().await;
         let carry_out = |body| match operation.as_str() {
             "GetSecretValue" => Answer { status: 200, body: json!({"SecretString": "a test's secret"}) },
-            // No execution of a state machine is running.
+            // No execution of a state machine is running, and none starts.
             "DescribeExecution" => {
                 Answer::refusal(400, "com.amazonaws.swf.service.v2.model#ExecutionDoesNotExist")
             }
+            "StartExecution" => Answer { status: 200, body: json!({"executionArn": "arn", "startDate": 0}) },
             _ => self.0.database.carry_out(&operation, body),
         };
         Ok(match fault {
@@ -156,6 +159,7 @@ impl Wire {
                 Answer::refusal(500, "com.amazonaws.dynamodb.v20120810#InternalServerError")
             }
             Some(Fault::Refused(error)) => Answer::refusal(400, error),
+            Some(Fault::Answered(body)) => Answer { status: 200, body },
             Some(Fault::Unreachable) => return Err(ConnectorError::io("connection refused".into())),
             Some(Fault::AnswerLost) => {
                 carry_out(body);

@@ -5,7 +5,7 @@ use serde_json::json;
 use table::{Applied, Position, Recount, keys};
 use tests::{
     Fault, World,
-    samples::{STREAM, position, position_in, product, product_id, stars, user_id},
+    samples::{STREAM, position, position_in, product, product_id, stars, user_id, withdrawal},
 };
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
@@ -177,7 +177,7 @@ async fn the_rating_of_a_product_that_is_gone_is_not_made() {
             count(&world, 7).await;
         }
         let drifted = recount(&world).await;
-        world.table.hide_product(product_id(1), 1).await.unwrap();
+        world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
         world.table.purge_product(product_id(1), user_id(7)).await.unwrap();
         assert_eq!(repair(&world, &drifted).await, Ok(false));
         assert_eq!(world.items().len(), 0);

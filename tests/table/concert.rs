@@ -25,7 +25,7 @@ const NO_CONCERT: Error = Error::NotFound { what: "concert" };
 const CONCERT: &str = "019aa251-4760-7000-8000-000000000001";
 
 /// The total cost of a concert with one new band and a new venue, in write units: the sum of the steps below.
-const WRITES_OF_A_CONCERT: f64 = 25.0;
+const WRITES_OF_A_CONCERT: f64 = 27.0;
 
 fn sorted(mut items: Vec<Value>) -> Vec<Value> {
     items.sort_by_key(|item| (item["pk"].to_string(), item["sk"].to_string()));
@@ -46,7 +46,7 @@ async fn seen(world: &World, concert: &Concert) -> [bool; 3] {
 
 async fn publish(world: &World, request: &ConcertRequest) {
     prepare(world, request).await;
-    world.table.publish_concert(request).await.unwrap();
+    world.table.publish_concert(request, now()).await.unwrap();
 }
 
 #[tokio::test]
@@ -63,9 +63,10 @@ async fn a_request_is_remembered_with_all_that_it_takes() {
     let input = serde_json::to_string(&request).unwrap();
     let item = json!({
         "pk": {"S": format!("CONCERT#{CONCERT}")}, "sk": {"S": "REQUEST"},
-        "input": {"S": input}, "progress": {"S": r#"{"status":"pending"}"#}, "ttl": {"N": "1763746227"},
+        "input": {"S": input}, "progress": {"S": r#"{"status":"pending"}"#},
     });
-    assert_eq!(sorted(world.items()), [item, record]);
+    let entry = json!({"pk": {"S": "UNFINISHED#1"}, "sk": {"S": CONCERT}});
+    assert_eq!(sorted(world.items()), [item, entry, record]);
     let read = world.table.request(concert_id(1));
     assert_eq!(world.measure("request", "", read).await, Ok((request, Progress::Pending)));
     assert_eq!(world.table.request(concert_id(2)).await, Err(NO_CONCERT));
@@ -133,7 +134,7 @@ async fn a_request_whose_answer_was_lost_is_recorded_once() {
     world.wire.heal();
     let again = world.table.record_request(&request(3), &once("l", 1)).await;
     assert_eq!(again, Ok(Recorded::Before(concert_id(2))));
-    assert_eq!(world.items().len(), 4);
+    assert_eq!(world.items().len(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -148,7 +149,7 @@ async fn one_of_20_concurrent_requests_with_one_key_is_recorded() {
     let winner = concert_id(u32::try_from(winner).unwrap());
     let others = recorded.iter().filter(|recorded| **recorded == Recorded::Before(winner));
     assert_eq!(others.count(), 19);
-    assert_eq!(world.items().len(), 2);
+    assert_eq!(world.items().len(), 3);
 }
 
 #[tokio::test]
@@ -189,7 +190,7 @@ async fn a_concert_is_published_with_all_that_is_new_at_once() {
     let (request, concert) = (request(1), request(1).concert());
     world.table.record_request(&request, &once("k", 1)).await.unwrap();
     prepare(&world, &request).await;
-    let publish = world.table.publish_concert(&request);
+    let publish = world.table.publish_concert(&request, now());
     let published = world.measure("publish_concert", "of a new band and a new venue", publish).await;
     assert_eq!(published, Ok(()));
 
@@ -210,7 +211,7 @@ async fn a_concert_is_published_with_all_that_is_new_at_once() {
     assert_eq!(seen(&world, &concert).await, [true; 3]);
 
     let items = world.items();
-    let again = world.table.publish_concert(&request);
+    let again = world.table.publish_concert(&request, now());
     assert_eq!(world.measure("publish_concert", "published before", again).await, Ok(()));
     assert_eq!(world.table.prepare_concert(&concert).await, Ok(()), "a late first step does no harm");
     assert_eq!(world.items(), items);
@@ -224,7 +225,7 @@ async fn a_concert_of_what_is_there_already_costs_less() {
     let request = request_with(2, vec![requested_band(1, false)], requested_venue(1, false));
     world.table.record_request(&request, &once("k", 1)).await.unwrap();
     prepare(&world, &request).await;
-    let publish = world.table.publish_concert(&request);
+    let publish = world.table.publish_concert(&request, now());
     let published = world.measure("publish_concert", "of what is there already", publish).await;
     assert_eq!(published, Ok(()));
     assert_eq!(seen(&world, &request.concert()).await, [true; 3]);
@@ -243,12 +244,12 @@ async fn a_concert_with_twenty_new_bands_is_published_in_one_transaction() {
     let concert = request.concert();
     let prepared = world.table.prepare_concert(&concert);
     world.measure("prepare_concert", "of 20 bands", prepared).await.unwrap();
-    let publish = world.table.publish_concert(&request);
+    let publish = world.table.publish_concert(&request, now());
     world.measure("publish_concert", "of 20 new bands and a new venue", publish).await.unwrap();
     assert_eq!(seen(&world, &concert).await, [true; 3]);
     let delete = world.table.delete_concert(&concert);
     world.measure("delete_concert", "of 20 bands", delete).await.unwrap();
-    assert_eq!(world.items().len(), 23, "bands, venue, the request and its record");
+    assert_eq!(world.items().len(), 24, "bands, venue, the request, its record and its entry");
 }
 
 #[tokio::test]
@@ -259,11 +260,11 @@ async fn a_publication_whose_answer_was_lost_is_one() {
         prepare(&world, &request(number)).await;
     }
     world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
-    assert_eq!(world.table.publish_concert(&request(1)).await, Ok(()));
+    assert_eq!(world.table.publish_concert(&request(1), now()).await, Ok(()));
     world.wire.always("TransactWriteItems", Fault::AnswerLost);
-    assert!(is_unavailable(&world.table.publish_concert(&request(2)).await));
+    assert!(is_unavailable(&world.table.publish_concert(&request(2), now()).await));
     world.wire.heal();
-    assert_eq!(world.table.publish_concert(&request(2)).await, Ok(()));
+    assert_eq!(world.table.publish_concert(&request(2), now()).await, Ok(()));
     for number in [1, 2] {
         assert_eq!(seen(&world, &request(number).concert()).await, [true; 3]);
     }
@@ -277,7 +278,7 @@ async fn a_publication_that_never_arrived_shows_nothing() {
     prepare(&world, &request).await;
     let before = world.items();
     world.wire.always("TransactWriteItems", Fault::Unreachable);
-    assert!(is_unavailable(&world.table.publish_concert(&request).await));
+    assert!(is_unavailable(&world.table.publish_concert(&request, now()).await));
     assert_eq!(world.items(), before);
     assert_eq!(seen(&world, &request.concert()).await, [false; 3]);
     assert_eq!(world.table.concert(concert_id(1)).await, Err(NO_CONCERT));
@@ -291,13 +292,13 @@ async fn an_incomplete_concert_is_not_published() {
     world.table.record_request(&request, &once("k", 1)).await.unwrap();
     world.table.prepare_band(&band(1), concert_id(1)).await.unwrap();
     let before = world.items();
-    let published = world.table.publish_concert(&request).await;
+    let published = world.table.publish_concert(&request, now()).await;
     assert!(matches!(published, Err(Error::Internal { .. })), "{published:?}");
     assert_eq!(world.items(), before);
     prepare(&world, &request).await;
     world.table.discard_concert(concert_id(1)).await.unwrap();
     let before = world.items();
-    let published = world.table.publish_concert(&request).await;
+    let published = world.table.publish_concert(&request, now()).await;
     assert!(matches!(published, Err(Error::Internal { .. })), "{published:?}");
     assert_eq!(world.items(), before);
 }
@@ -331,7 +332,7 @@ async fn a_concert_that_was_published_is_not_discarded() {
     let discarded = world.measure("discard_concert", "published", discard).await;
     assert_eq!(discarded, Ok(Discarded::Published));
     let reason = FailedStep { step: "concert-publish".into(), detail: "it took too long".into() };
-    assert_eq!(world.table.reject_request(concert_id(1), reason).await, Ok(()));
+    assert_eq!(world.table.reject_request(concert_id(1), reason, now()).await, Ok(()));
     assert_eq!(world.items(), items, "what has ended stays as it ended");
 }
 
@@ -367,13 +368,13 @@ async fn a_late_undo_of_a_deleted_concert_touches_nothing() {
     publish(&world, &request(1)).await;
     world.table.delete_concert(&request(1).concert()).await.unwrap();
     let items = world.items();
-    let again = world.table.publish_concert(&request(1)).await;
+    let again = world.table.publish_concert(&request(1), now()).await;
     assert!(matches!(again, Err(Error::Internal { .. })), "{again:?}");
     assert_eq!(world.table.discard_concert(concert_id(1)).await, Ok(Discarded::Gone));
     assert_eq!(world.table.discard_venue(venue_id(1), concert_id(1)).await, Ok(Discarded::Published));
     assert_eq!(world.table.discard_band(band_id(1), concert_id(1)).await, Ok(Discarded::Published));
     let reason = FailedStep { step: "concert-publish".into(), detail: "it took too long".into() };
-    assert_eq!(world.table.reject_request(concert_id(1), reason).await, Ok(()));
+    assert_eq!(world.table.reject_request(concert_id(1), reason, now()).await, Ok(()));
     assert_eq!(world.items(), items);
 }
 
@@ -382,15 +383,20 @@ async fn a_request_that_failed_says_at_which_step_and_why() {
     let world = World::new();
     let reason = FailedStep { step: "venue-prepare".into(), detail: "it took too long".into() };
     world.table.record_request(&request(1), &once("k", 1)).await.unwrap();
-    let reject = world.table.reject_request(concert_id(1), reason.clone());
+    let reject = world.table.reject_request(concert_id(1), reason.clone(), now());
     assert_eq!(world.measure("reject_request", "", reject).await, Ok(()));
     let failed = Progress::Failed { reason: reason.clone() };
     assert_eq!(world.table.request(concert_id(1)).await, Ok((request(1), failed)));
-    let progress = &world.item(&keys::concert_request(concert_id(1)))["progress"];
+    let stored = world.item(&keys::concert_request(concert_id(1)));
     let expected = r#"{"status":"failed","reason":{"step":"venue-prepare","detail":"it took too long"}}"#;
-    assert_eq!(*progress, json!({"S": expected}));
-    assert_eq!(world.table.reject_request(concert_id(2), reason).await, Ok(()), "nobody remembers it");
-    assert_eq!(world.items().len(), 2);
+    assert_eq!(stored["progress"], json!({"S": expected}));
+    assert_eq!(
+        (&stored["endedAt"], &stored["ttl"]),
+        (&json!({"N": "1763659827040"}), &json!({"N": "1763746227"})),
+        "it expires a day after its end"
+    );
+    assert_eq!(world.table.reject_request(concert_id(2), reason, now()).await, Ok(()), "nobody remembers it");
+    assert_eq!(world.items().len(), 3);
 }
 
 /// The writes of `POST /concerts` with a new band and a new venue, from the recorded request to the last step.

@@ -11,7 +11,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 use table::Discarded;
-use tests::{Fault, World, samples::once};
+use tests::{
+    Fault, World,
+    samples::{now, once},
+};
 use tokio::sync::Barrier;
 
 /// The number of runs of each race.
@@ -91,7 +94,7 @@ async fn readers_see_all_of_a_concert_or_nothing_while_it_is_created() {
         if round % 2 == 1 {
             world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
         }
-        world.table.publish_concert(&request(1)).await.unwrap();
+        world.table.publish_concert(&request(1), now()).await.unwrap();
         stop.store(true, Ordering::SeqCst);
         for watcher in watchers {
             let (saw_nothing, saw_all) = watcher.await.unwrap();
@@ -123,7 +126,7 @@ async fn readers_see_no_part_of_an_undone_request() {
         assert_eq!(undo(&world).await, [Discarded::Gone; 3]);
         unseen().await;
     }
-    assert_eq!(world.items().len(), 2, "only the request is remembered");
+    assert_eq!(world.items().len(), 3, "only the request is remembered");
 }
 
 /// The undo that the state machine runs after a step has failed permanently: concert, venue, band.
@@ -153,14 +156,14 @@ async fn a_rival_keeps_what_it_has_come_to_use() {
     prepare(&world, &request(1)).await;
     assert!(!known(&world).await, "nobody can come to use what may still go");
     world.wire.always("TransactWriteItems", Fault::AnswerLost);
-    let lost = world.table.publish_concert(&request(1)).await;
+    let lost = world.table.publish_concert(&request(1), now()).await;
     assert!(crate::is_unavailable(&lost), "{lost:?}");
     world.wire.heal();
     assert!(known(&world).await);
     recorded(&world, &rival()).await;
     prepare(&world, &rival()).await;
     assert_eq!(undo(&world).await, [Discarded::Published; 3]);
-    world.table.publish_concert(&rival()).await.unwrap();
+    world.table.publish_concert(&rival(), now()).await.unwrap();
     assert_eq!(undo(&world).await, [Discarded::Published; 3]);
     for request in [request(1), rival()] {
         assert_eq!(world.table.concert(request.concert_id).await, Ok(request.concert()));
@@ -184,7 +187,7 @@ async fn a_publication_and_its_undo_at_the_same_instant_leave_all_or_nothing() {
         world.wire.next("DeleteItem", [Fault::Held(barrier)]);
         let publication = {
             let world = Arc::clone(&world);
-            tokio::spawn(async move { world.table.publish_concert(&request(1)).await })
+            tokio::spawn(async move { world.table.publish_concert(&request(1), now()).await })
         };
         let undone = undo(&world).await;
         match (publication.await.unwrap(), undone) {
@@ -193,7 +196,7 @@ async fn a_publication_and_its_undo_at_the_same_instant_leave_all_or_nothing() {
                 stayed += 1;
             }
             (Err(Error::Internal { .. }), [Discarded::Gone, Discarded::Gone, Discarded::Gone]) => {
-                assert_eq!(world.items().len(), 2, "only the request is remembered");
+                assert_eq!(world.items().len(), 3, "only the request is remembered");
                 gone += 1;
             }
             both => panic!("round {round}: {both:?}"),

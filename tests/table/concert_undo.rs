@@ -12,7 +12,11 @@ use domain::{
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tests::{Fault, World, samples::once, units::describe};
+use tests::{
+    Fault, World,
+    samples::{now, once},
+    units::describe,
+};
 
 #[expect(dead_code, reason = "the test plays Lambda and needs no main")]
 #[path = "../../functions/concert-undo/src/main.rs"]
@@ -100,7 +104,7 @@ async fn an_undo_keeps_items_that_existed_before() {
 #[tokio::test]
 async fn nothing_is_deleted_once_the_concert_is_published() {
     let requested = Requested::prepared().await;
-    requested.world.table.publish_concert(&requested.request).await.unwrap();
+    requested.world.table.publish_concert(&requested.request, now()).await.unwrap();
     requested.world.measured();
     let items = requested.world.items();
     assert_eq!(requested.undo().await, Ok(json!(true)));

@@ -18,7 +18,7 @@ use tests::{
     Fault, World,
     samples::{
         STREAM, account, later, next_review, next_version, now, position, product, product_id, review,
-        session, stars, stock, user_id,
+        session, stars, stock, user_id, withdrawal,
     },
 };
 
@@ -43,7 +43,7 @@ async fn prepared() -> (World, Recount) {
     for number in 0..3 {
         world.put_review(product_id(1), number);
     }
-    world.table.hide_product(product_id(2), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(2), 1)).await.unwrap();
     let (user, email, credential) = account(1, "ada@example.com");
     world.table.register(&user, &email, &credential).await.unwrap();
     world.table.create_session(&session(1, 1).0).await.unwrap();
@@ -113,7 +113,9 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ("spend", table.spend("log-in", limit, "x", now()).await.map(drop)),
         ("user", table.user(user_id(1)).await.map(drop)),
         ("end_session", table.end_session(first_session.user_id, first_session.session_id, now()).await),
-        ("hide_product", table.hide_product(product_id(1), 3).await.map(drop)),
+        ("hide_product", table.hide_product(withdrawal(product_id(1), 3)).await.map(drop)),
+        ("begin_deletion_run", table.begin_deletion_run(&withdrawal(product_id(2), 1).next()).await),
+        ("withdrawn_products", table.withdrawn_products(later(9), &SweepPosition::start()).await.map(drop)),
         ("purge_reviews", table.purge_reviews(product_id(1)).await.map(drop)),
         ("purge_product", table.purge_product(product_id(2), user_id(7)).await),
     ]

@@ -21,7 +21,7 @@ use std::{ops::RangeInclusive, sync::Arc};
 use table::{Afterwards, Epoch, Recorded, keys};
 use tests::{
     Fault, World,
-    samples::{later, now, once, product_id, user_id},
+    samples::{later, now, once, product_id, user_id, withdrawal},
 };
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn products_are_read_as_they_are_now_and_hidden_ones_are_not() {
     let read = world.table.products(&ten);
     assert_eq!(world.measure("products", "ten", read).await.unwrap().len(), 10);
     for number in [2, 3] {
-        world.table.hide_product(product_id(number), 1).await.unwrap();
+        world.table.hide_product(withdrawal(product_id(number), 1)).await.unwrap();
     }
     world.table.purge_product(product_id(3), user_id(SELLER)).await.unwrap();
     let found = world.table.products(&ids(1..=4)).await.unwrap();

@@ -10,7 +10,7 @@ use domain::{
 use table::{Afterwards, Epoch, Units};
 use tests::{
     World,
-    samples::{now, once, product_id, user_id},
+    samples::{now, once, product_id, user_id, withdrawal},
 };
 
 fn assert_write(world: &World, expected: f64, what: &str) {
@@ -48,7 +48,7 @@ async fn an_order_that_is_undone_costs_in_all() {
         let request = begin(&world, &placed, &payment(1)).await;
         undo(&world, &request).await;
         assert_write(&world, declined, "an order whose payment is declined");
-        world.table.hide_product(product_id(1), 1).await.unwrap();
+        world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
         world.table.take_units();
         let mut second = placed;
         second.order.order_id = order_id(2);

@@ -22,7 +22,7 @@ use std::{collections::HashMap, iter::repeat};
 use table::{Afterwards, Closed, Epoch, keys};
 use tests::{
     Fault, World,
-    samples::{now, product_id, user_id},
+    samples::{now, product_id, user_id, withdrawal},
 };
 
 /// The number of histories that are run.
@@ -286,7 +286,7 @@ async fn take(world: &World, order: usize, step: Step, paid: bool) -> Result<Tol
             // The withdrawn product has the number of the order.
             let product = product_id(number(order));
             match table.product(product).await {
-                Ok(seen) => table.hide_product(product, seen.version).await.map(drop)?,
+                Ok(seen) => table.hide_product(withdrawal(product, seen.version)).await.map(drop)?,
                 Err(_) => table.purge_product(product, user_id(SELLER)).await?,
             }
         }

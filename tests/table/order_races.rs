@@ -16,7 +16,7 @@ use std::sync::Arc;
 use table::{Afterwards, Closed, Epoch};
 use tests::{
     Fault, World,
-    samples::{next_version, now, once, product_id, user_id},
+    samples::{next_version, now, once, product_id, user_id, withdrawal},
 };
 use tokio::{sync::Barrier, task::JoinHandle};
 
@@ -275,7 +275,11 @@ async fn a_withdrawal_and_a_reservation_at_the_same_instant_agree() {
         stocked(&world, 1, 3).await;
         let request = record(&world, &placed(1, &[(1, 2)])).await;
         hold(&world, "TransactWriteItems", 2);
-        let hidden = spawn(&world, |world| async move { world.table.hide_product(product_id(1), 1).await });
+        let hidden =
+            spawn(
+                &world,
+                |world| async move { world.table.hide_product(withdrawal(product_id(1), 1)).await },
+            );
         let reserved = world.table.reserve_stock(&request, now()).await;
         assert_eq!(hidden.await.unwrap(), Ok(table::Hidden::Done), "a sale is no new version");
         match reserved {

@@ -12,7 +12,7 @@ use serde_json::json;
 use table::{Afterwards, Closed, Epoch, keys};
 use tests::{
     Fault, World,
-    samples::{later, next_version, now, product_id, user_id},
+    samples::{later, next_version, now, product_id, user_id, withdrawal},
 };
 
 async fn release(world: &World, request: &OrderRequest) {
@@ -95,8 +95,8 @@ async fn an_order_takes_the_last_of_a_product_and_no_more() {
 async fn every_line_that_is_short_is_named_and_nothing_is_taken() {
     let world = World::new();
     stocked_10(&world, 3).await;
-    world.table.hide_product(product_id(3), 1).await.unwrap();
-    world.table.hide_product(product_id(4), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(3), 1)).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(4), 1)).await.unwrap();
     world.table.purge_product(product_id(4), user_id(SELLER)).await.unwrap();
     let lines = [(1, 3), (5, 4), (2, 1), (3, 1), (6, 9), (4, 1), (7, 3)];
     let request = record(&world, &placed(1, &lines)).await;
@@ -238,7 +238,7 @@ async fn a_release_skips_deleted_products() {
     stocked_10(&world, 3).await;
     let request = reserve(&world, &placed_of_10(1)).await;
     for number in [1, 2, 10] {
-        world.table.hide_product(product_id(number), 1).await.unwrap();
+        world.table.hide_product(withdrawal(product_id(number), 1)).await.unwrap();
     }
     for number in [2, 10] {
         world.table.purge_product(product_id(number), user_id(SELLER)).await.unwrap();
@@ -261,7 +261,7 @@ async fn an_order_all_of_whose_products_are_gone_is_released_too() {
         let world = World::new();
         stocked(&world, 1, 3).await;
         let request = reserve(&world, &placed(1, &[(1, 2)])).await;
-        world.table.hide_product(product_id(1), 1).await.unwrap();
+        world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
         world.table.purge_product(product_id(1), user_id(SELLER)).await.unwrap();
         world.wire.next("TransactWriteItems", [Fault::AnswerLost, Fault::AnswerLost]);
         assert_eq!(world.table.release_stock(&request, Epoch::PLACEMENT, afterwards, now()).await, Ok(()));

@@ -7,6 +7,7 @@ use crate::{
     },
     provider::Provider,
 };
+use app::sweep::Swept;
 use domain::{attempt::MOST_ATTEMPTS, id::OrderId, order::OrderStatus, rejection::Reason};
 use serde_json::{Value, json};
 use table::{Epoch, keys};
@@ -18,8 +19,6 @@ use tests::{
 #[expect(dead_code, reason = "the test plays Lambda and needs no main")]
 #[path = "../../functions/order-sweep/src/main.rs"]
 mod function;
-
-use function::Output;
 
 struct Shop {
     world: World,
@@ -58,7 +57,7 @@ impl Shop {
             .collect()
     }
 
-    async fn sweep(&self, retry: &[OrderId]) -> Output {
+    async fn sweep(&self, retry: &[OrderId]) -> Swept {
         let input = serde_json::from_value(json!({"retry": retry})).unwrap();
         function::sweep(&self.app, input).await.unwrap()
     }
@@ -71,8 +70,8 @@ impl Shop {
     }
 }
 
-fn output(found: usize, settled: usize, failed: usize, stuck: usize) -> Output {
-    Output { found, settled, failed, stuck }
+fn output(found: usize, settled: usize, failed: usize, stuck: usize) -> Swept {
+    Swept { found, settled, failed, stuck }
 }
 
 #[tokio::test]

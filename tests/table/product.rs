@@ -5,7 +5,7 @@ use serde_json::json;
 use table::{Hidden, keys};
 use tests::{
     Fault, World,
-    samples::{listed, next_version, product, product_id, stock},
+    samples::{listed, next_version, product, product_id, stock, withdrawal},
 };
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
@@ -92,7 +92,7 @@ async fn a_product_that_is_not_there_or_hidden_is_not_found() {
     assert_eq!(world.table.product(product.product_id).await, Err(NO_PRODUCT));
     assert_eq!(world.table.listed_product(product.product_id).await, Err(NO_PRODUCT));
     world.publish(&product).await;
-    assert_eq!(world.table.hide_product(product.product_id, 1).await, Ok(Hidden::Done));
+    assert_eq!(world.table.hide_product(withdrawal(product.product_id, 1)).await, Ok(Hidden::Done));
     assert_eq!(world.table.product(product.product_id).await, Err(NO_PRODUCT));
     assert_eq!(world.table.listed_product(product.product_id).await, Err(NO_PRODUCT));
 }
@@ -205,7 +205,7 @@ async fn a_product_that_is_gone_or_hidden_is_not_replaced() {
     assert_eq!(world.table.replace_product(&next, WRITER).await, Err(NO_PRODUCT));
     assert_eq!(world.items().len(), 0);
     world.publish(&product).await;
-    world.table.hide_product(product.product_id, 1).await.unwrap();
+    world.table.hide_product(withdrawal(product.product_id, 1)).await.unwrap();
     assert_eq!(world.table.replace_product(&next, WRITER).await, Err(NO_PRODUCT));
     assert_eq!(world.item(&keys::product(product.product_id))["hidden"], json!({"N": "1"}));
 }

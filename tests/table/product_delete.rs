@@ -6,7 +6,7 @@ use serde_json::json;
 use table::{Hidden, Purged, keys};
 use tests::{
     Fault, World,
-    samples::{next_version, product, product_id, user_id},
+    samples::{next_version, product, product_id, user_id, withdrawal},
 };
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn a_hidden_product_keeps_its_data_and_leaves_both_indexes() {
         stock.as_object_mut().unwrap().remove(key);
     }
     stock["hidden"] = json!({"N": "1"});
-    let hide = world.table.hide_product(product_id(1), 1);
+    let hide = world.table.hide_product(withdrawal(product_id(1), 1));
     assert_eq!(world.measure("hide_product", "", hide).await, Ok(Hidden::Done));
     assert_eq!(world.item(&keys::product(product_id(1))), expected);
     assert_eq!(world.item(&keys::stock(product_id(1))), stock);
@@ -34,9 +34,9 @@ async fn a_product_is_hidden_once_and_stays_so() {
     let world = World::new();
     world.publish(&product(1, 7)).await;
     world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
-    assert_eq!(world.table.hide_product(product_id(1), 1).await, Ok(Hidden::Done));
+    assert_eq!(world.table.hide_product(withdrawal(product_id(1), 1)).await, Ok(Hidden::Done));
     let before = world.items();
-    let again = world.table.hide_product(product_id(1), 1);
+    let again = world.table.hide_product(withdrawal(product_id(1), 1));
     assert_eq!(world.measure("hide_product", "hidden before", again).await, Ok(Hidden::Done));
     assert_eq!(world.items(), before);
 }
@@ -49,7 +49,10 @@ async fn another_version_than_the_present_one_is_not_hidden() {
     world.table.replace_product(&next_version(&first), table::Writer([1; 16])).await.unwrap();
     let before = world.items();
     for version in [1, 3] {
-        assert_eq!(world.table.hide_product(product_id(1), version).await, Ok(Hidden::Superseded(2)));
+        assert_eq!(
+            world.table.hide_product(withdrawal(product_id(1), version)).await,
+            Ok(Hidden::Superseded(2))
+        );
     }
     assert_eq!(world.items(), before);
 }
@@ -60,14 +63,14 @@ async fn another_version_is_superseded_even_by_a_hidden_one() {
     let first = product(1, 7);
     world.publish(&first).await;
     world.table.replace_product(&next_version(&first), table::Writer([1; 16])).await.unwrap();
-    world.table.hide_product(product_id(1), 2).await.unwrap();
-    assert_eq!(world.table.hide_product(product_id(1), 1).await, Ok(Hidden::Superseded(2)));
+    world.table.hide_product(withdrawal(product_id(1), 2)).await.unwrap();
+    assert_eq!(world.table.hide_product(withdrawal(product_id(1), 1)).await, Ok(Hidden::Superseded(2)));
 }
 
 #[tokio::test]
 async fn a_product_that_is_not_there_is_gone_and_not_made() {
     let world = World::new();
-    assert_eq!(world.table.hide_product(product_id(1), 1).await, Ok(Hidden::Gone));
+    assert_eq!(world.table.hide_product(withdrawal(product_id(1), 1)).await, Ok(Hidden::Gone));
     assert_eq!(world.items().len(), 0);
 }
 
@@ -171,7 +174,7 @@ async fn reviews_that_are_left_over_again_and_again_make_the_step_unavailable() 
 async fn a_purged_product_leaves_nothing() {
     let world = World::new();
     world.publish(&product(1, 7)).await;
-    world.table.hide_product(product_id(1), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
     let purge = world.table.purge_product(product_id(1), user_id(7));
     assert_eq!(world.measure("purge_product", "", purge).await, Ok(()));
     assert_eq!(world.items().len(), 0);
@@ -182,7 +185,7 @@ async fn a_product_is_purged_once_and_stays_gone() {
     let world = World::new();
     world.publish(&product(1, 7)).await;
     world.publish(&product(2, 7)).await;
-    world.table.hide_product(product_id(1), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
     world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
     assert_eq!(world.table.purge_product(product_id(1), user_id(7)).await, Ok(()));
     let again = world.table.purge_product(product_id(1), user_id(7));
@@ -206,7 +209,7 @@ async fn a_review_that_slips_in_while_its_product_is_deleted_does_not_survive() 
     let world = World::new();
     world.publish(&product(1, 7)).await;
     world.put_review(product_id(1), 1);
-    world.table.hide_product(product_id(1), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
     world.table.purge_reviews(product_id(1)).await.unwrap();
     world.put_review(product_id(1), 2);
     world.table.purge_reviews(product_id(1)).await.unwrap();

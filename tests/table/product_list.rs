@@ -11,7 +11,7 @@ use domain::{
 use table::keys;
 use tests::{
     Fault, World,
-    samples::{category, listed, next_version, product, product_id, product_in, user_id},
+    samples::{category, listed, next_version, product, product_id, product_in, user_id, withdrawal},
 };
 
 fn food() -> Category {
@@ -127,7 +127,7 @@ async fn a_list_goes_on_where_it_was_although_products_come_and_go() {
     publish(&world, 0..6).await;
     let first = world.table.products_of_category(&food(), size(3), None).await.unwrap();
     world.publish(&product(6, 7)).await;
-    world.table.hide_product(first.next.unwrap(), 1).await.unwrap();
+    world.table.hide_product(withdrawal(first.next.unwrap(), 1)).await.unwrap();
     let rest = world.table.products_of_category(&food(), size(3), first.next).await.unwrap();
     assert_eq!((ids(&rest), rest.next), (newest_first(0..3), None));
 }
@@ -186,7 +186,7 @@ async fn a_hundred_are_read_in_full_batches() {
 async fn a_hidden_product_leaves_its_category_and_makes_a_short_page_of_its_sellers() {
     let world = World::new();
     publish(&world, 0..5).await;
-    world.table.hide_product(product_id(3), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(3), 1)).await.unwrap();
     let shown = [4, 2].map(product_id).to_vec();
     let page = world.table.products_of_category(&food(), size(2), None).await.unwrap();
     assert_eq!((ids(&page), page.next), (shown, Some(product_id(2))));
@@ -201,7 +201,7 @@ async fn a_page_of_hidden_products_alone_is_not_the_end() {
     let world = World::new();
     publish(&world, 0..3).await;
     for number in [1, 2] {
-        world.table.hide_product(product_id(number), 1).await.unwrap();
+        world.table.hide_product(withdrawal(product_id(number), 1)).await.unwrap();
     }
     let read = async |after| world.table.products_of_seller(user_id(7), size(2), after).await;
     assert_eq!(read_to_the_end(read).await, (vec![0, 1], vec![product_id(0)]));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use table::keys;
 use tests::{
     Fault, Sent, World,
-    samples::{listed, next_version, product, product_id},
+    samples::{listed, next_version, product, product_id, withdrawal},
 };
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
@@ -107,7 +107,7 @@ async fn a_hidden_product_is_not_found_whatever_hangs_on_it() {
     let world = World::new();
     world.publish(&product(1, 7)).await;
     reviews(&world, 5);
-    world.table.hide_product(product_id(1), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
     assert_eq!(world.table.product_page(product_id(1), 10).await, Err(NO_PRODUCT));
 }
 
@@ -210,6 +210,6 @@ async fn a_product_that_is_not_there_or_hidden_has_no_present_page() {
     assert_eq!(world.table.present_page(product_id(1), 10).await, Err(NO_PRODUCT));
     world.publish(&product(1, 7)).await;
     reviews(&world, 3);
-    world.table.hide_product(product_id(1), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
     assert_eq!(world.table.present_page(product_id(1), 10).await, Err(NO_PRODUCT));
 }

@@ -8,7 +8,7 @@ use tests::{
     Fault, World,
     samples::{
         account, email, later, next_review, next_version, now, once, position, product, product_id, review,
-        session, stars, user_id,
+        session, stars, user_id, withdrawal,
     },
 };
 use tokio::sync::Barrier;
@@ -130,7 +130,7 @@ async fn a_change_and_a_withdrawal_of_the_same_version_never_both_succeed() {
                 async move { world.table.replace_product(&next_version(&first), writer(round)).await },
             )
         };
-        let hidden = world.table.hide_product(product_id(1), 1).await.unwrap();
+        let hidden = world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
         match (change.await.unwrap(), hidden) {
             (Ok(()), Hidden::Superseded(2)) => {
                 assert_eq!(world.table.product(product_id(1)).await.unwrap().version, 2);

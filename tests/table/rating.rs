@@ -7,7 +7,7 @@ use std::sync::Arc;
 use table::{Applied, Position, keys};
 use tests::{
     Fault, World,
-    samples::{STREAM, position, position_in, product, product_id, stars, stream_arn, user_id},
+    samples::{STREAM, position, position_in, product, product_id, stars, stream_arn, user_id, withdrawal},
 };
 
 const ID: &str = "019aa251-4b48-7000-8000-000000000001";
@@ -190,7 +190,7 @@ async fn a_product_that_is_gone_has_no_rating_and_none_is_made() {
 async fn the_rating_of_a_product_that_is_being_deleted_is_counted_until_it_goes() {
     let world = world().await;
     count(&world, &written(1..=2)).await.unwrap();
-    world.table.hide_product(product_id(1), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
     let deleted = [change(3, Some(2), None), change(4, Some(3), None)];
     assert_eq!(count(&world, &deleted[..1]).await, Ok(Applied::Counted));
     assert_stored(&world, [0, 0, 1, 0, 0], "3");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use table::{Reviewed, keys};
 use tests::{
     Fault, World,
-    samples::{next_review, product, product_id, review, stars, user_id},
+    samples::{next_review, product, product_id, review, stars, user_id, withdrawal},
 };
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
@@ -66,7 +66,7 @@ async fn a_product_that_is_not_there_or_hidden_cannot_be_reviewed() {
     let require = world.table.require_product(product_id(1));
     assert_eq!(world.measure("require_product", "not there", require).await, Err(NO_PRODUCT));
     world.publish(&product(1, 7)).await;
-    world.table.hide_product(product_id(1), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
     assert_eq!(world.table.require_product(product_id(1)).await, Err(NO_PRODUCT));
 }
 
@@ -337,7 +337,7 @@ async fn a_review_on_its_way_while_its_product_is_deleted_does_not_survive() {
     let world = World::new();
     world.publish(&product(1, 7)).await;
     world.table.require_product(product_id(1)).await.unwrap();
-    world.table.hide_product(product_id(1), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
     world.table.purge_reviews(product_id(1)).await.unwrap();
     let mut review = review(product_id(1), 1);
     review.draft.rating = stars(5);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use table::{Recorded, keys};
 use tests::{
     Fault, World,
-    samples::{later, next_version, now, once, product, product_id, stock, user_id},
+    samples::{later, next_version, now, once, product, product_id, stock, user_id, withdrawal},
 };
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
@@ -136,7 +136,7 @@ async fn the_stock_of_a_product_that_is_not_there_or_hidden_is_not_found_and_not
     assert_eq!(change(&world, StockChange::Set(stock(1)), None, now()).await, Err(NO_PRODUCT));
     assert_eq!(world.items().len(), 0);
     world.publish(&product(1, SELLER)).await;
-    world.table.hide_product(product_id(1), 1).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
     let items = world.items();
     assert_eq!(world.table.stock(product_id(1)).await, Err(NO_PRODUCT));
     for by in [StockChange::Set(stock(1)), StockChange::Add(1), StockChange::Add(-9)] {
@@ -187,7 +187,7 @@ async fn a_product_and_its_stock_are_replaced_together_or_not_at_all() {
     let stale = world.measure("replace_product_and_stock", "stale", stale).await;
     assert_eq!(stale, Err(Error::Stale { current: 2 }));
     assert_eq!(world.items(), items);
-    world.table.hide_product(product_id(1), 2).await.unwrap();
+    world.table.hide_product(withdrawal(product_id(1), 2)).await.unwrap();
     let after = next_version(&next);
     assert_eq!(
         world.table.replace_product_and_stock(&after, stock(5), table::Writer([3; 16])).await,

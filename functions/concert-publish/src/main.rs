@@ -16,5 +16,5 @@ fn main() -> runtime::Exit {
 }
 
 async fn publish(app: &App, Input { request }: Input) -> Result<(), Error> {
-    app.table.publish_concert(&request).await
+    app.table.publish_concert(&request, app.now()).await
 }

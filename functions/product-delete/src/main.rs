@@ -5,8 +5,7 @@ use app::{
     machines::{Execution, Machines, ProductDelete},
     table::Table,
 };
-use domain::Error;
-use serde_json::json;
+use domain::{Error, deletion::DeletionRun};
 use table::Hidden;
 use web::{Problem, Request, Response, respond};
 
@@ -24,10 +23,9 @@ async fn delete_product(app: &App, request: Request) -> Result<Response, Problem
     product.withdraw(&caller, &seen)?;
     // The execution is started first. If this function dies after that, the execution hides the product. In the other
     // order, a hidden product could be left that no execution removes.
-    let input = json!({"productId": id, "sellerId": product.seller_id, "version": product.version});
-    let name = format!("{id}-{}", product.version);
-    app.machines.start(Execution { name: &name, input: &input }).await?;
-    match app.table.hide_product(id, product.version).await? {
+    let run = DeletionRun::first(&product);
+    app.machines.start(Execution { name: &run.name(), input: &run }).await?;
+    match app.table.hide_product(run).await? {
         Hidden::Done | Hidden::Gone => {
             app.cache.withdraw(id).await;
             Ok(respond::no_content())

@@ -1,16 +1,9 @@
 //! Step of product-delete: hides this version of a product from all readers.
 
 use app::table::Table;
-use domain::{Error, Version, id::ProductId};
-use serde::{Deserialize, Serialize};
+use domain::{Error, deletion::DeletionRun};
+use serde::Serialize;
 use table::Hidden;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Input {
-    product_id: ProductId,
-    version: Version,
-}
 
 #[derive(Serialize)]
 struct Output {
@@ -24,10 +17,13 @@ fn main() -> runtime::Exit {
     runtime::step(hide)
 }
 
-async fn hide(app: &App, input: Input) -> Result<Output, Error> {
-    let outcome = match app.table.hide_product(input.product_id, input.version).await? {
+async fn hide(app: &App, run: DeletionRun) -> Result<Output, Error> {
+    let outcome = match app.table.hide_product(run).await? {
         Hidden::Done | Hidden::Gone => "hidden",
         Hidden::Superseded(_) => "superseded",
     };
+    if run.run > 0 {
+        app.table.begin_deletion_run(&run).await?;
+    }
     Ok(Output { outcome })
 }

@@ -3,6 +3,7 @@
 use crate::{
     cache::Cache,
     client::{Client, Needs},
+    concert_undo::ConcertUndo,
     dead_letters::{CacheWarm, DeadLetters, RatingAverage},
     limits::{Limits, LogIns, Refreshes, Registrations},
     machines::{ConcertCreate, Machines, OrderCancel, OrderPlace, ProductDelete},
@@ -18,6 +19,7 @@ use crate::{
 pub const CLIENTS: &[(&str, Needs)] = &[
     ("Cache", Cache::NEEDS),
     ("Capture", Capture::NEEDS),
+    ("ConcertUndo", ConcertUndo::NEEDS),
     ("DeadLetters<CacheWarm>", DeadLetters::<CacheWarm>::NEEDS),
     ("DeadLetters<RatingAverage>", DeadLetters::<RatingAverage>::NEEDS),
     ("Limits<LogIns>", Limits::<LogIns>::NEEDS),

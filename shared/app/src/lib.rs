@@ -8,6 +8,7 @@ mod aws;
 pub mod cache;
 pub mod catalog;
 pub mod client;
+pub mod concert_undo;
 pub mod context;
 pub mod dead_letters;
 pub mod incidents;

@@ -7,6 +7,7 @@ use crate::{
     context::Context,
     incidents::Incident,
     payments::PaymentProvider,
+    sweep::Attempt,
     table::Table,
 };
 use ::payments::{Captured, Payments, Refunded, Voided};
@@ -167,19 +168,6 @@ impl Client for Undo {
         let payments = PaymentProvider::new(context)?;
         Ok(Self { context: context.clone(), table: context.table()?, payments })
     }
-}
-
-/// The result of an attempt to settle an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempt {
-    /// The order is settled.
-    Settled,
-    /// It is left as it is for now: somebody else works on it.
-    Left,
-    /// It could not be settled, and is tried again later.
-    Failed,
-    /// It could not be settled, and is left to a person.
-    GivenUp,
 }
 
 /// Settles unsettled orders by their status, as their executions would have done.

@@ -6,6 +6,7 @@ pub mod attempt;
 pub mod band;
 pub mod concert;
 pub mod currency;
+pub mod deletion;
 pub mod error;
 pub mod geo;
 pub mod id;

@@ -2,7 +2,7 @@
 
 use crate::{
     engine::{
-        item::{Item, from_item, s, text, to_item},
+        item::{Item, from_item, n, number, s, text, to_item},
         request::Written,
         table::Table,
         transaction::Transacted,
@@ -11,6 +11,7 @@ use crate::{
     idempotency::Recorded,
     keys::{self, Key},
     pending::{Discarded, PENDING_FOR, visible},
+    sweep::SweepPosition,
 };
 use domain::{
     Error, Timestamp,
@@ -27,6 +28,8 @@ use futures::future::try_join_all;
 const INPUT: &str = "input";
 /// The progress of the request, as JSON.
 const PROGRESS: &str = "progress";
+/// When the request succeeded or failed, in milliseconds since 1970. A pending request does not expire.
+const ENDED_AT: &str = "endedAt";
 
 const OPERATION: &str = "concert-create";
 
@@ -59,7 +62,7 @@ impl Table {
         Ok(Referenced { bands, venue: venue.map(from_item).transpose()? })
     }
 
-    /// Records a request for a concert under its idempotency key.
+    /// Records a request for a concert under its idempotency key, with the entry of unfinished work.
     pub async fn record_request(
         &self,
         request: &ConcertRequest,
@@ -69,22 +72,44 @@ impl Table {
         let mut item: Item = keys::concert_request(id).primary();
         item.insert(INPUT.into(), s(json(request)?));
         item.insert(PROGRESS.into(), s(json(&Progress::Pending)?));
-        item.extend([keys::ttl(now.plus_seconds(KEY_SECONDS))]);
-        self.record_under_key(
-            request.owner_id,
-            OPERATION,
-            idempotency,
-            &id,
-            vec![self.put_if_absent(item)?],
-            now,
-        )
-        .await
+        let writes = vec![self.put_if_absent(item)?, self.put_always(keys::unfinished(id).primary())?];
+        self.record_under_key(request.owner_id, OPERATION, idempotency, &id, writes, now).await
     }
 
     /// A request and its progress, until the request expires.
     pub async fn request(&self, concert: ConcertId) -> Result<(ConcertRequest, Progress), Error> {
-        let item = self.get_item(keys::concert_request(concert), true).await?.ok_or(NO_CONCERT)?;
+        let item = self.request_item(concert).await?;
         Ok((parse(&item, INPUT)?, parse(&item, PROGRESS)?))
+    }
+
+    /// A request, and when it ended if it did.
+    pub async fn request_with_end(
+        &self,
+        concert: ConcertId,
+    ) -> Result<(ConcertRequest, Option<Timestamp>), Error> {
+        let item = self.request_item(concert).await?;
+        Ok((parse(&item, INPUT)?, number(&item, ENDED_AT).map(Timestamp::from_unix_milliseconds)))
+    }
+
+    async fn request_item(&self, concert: ConcertId) -> Result<Item, Error> {
+        self.get_item(keys::concert_request(concert), true).await?.ok_or(NO_CONCERT)
+    }
+
+    /// The next requests of each partition that were made before this time and may have left pending items, and the
+    /// position after them.
+    pub async fn unfinished_requests(
+        &self,
+        before: Timestamp,
+        position: &SweepPosition,
+    ) -> Result<(Vec<ConcertId>, SweepPosition), Error> {
+        let read = |item: &Item| text(item, keys::SK)?.parse().ok();
+        self.unfinished::<ConcertId, _>(keys::unfinished_partition, before, position, read).await
+    }
+
+    /// Removes a request from the unfinished ones: it has left no pending item. Idempotent.
+    pub async fn finish_request(&self, concert: ConcertId) -> Result<(), Error> {
+        let delete = self.client().delete_item().set_key(Some(keys::unfinished(concert).primary()));
+        self.delete(delete).await.map(drop)
     }
 
     /// A concert that is not pending.
@@ -99,7 +124,7 @@ impl Table {
     }
 
     /// Publishes a concert, its new bands and its new venue in one transaction. Idempotent.
-    pub async fn publish_concert(&self, request: &ConcertRequest) -> Result<(), Error> {
+    pub async fn publish_concert(&self, request: &ConcertRequest, now: Timestamp) -> Result<(), Error> {
         let concert = request.concert();
         let id = concert.concert_id;
         let cell = keys::concert_in_cell(&concert.venue.place.cell(Level::Coarse), concert.starts_at, id);
@@ -126,7 +151,7 @@ impl Table {
                 values: vec![],
             })?);
         }
-        writes.push(self.update_if(progress_of(id, &Progress::Done)?)?);
+        writes.push(self.update_if(progress_of(id, &Progress::Done, now)?)?);
         match self.transact(writes).await? {
             Transacted::Done => Ok(()),
             Transacted::Refused(0, Some(stored)) if !stored.contains_key(PENDING_FOR) => Ok(()),
@@ -156,8 +181,13 @@ impl Table {
     }
 
     /// Records that a request failed, and why.
-    pub async fn reject_request(&self, concert: ConcertId, reason: FailedStep) -> Result<(), Error> {
-        match self.send_update(progress_of(concert, &Progress::Failed { reason })?).await? {
+    pub async fn reject_request(
+        &self,
+        concert: ConcertId,
+        reason: FailedStep,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        match self.send_update(progress_of(concert, &Progress::Failed { reason }, now)?).await? {
             // A failed condition means that the request has expired or has ended already: then nothing is recorded.
             Written::Done(_) | Written::Refused(_) => Ok(()),
         }
@@ -165,13 +195,22 @@ impl Table {
 }
 
 /// The update that records how a request ended, if it is pending: the first recorded result is kept.
-fn progress_of(concert: ConcertId, progress: &Progress) -> Result<ItemUpdate<'static>, Error> {
+fn progress_of(
+    concert: ConcertId,
+    progress: &Progress,
+    now: Timestamp,
+) -> Result<ItemUpdate<'static>, Error> {
     Ok(ItemUpdate {
         key: keys::concert_request(concert),
-        update: "SET #progress = :progress",
+        update: "SET #progress = :progress, #endedAt = :now, #ttl = :ttl",
         condition: "#progress = :pending",
-        names: &[PROGRESS],
-        values: vec![("progress", s(json(progress)?)), ("pending", s(json(&Progress::Pending)?))],
+        names: &[PROGRESS, ENDED_AT, keys::TTL],
+        values: vec![
+            ("progress", s(json(progress)?)),
+            ("pending", s(json(&Progress::Pending)?)),
+            ("now", n(now.unix_milliseconds())),
+            ("ttl", keys::ttl(now.plus_seconds(KEY_SECONDS)).1),
+        ],
     })
 }
 

@@ -10,12 +10,14 @@
 //! | rating | `PRODUCT#<productId>` | `RATING` | `PRODUCT#<productId>` / `~RATING` | |
 //! | review | `PRODUCT#<productId>` | `REVIEW#<authorId>` | `PRODUCT#<productId>` / `REVIEW#<createdAt>#<authorId>` | |
 //! | seller's product | `USER#<sellerId>` | `PRODUCT#<productId>` | | |
+//! | withdrawn product | `WITHDRAWN#<last digit of productId>` | `<productId>` | | |
 //! | band | `BAND#<bandId>` | `BAND` | | |
 //! | venue | `VENUE#<venueId>` | `VENUE` | | |
 //! | concert | `CONCERT#<concertId>` | `CONCERT` | | `GEO#<coarse cell>` / `<startsAt>#<concertId>` |
 //! | concert's cell | `CONCERT#<concertId>` | `GEO#MIDDLE`, `GEO#FINE` | | `GEO#<cell>` / `<startsAt>#<concertId>` |
 //! | line-up entry | `CONCERT#<concertId>` | `BAND#<bandId>` | `BAND#<bandId>` / `<startsAt>#<concertId>` | |
 //! | request for a concert | `CONCERT#<concertId>` | `REQUEST` | | |
+//! | unfinished request for a concert | `UNFINISHED#<last digit of concertId>` | `<concertId>` | | |
 //! | order | `USER#<customerId>` | `ORDER#<orderId>` | | |
 //! | unsettled order | `UNSETTLED#<last digit of orderId>` | `<orderId>` | | |
 //! | idempotency record | `USER#<userId>` | `IDEMPOTENCY#<operation>#<key>` | | |
@@ -234,7 +236,7 @@ pub fn parse_order(sk: &str) -> Option<OrderId> {
     sk.strip_prefix(ORDER_PREFIX)?.parse().ok()
 }
 
-/// The last digits of the partition keys of unsettled orders: 16 partitions, so that none becomes a hot partition.
+/// The last digits of the partition keys of unfinished work: 16 partitions, so that none becomes a hot partition.
 pub const SHARDS: &str = "0123456789abcdef";
 
 /// A partition of unsettled orders.
@@ -244,8 +246,32 @@ pub fn unsettled_partition(shard: char) -> String {
 
 /// The entry of an unsettled order: its stock and money may not agree with its status.
 pub fn unsettled(id: OrderId) -> Key {
-    let id = id.to_string();
-    Key::new(unsettled_partition(id.chars().last().unwrap_or_default()), id)
+    sharded(unsettled_partition, &id.to_string())
+}
+
+/// A partition of withdrawn products.
+pub fn withdrawn_partition(shard: char) -> String {
+    format!("WITHDRAWN#{shard}")
+}
+
+/// The entry of a withdrawn product: it is hidden, and not deleted yet.
+pub fn withdrawn(id: ProductId) -> Key {
+    sharded(withdrawn_partition, &id.to_string())
+}
+
+/// A partition of unfinished requests for concerts.
+pub fn unfinished_partition(shard: char) -> String {
+    format!("UNFINISHED#{shard}")
+}
+
+/// The entry of an unfinished request for a concert: what it has prepared may be neither published nor deleted yet.
+pub fn unfinished(id: ConcertId) -> Key {
+    sharded(unfinished_partition, &id.to_string())
+}
+
+/// The key of an entry of unfinished work.
+fn sharded(partition: fn(char) -> String, id: &str) -> Key {
+    Key::new(partition(id.chars().last().unwrap_or_default()), id)
 }
 
 /// The idempotency record of a request.
@@ -386,6 +412,8 @@ mod tests {
         let order_id = OrderId::new(now, [3; 10]);
         assert_key(&order(user, order_id), &format!("USER#{u}"), &format!("ORDER#{s}"));
         assert_key(&unsettled(order_id), "UNSETTLED#3", s);
+        assert_key(&withdrawn(product_id), "WITHDRAWN#2", p);
+        assert_key(&unfinished(ConcertId::new(now, [3; 10])), "UNFINISHED#3", s);
         let (band_id, venue_id, concert_id) =
             (BandId::new(now, [1; 10]), VenueId::new(now, [2; 10]), ConcertId::new(now, [3; 10]));
         let (concert_pk, starts) = (format!("CONCERT#{s}"), format!("2025-11-20T17:30:27.040Z#{s}"));

@@ -9,10 +9,11 @@ use crate::{
     },
     keys::{self, GSI1_PK, GSI1_SK, GSI2_PK, GSI2_SK, PK, SK},
     product_item::{HIDDEN, VERSION},
-    stock,
+    stock, withdrawn,
 };
 use domain::{
     Error, Version,
+    deletion::DeletionRun,
     id::{ProductId, UserId},
 };
 
@@ -41,8 +42,10 @@ pub struct Purged {
 
 impl Table {
     /// Hides this version of a product from readers: it is removed from both indexes, and reads do not find it. In the
-    /// same transaction its stock is marked, so that no order can take any of it.
-    pub async fn hide_product(&self, id: ProductId, version: Version) -> Result<Hidden, Error> {
+    /// same transaction its stock is marked, so that no order can take any of it, and its deletion becomes unfinished work
+    /// for product-sweep.
+    pub async fn hide_product(&self, run: DeletionRun) -> Result<Hidden, Error> {
+        let (id, version) = (run.product_id, run.version);
         let product = self.update_if(ItemUpdate {
             key: keys::product(id),
             update: "SET #hidden = :version REMOVE #gsi1pk, #gsi1sk, #gsi2pk, #gsi2sk",
@@ -51,7 +54,8 @@ impl Table {
             values: vec![("version", n(version))],
         })?;
         let stock = self.update_if(stock::hidden(id, version))?;
-        let stored = match self.transact(vec![product, stock]).await? {
+        let entry = self.put_always(withdrawn::of_hidden_product(&run))?;
+        let stored = match self.transact(vec![product, stock, entry]).await? {
             Transacted::Done => return Ok(Hidden::Done),
             Transacted::Refused(0, stored) => stored,
             Transacted::Refused(..) => return Err(Error::internal("a product without a stock")),
@@ -85,8 +89,8 @@ impl Table {
         Ok(purged)
     }
 
-    /// Deletes a hidden product, its stock, its rating and its entry in the list of the seller's products. Idempotent. Fails, and
-    /// deletes nothing, when the product is not hidden.
+    /// Deletes a hidden product, its stock, its rating, its entry in the list of the seller's products, and the entry of
+    /// its unfinished deletion. Idempotent. Fails, and deletes nothing, when the product is not hidden.
     pub async fn purge_product(&self, id: ProductId, seller: UserId) -> Result<(), Error> {
         let hidden = "attribute_exists(#hidden) OR attribute_not_exists(#pk)";
         let writes = vec![
@@ -94,6 +98,7 @@ impl Table {
             self.delete_always(keys::stock(id))?,
             self.delete_always(keys::rating(id))?,
             self.delete_always(keys::sellers_product(seller, id))?,
+            self.delete_always(keys::withdrawn(id))?,
         ];
         match self.transact(writes).await? {
             Transacted::Done => Ok(()),

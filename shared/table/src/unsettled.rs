@@ -9,14 +9,13 @@ use crate::{
     },
     keys::{self, PK, SK},
     settlement::{CUSTOMER, EPOCH, Epoch},
+    sweep::SweepPosition,
 };
 use domain::{
     Error, Timestamp,
     attempt::NextAttempt,
-    id::{Id, OrderId, UserId},
-    page::Page,
+    id::{OrderId, UserId},
 };
-use futures::future::try_join_all;
 
 /// The number of failed attempts of the sweep to settle the order.
 const ATTEMPTS: &str = "attempts";
@@ -24,9 +23,6 @@ const ATTEMPTS: &str = "attempts";
 const RETRY_AT: &str = "retryAt";
 /// Why the order is left to a person. The sweep passes over an entry that has it.
 const STUCK: &str = "stuck";
-
-/// The maximum number of unsettled orders that are read from one partition at once.
-const SWEEP_PAGE: i32 = 50;
 
 /// An order that has an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,22 +60,6 @@ impl UnsettledOrder {
     }
 }
 
-/// How far the list of unsettled orders was read: its partitions with more orders, and the last order that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SweepPosition(Vec<(char, Option<OrderId>)>);
-
-impl SweepPosition {
-    /// The beginning of every partition.
-    pub fn start() -> Self {
-        Self(keys::SHARDS.chars().map(|shard| (shard, None)).collect())
-    }
-
-    /// Whether every partition was read to its end.
-    pub fn is_end(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 impl Table {
     /// The next unsettled orders of each partition that were placed before this time, oldest first, and the position
     /// after them.
@@ -88,34 +68,8 @@ impl Table {
         before: Timestamp,
         position: &SweepPosition,
     ) -> Result<(Vec<UnsettledOrder>, SweepPosition), Error> {
-        let read = position.0.iter().map(|(shard, after)| self.unsettled_in(*shard, before, *after));
-        let pages = try_join_all(read).await?;
-        let next = position.0.iter().zip(&pages).map(|((shard, _), page)| (*shard, page.next));
-        let next = SweepPosition(next.filter(|(_, next)| next.is_some()).collect());
-        Ok((pages.into_iter().flat_map(|page| page.items).collect(), next))
-    }
-
-    async fn unsettled_in(
-        &self,
-        shard: char,
-        before: Timestamp,
-        after: Option<OrderId>,
-    ) -> Result<Page<UnsettledOrder, OrderId>, Error> {
-        let query = self
-            .client()
-            .query()
-            .key_condition_expression("#pk = :pk AND #sk < :end")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_names("#sk", SK)
-            .expression_attribute_values(":pk", s(keys::unsettled_partition(shard)))
-            // Ids sort by time.
-            .expression_attribute_values(":end", s(OrderId::new(before, [0; 10]).to_string()))
-            .set_exclusive_start_key(after.map(|after| keys::unsettled(after).primary()))
-            .limit(SWEEP_PAGE);
-        let sent = self.query(query).await?;
-        let next = sent.last_evaluated_key.as_ref().and_then(|key| text(key, SK)?.parse().ok());
-        let items = sent.items.unwrap_or_default().iter().filter_map(UnsettledOrder::read).collect();
-        Ok(Page { items, next })
+        let (partition, read) = (keys::unsettled_partition, UnsettledOrder::read);
+        self.unfinished::<OrderId, _>(partition, before, position, read).await
     }
 
     /// Records that an attempt to settle an order failed, and why. Returns when it is tried again. An entry that was

@@ -10,7 +10,7 @@ use domain::{
 };
 use serde_json::{Value, json};
 use table::{Hidden, keys};
-use tests::samples::{caller, later, review, stream_arn, user_id};
+use tests::samples::{caller, later, review, stream_arn, user_id, withdrawal};
 
 impl Life<'_> {
     /// The write of a request, from what it has read; `None` if the request is rejected.
@@ -101,7 +101,7 @@ impl Life<'_> {
         }
         let (done, next) = match self.stages[product] {
             Stage::Shown => {
-                let hidden = self.table.hide_product(id, 1).await;
+                let hidden = self.table.hide_product(withdrawal(id, 1)).await;
                 (hidden.map(|hidden| assert_eq!(hidden, Hidden::Done)), Stage::Hidden)
             }
             Stage::Hidden => (self.purge(product).await, Stage::Purged),
