@@ -51,14 +51,18 @@ fn without_count(text: &str) -> &str {
 
 /// The permissions of a function's role on the table, its stream and its indexes.
 fn allowed_to(function: &Function, template: &Template) -> BTreeSet<String> {
+    statements_of(function, template).flat_map(allowed_by).collect()
+}
+
+/// The statements of a function's role.
+fn statements_of<'a>(function: &Function, template: &'a Template) -> impl Iterator<Item = &'a Value> {
     let role =
         function.properties["Role"]["Fn::GetAtt"].as_str().unwrap_or_default().trim_end_matches(".Arn");
     let role = template.at(&format!("/Resources/{role}/Properties"));
     let own = list(&role["Policies"]).map(|policy| &policy["PolicyDocument"]);
     let managed = references(&role["ManagedPolicyArns"]);
     let managed = managed.map(|name| template.at(&format!("/Resources/{name}/Properties/PolicyDocument")));
-    let statements = own.chain(managed).flat_map(|document| list(&document["Statement"]));
-    statements.flat_map(allowed_by).collect()
+    own.chain(managed).flat_map(|document| list(&document["Statement"]))
 }
 
 /// The template's managed policies that a role refers to, in either branch of an `Fn::If` too.
@@ -114,6 +118,21 @@ fn needed_to_wake(function: &Function) -> BTreeSet<String> {
     READ_STREAM.iter().filter(|_| reads).map(|action| (*action).to_owned()).collect()
 }
 
+/// The secrets that a function's environment names, and those that its role allows it to read.
+fn secrets(function: &Function, template: &Template) -> [BTreeSet<String>; 2] {
+    let variables = function.properties["Environment"]["Variables"].as_object().into_iter().flatten();
+    let named = variables.filter(|(name, _)| name.ends_with("_SECRET_ARN"));
+    let named = named.map(|(_, value)| value["Ref"].as_str().unwrap_or_default().to_owned()).collect();
+    let readable = statements_of(function, template)
+        .filter(|statement| {
+            list(&statement["Action"]).any(|action| action == "secretsmanager:GetSecretValue")
+        })
+        .flat_map(|statement| list(&statement["Resource"]))
+        .map(|resource| resource["Ref"].as_str().map_or_else(|| resource.to_string(), str::to_owned))
+        .collect();
+    [named, readable]
+}
+
 fn needed_by(operations: &BTreeSet<String>, rows: &[Row]) -> BTreeSet<String> {
     let rows = rows.iter().filter(|row| operations.contains(&row.operation));
     rows.flat_map(|row| needed_for(&row.measured.requests)).collect()
@@ -132,6 +151,42 @@ fn each_function_may_do_what_it_does_and_nothing_else() {
         findings.extend(differences((&code, &needed), ("what its role allows", &allowed)));
     }
     assert_none(&findings);
+}
+
+#[test]
+fn each_function_may_read_its_secrets_and_no_others() {
+    let template = Template::ours();
+    let mut findings = Vec::new();
+    for function in template.functions() {
+        let [named, readable] = secrets(&function, &template);
+        let environment = format!("the environment of {}", function.name);
+        findings
+            .extend(differences((&environment, &named), ("the secrets that its role may read", &readable)));
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn missing_and_superfluous_secrets_are_found() {
+    let template = Template::parse(
+        "Resources:
+  AFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/a/
+      Role: !GetAtt ARole.Arn
+      Environment: {Variables: {A_SECRET_ARN: !Ref A, B_SECRET_ARN: !Ref B, TABLE_NAME: !Ref Table}}
+  ARole:
+    Properties:
+      Policies:
+        - PolicyDocument:
+            Statement:
+              - {Action: secretsmanager:GetSecretValue, Resource: [!Ref A, !Ref C, '*']}
+",
+    );
+    let [named, readable] = secrets(&template.functions()[0], &template);
+    let found = differences(("named", &named), ("readable", &readable));
+    assert_eq!(found.len(), 3, "{found:?}");
 }
 
 #[test]

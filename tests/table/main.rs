@@ -17,6 +17,7 @@ mod geo;
 mod histories;
 mod idempotency;
 mod limit;
+mod log_in;
 mod order;
 mod order_costs;
 mod order_epochs;

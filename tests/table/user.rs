@@ -2,7 +2,7 @@
 
 use domain::Error;
 use serde_json::{Value, json};
-use table::keys;
+use table::{Credential, keys};
 use tests::{
     Fault, World,
     samples::{account, email, user_id},
@@ -85,6 +85,30 @@ async fn a_registration_whose_answer_was_lost_has_succeeded() {
     assert_eq!(world.table.register(&user, &address, &credential).await, Ok(()));
     assert_eq!(world.wire.take_sent().len(), 2);
     assert_eq!(world.table.user(user.user_id).await, Ok(user));
+}
+
+#[tokio::test]
+async fn a_hash_is_renewed_unless_it_was_replaced_meanwhile() {
+    let world = World::new();
+    let (user, address, credential) = account(1, "ada@example.com");
+    world.table.register(&user, &address, &credential).await.unwrap();
+    let stored = async || world.table.credential(&address).await.unwrap().unwrap();
+
+    let renew = world.table.renew_password_hash(&address, &credential.password_hash, "renewed");
+    world.measure("renew_password_hash", "", renew).await.unwrap();
+    let renewed = Credential { password_hash: "renewed".to_owned(), ..credential.clone() };
+    assert_eq!(stored().await, renewed);
+
+    let renew = world.table.renew_password_hash(&address, &credential.password_hash, "another");
+    world.measure("renew_password_hash", "replaced meanwhile", renew).await.unwrap();
+    assert_eq!(stored().await, renewed);
+}
+
+#[tokio::test]
+async fn an_account_without_a_credential_gets_none_by_renewal() {
+    let world = World::new();
+    world.table.renew_password_hash(&email("ada@example.com"), "old", "new").await.unwrap();
+    assert_eq!(world.items(), [] as [Value; 0]);
 }
 
 /// The eventually consistent first read costs half as much and usually finds the profile; the second read always does.

@@ -2,14 +2,16 @@
 
 use app::{
     limits::{Limits, Registrations},
+    passwords::Passwords,
     table::Table,
 };
 use domain::user::{Registration, User};
+use futures::try_join;
 use http::header;
 use table::Credential;
-use web::{Problem, Request, Response, password, respond};
+use web::{Problem, Request, Response, respond};
 
-app::clients! { table: Table, limits: Limits<Registrations> }
+app::clients! { table: Table, limits: Limits<Registrations>, passwords: Passwords }
 
 fn main() -> runtime::Exit {
     runtime::serve(register_user)
@@ -17,14 +19,12 @@ fn main() -> runtime::Exit {
 
 async fn register_user(app: &App, request: Request) -> Result<Response, Problem> {
     let Registration { email, password, display_name } = request.json()?;
-    app.limits.admit([&email.account(), &request.source_network()], request.received_at).await?;
-    let user = User {
-        user_id: app.new_id()?,
-        email: email.as_written().to_owned(),
-        display_name,
-        created_at: request.received_at,
-    };
-    let password_hash = app.busy(move || password::hash(&password)).await?;
+    let now = request.received_at;
+    let (account, network) = (email.account(), request.source_network());
+    try_join!(app.limits.admit([&account, &network], now), app.passwords.prepare(now))?;
+    let user =
+        User { user_id: app.new_id()?, email: email.as_written().to_owned(), display_name, created_at: now };
+    let password_hash = app.passwords.hash(password, now).await?;
     app.table.register(&user, &email, &Credential { user_id: user.user_id, password_hash }).await?;
     Ok(respond::created(&user)?.with(header::LOCATION, "/users/me"))
 }

@@ -14,6 +14,7 @@ pub mod dead_letters;
 pub mod incidents;
 pub mod limits;
 pub mod machines;
+pub mod passwords;
 pub mod payments;
 mod secrets;
 pub mod settings;

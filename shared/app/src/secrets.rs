@@ -1,11 +1,58 @@
-//! Reads secrets from Secrets Manager.
+//! Secrets in Secrets Manager, and what functions derive from them.
 
+use crate::context::Context;
 use aws_sdk_secretsmanager::Client;
 use aws_types::SdkConfig;
-use domain::Error;
+use domain::{Error, Timestamp};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How long a function uses what it derived from a secret before it reads the secret again, in seconds. A replaced
+/// secret must stay valid for that long.
+pub(crate) const RELOAD_SECONDS: u64 = 5 * 60;
+
+/// A value that is derived from a secret, such as a client with an API key, and kept between requests.
+pub(crate) struct Derived<T> {
+    context: Context,
+    arn: String,
+    /// The value, and the time when the secret was read.
+    kept: Mutex<Option<(Arc<T>, Timestamp)>>,
+}
+
+impl<T> Derived<T> {
+    /// The value of the secret whose ARN this setting has. Sends no request.
+    pub(crate) fn of(context: &Context, setting: &str) -> Result<Self, Error> {
+        let arn = context.settings().required(setting)?;
+        Ok(Self { context: context.clone(), arn, kept: Mutex::default() })
+    }
+
+    /// The value, from a secret that was read at most [`RELOAD_SECONDS`] ago. `derive` makes the value from the text.
+    pub(crate) async fn get(
+        &self,
+        now: Timestamp,
+        derive: impl AsyncFnOnce(String) -> Result<T, Error>,
+    ) -> Result<Arc<T>, Error> {
+        if let Some((value, read_at)) = &*self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+            && now < read_at.plus_seconds(RELOAD_SECONDS)
+        {
+            return Ok(Arc::clone(value));
+        }
+        self.read(now, derive).await
+    }
+
+    /// The value, from the secret as it is now.
+    pub(crate) async fn read(
+        &self,
+        now: Timestamp,
+        derive: impl AsyncFnOnce(String) -> Result<T, Error>,
+    ) -> Result<Arc<T>, Error> {
+        let value = Arc::new(derive(read(self.context.sdk(), &self.arn).await?).await?);
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(&value), now));
+        Ok(value)
+    }
+}
 
 /// The text of a secret. Creates a client for each call, because secrets are read rarely.
-pub(crate) async fn read(sdk: &SdkConfig, arn: &str) -> Result<String, Error> {
+async fn read(sdk: &SdkConfig, arn: &str) -> Result<String, Error> {
     let sent = Client::new(sdk).get_secret_value().secret_id(arn).send().await;
     let value = sent.map_err(|error| Error::unavailable(format!("GetSecretValue: {error:?}")))?;
     value.secret_string.ok_or_else(|| Error::internal("a secret has no SecretString"))

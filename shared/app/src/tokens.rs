@@ -8,7 +8,7 @@
 use crate::{
     client::{Client, Needs},
     context::Context,
-    secrets,
+    secrets::{Derived, RELOAD_SECONDS},
     settings::Settings,
     table::Table,
 };
@@ -16,9 +16,6 @@ use domain::{Error, Timestamp, session::ACCESS_SECONDS, user::Caller};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::PublishedKey;
 use web::token::{self, Authority, Signer, Verified};
-
-/// How long an issuer uses a key before it reads the secret again, in seconds.
-const RELOAD_SECONDS: u64 = 5 * 60;
 
 /// How long a public key stays valid after an issuer last published it, in seconds.
 const KNOWN_SECONDS: u64 = 24 * 60 * 60;
@@ -41,9 +38,7 @@ pub struct TokenIssuer {
     context: Context,
     table: Table,
     authority: Authority,
-    secret_arn: String,
-    /// The key, and the time when the secret was read.
-    signer: Mutex<Option<(Arc<Signer>, Timestamp)>>,
+    signer: Derived<Signer>,
 }
 
 impl TokenIssuer {
@@ -52,14 +47,18 @@ impl TokenIssuer {
         self.signer(now).await?.sign(&self.authority, caller, self.context.random()?, now)
     }
 
+    /// Reads and publishes the key if it is not known, so that [`TokenIssuer::issue`] need not wait for it.
+    pub async fn prepare(&self, now: Timestamp) -> Result<(), Error> {
+        self.signer(now).await?;
+        Ok(())
+    }
+
     async fn signer(&self, now: Timestamp) -> Result<Arc<Signer>, Error> {
-        if let Some((signer, loaded_at)) = &*lock(&self.signer)
-            && now < loaded_at.plus_seconds(RELOAD_SECONDS)
-        {
-            return Ok(Arc::clone(signer));
-        }
-        let secret = secrets::read(self.context.sdk(), &self.secret_arn).await?;
-        let signer = Arc::new(Signer::from_secret(&secret)?);
+        self.signer.get(now, async |secret| self.publish(Signer::from_secret(&secret)?, now).await).await
+    }
+
+    /// Publishes the public key before the first token is signed.
+    async fn publish(&self, signer: Signer, now: Timestamp) -> Result<Signer, Error> {
         // Rounded up to a multiple of the interval: most publications find a stored key that expires no earlier.
         let end = now.plus_seconds(KNOWN_SECONDS).unix_seconds().next_multiple_of(REPUBLISH_SECONDS);
         let published = PublishedKey {
@@ -68,7 +67,6 @@ impl TokenIssuer {
             expires_at: Timestamp::from_unix_milliseconds(end * 1000),
         };
         self.table.publish_signing_key(&published).await?;
-        *lock(&self.signer) = Some((Arc::clone(&signer), now));
         Ok(signer)
     }
 }
@@ -81,9 +79,8 @@ impl Client for TokenIssuer {
         Ok(Self {
             table: context.table()?,
             authority: authority(context.settings())?,
-            secret_arn: context.settings().required(SECRET)?,
+            signer: Derived::of(context, SECRET)?,
             context: context.clone(),
-            signer: Mutex::default(),
         })
     }
 }

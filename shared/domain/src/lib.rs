@@ -4,6 +4,7 @@
 
 pub mod attempt;
 pub mod band;
+pub mod common_password;
 pub mod concert;
 pub mod currency;
 pub mod deletion;
@@ -17,6 +18,7 @@ pub mod money;
 pub mod order;
 pub mod order_draft;
 pub mod page;
+pub mod password;
 pub mod payment;
 pub mod product;
 pub mod rating;

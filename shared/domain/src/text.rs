@@ -59,6 +59,37 @@ pub fn lines(value: Value, shortest: usize, longest: usize) -> Result<String, Ve
     checked(string(value)?, shortest, longest, |c| matches!(c, '\n' | '\t'))
 }
 
+/// One line that names someone: like [`line`], beginning with a visible character, and without the control characters of
+/// the bidirectional algorithm, which let a name change how the text around it is displayed.
+pub fn visible_name(value: Value, shortest: usize, longest: usize) -> Result<String, Vec<Fault>> {
+    let text = line(value, shortest, longest)?;
+    let mut faults = Vec::new();
+    if text.starts_with(is_invisible) {
+        faults.push(Fault::here("must begin with a visible character"));
+    }
+    if text.contains(is_bidirectional_control) {
+        faults.push(Fault::here("must not contain bidirectional control characters"));
+    }
+    if faults.is_empty() { Ok(text) } else { Err(faults) }
+}
+
+/// Whether a character is displayed as nothing or as blank space: white space, control characters, the property
+/// `Default_Ignorable_Code_Point` of Unicode 17, and the blank Braille pattern.
+pub fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The property `Bidi_Control` of Unicode.
+fn is_bidirectional_control(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn checked(
     text: String,
     shortest: usize,
@@ -175,6 +206,27 @@ mod tests {
         assert!(line(Value::from("a\nb"), 1, 9).is_err());
         assert!(lines(Value::from("a\n\tb"), 1, 9).is_ok());
         assert!(lines(Value::from("a\rb"), 1, 9).is_err());
+    }
+
+    #[test]
+    fn a_name_is_visible_and_keeps_its_direction() {
+        let name = |text: &str| visible_name(Value::from(text), 1, 80);
+        for good in ["Ada", "أدا", "👩\u{200d}🚀 \u{2764}\u{fe0f}", "a\u{200b}", "A"] {
+            assert_eq!(name(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "\u{200b}",
+            "\u{2060}\u{feff}",
+            "\u{3164}",
+            "\u{200b}a",
+            "\u{e0041}",
+            "a\u{202e}b",
+            "a\u{2067}",
+            "",
+        ] {
+            assert_eq!(name(bad).unwrap_err().len(), 1, "{bad:?}");
+        }
+        assert_eq!(name("\u{202e}a").unwrap_err().len(), 2);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::{
     Error, Fault, Input, Timestamp,
     id::{SessionId, UserId},
     input::{Checked, Members},
+    password::Password,
     text,
 };
 use serde::{Deserialize, Serialize};
@@ -72,44 +73,6 @@ fn is_atom_text(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
-/// A plain-text password. `Debug` does not print it, and there is no `Display`, so that it cannot reach a log by
-/// accident.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
-
-impl Password {
-    /// A new password: 12 to 128 characters of any kind.
-    fn for_registration(value: Value) -> Checked<Self> {
-        Self::of_length(value, 12)
-    }
-
-    /// A password of a log-in attempt: 1 to 128 characters. A password too short for registration is wrong credentials,
-    /// not an invalid request.
-    fn for_login(value: Value) -> Checked<Self> {
-        Self::of_length(value, 1)
-    }
-
-    fn of_length(value: Value, shortest: usize) -> Checked<Self> {
-        let text = text::string(value)?;
-        if (shortest..=128).contains(&text.chars().count()) {
-            Ok(Self(text))
-        } else {
-            Err(vec![Fault::here(format!("must have {shortest} to 128 characters"))])
-        }
-    }
-
-    /// The bytes of the password, for hashing.
-    pub fn reveal(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
 /// The body of a registration request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
@@ -127,7 +90,14 @@ impl Input for Registration {
             let mut members = Members::of(value)?;
             let email = members.required("email", Email::from_value);
             let password = members.required("password", Password::for_registration);
-            let display_name = members.required("displayName", |value| text::line(value, 1, 80));
+            let display_name = members.required("displayName", |value| text::visible_name(value, 1, 80));
+            let account = email.as_ref().map(Email::account).unwrap_or_default();
+            let local_part = account.split('@').next().unwrap_or_default();
+            let guessable =
+                password.as_ref().and_then(|password| password.refuse_guessable(&[&account, local_part]));
+            if let Some(fault) = guessable {
+                members.fault(fault.under("password"));
+            }
             members.finish(|| Some(Self { email: email?, password: password?, display_name: display_name? }))
         };
         read(value).map_err(Error::Invalid)
@@ -172,6 +142,7 @@ pub struct User {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FaultLocation;
     use serde_json::json;
 
     #[test]
@@ -205,13 +176,6 @@ mod tests {
     }
 
     #[test]
-    fn passwords_have_12_to_128_characters() {
-        for (length, fits) in [(11, false), (12, true), (128, true), (129, false)] {
-            assert_eq!(Password::for_registration(json!("é".repeat(length))).is_ok(), fits, "{length}");
-        }
-    }
-
-    #[test]
     fn secrets_do_not_print() {
         let read = Registration::from_json(
             json!({"email": "a@b.co", "password": "correct horse", "displayName": "A"}),
@@ -224,5 +188,20 @@ mod tests {
     fn all_faults_of_a_registration_are_reported_at_once() {
         let read = Registration::from_json(json!({"email": "a", "password": "short", "role": "admin"}));
         assert!(matches!(read, Err(Error::Invalid(faults)) if faults.len() == 4));
+    }
+
+    #[test]
+    fn a_guessable_password_is_reported_with_all_other_faults() {
+        let faults = |email: &str, password: &str| {
+            let body = json!({"email": email, "password": password, "displayName": ""});
+            let Err(Error::Invalid(faults)) = Registration::from_json(body) else { panic!() };
+            faults.into_iter().map(|fault| fault.location).collect::<Vec<_>>()
+        };
+        let at = |members: &[&str]| {
+            members.iter().map(|member| FaultLocation::Body(format!("/{member}"))).collect::<Vec<_>>()
+        };
+        assert_eq!(faults("a@b.co", "password1234"), at(&["displayName", "password"]));
+        assert_eq!(faults("a", "password1234"), at(&["email", "displayName", "password"]));
+        assert_eq!(faults("my.own.address@b.co", "my.own.address"), at(&["displayName", "password"]));
     }
 }

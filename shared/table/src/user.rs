@@ -2,7 +2,8 @@
 
 use crate::{
     engine::{
-        item::{from_item, to_item},
+        item::{from_item, s, to_item},
+        request::Written,
         table::Table,
         transaction::Transacted,
     },
@@ -25,6 +26,8 @@ pub struct Credential {
     pub password_hash: String,
 }
 
+const PASSWORD_HASH: &str = "passwordHash";
+
 impl Table {
     /// Stores a new user, unless the e-mail address has an account. An existing account is never changed.
     pub async fn register(&self, user: &User, email: &Email, credential: &Credential) -> Result<(), Error> {
@@ -38,6 +41,24 @@ impl Table {
             Transacted::Refused(..) => {
                 Err(Error::Conflict { detail: "There is an account with this e-mail address." })
             }
+        }
+    }
+
+    /// Replaces the hash of a password by another hash of the same password. A hash that was replaced meanwhile is left
+    /// unchanged.
+    pub async fn renew_password_hash(&self, email: &Email, from: &str, to: &str) -> Result<(), Error> {
+        let update = self
+            .client()
+            .update_item()
+            .set_key(Some(keys::credential(email).primary()))
+            .update_expression("SET #hash = :to")
+            .condition_expression("#hash = :from")
+            .expression_attribute_names("#hash", PASSWORD_HASH)
+            .expression_attribute_values(":from", s(from))
+            .expression_attribute_values(":to", s(to));
+        match self.update(update).await? {
+            // A failed condition means that the hash was replaced, possibly by an earlier attempt of this request.
+            Written::Done(_) | Written::Refused(_) => Ok(()),
         }
     }
 
