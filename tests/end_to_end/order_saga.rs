@@ -16,7 +16,7 @@ const STEPS: [&str; 3] = ["stock-reserve", "payment-authorize", "order-confirm"]
 const UNDO: &str = "order-undo";
 
 /// A card of Stripe's test mode whose charges are always declined.
-const DECLINED: &str = "pm_card_visa_chargeDeclined";
+pub const DECLINED: &str = "pm_card_visa_chargeDeclined";
 
 /// A seller's product and a user who buys it.
 struct Shop<'a> {

@@ -36,6 +36,13 @@ class Orders(BrokenMachine):
             lambda states: states["HowItEnded"]["Choices"].pop(0),
         )
 
+    def test_a_rejection_leads_to_the_undo(self):
+        for name, choice in (("ReserveStock", "IsStockReserved"), ("AuthorizePayment", "IsPaymentAuthorized")):
+            fault = f"when {name} is rejected, the first rule of {choice} must be $exists($states.input.rejected) and lead to UndoOrder"
+            with self.subTest(name=name):
+                self.assert_broken(fault, lambda states: states[choice]["Choices"][0].update(Next="ConfirmOrder"))
+                self.assert_broken(fault, lambda states: states[choice]["Choices"][0].update(Condition="{% $states.input.payment %}"))
+
     def test_an_order_that_was_undone_is_not_paid(self):
         self.assert_broken(
             "HowItEnded may not lead to CapturePayment where $states.input.outcome = 'undone'",

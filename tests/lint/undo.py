@@ -12,6 +12,11 @@ TAKING = {"prepare", "publish", "reserve", "authorize", "confirm"}
 # The last of the taking steps: what it has carried out stands, whatever became of its answer.
 PIVOTS = {"publish", "confirm"}
 
+# May be rejected for a reason of the caller's. A rejection is a result of the step and no error, which would raise an alarm.
+REJECTING = {"reserve", "authorize"}
+# The condition that the output of a step is a rejection.
+REJECTED = "$exists($states.input.rejected)"
+
 # Completes what the pivot has decided.
 FINISHING = {"capture"}
 
@@ -123,6 +128,8 @@ def undo_faults(machine):
     maps = {graph.outer[name] for name in taking} - {None}
     for name in [*taking, *sorted(maps)]:
         yield from failure_faults(graph, name, undos[0])
+    for name in graph.of(REJECTING):
+        yield from rejection_faults(graph, name, undos[0])
     for later in tasks_after(graph, pivots[0], FINISHING | UNDO):
         yield f"{later} may not follow the pivot {pivots[0]}: it would not be undone"
     yield from report_faults(graph, undos[0])
@@ -155,6 +162,14 @@ def failure_faults(graph, name, undo):
             yield from result_faults(graph, name, catcher, undo)
         elif graph.first(catcher.get("Next")) != {undo}:
             yield f"when {name} fails, {catcher.get('Next')} must lead to {undo} and to nothing else first"
+
+
+def rejection_faults(graph, name, undo):
+    """The first rule of the Choice after a step that may be rejected leads a rejection to the undo."""
+    following = graph.states[name].get("Next")
+    rule = graph.states.get(following, {}).get("Choices", [{}])[0]
+    if condition(rule) != REJECTED or graph.first(rule.get("Next")) != {undo}:
+        yield f"when {name} is rejected, the first rule of {following} must be {REJECTED} and lead to {undo}"
 
 
 def result_faults(graph, name, catcher, undo):

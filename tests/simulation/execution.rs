@@ -152,9 +152,7 @@ impl Execution {
                 let choices = state["Choices"].as_array().expect("a Choice has choices");
                 let chosen =
                     choices.iter().find(|choice| evaluate(&choice["Condition"], &known) == json!(true));
-                if let Some(chosen) = chosen {
-                    assign(chosen, &known, assigned);
-                }
+                assign(chosen.unwrap_or(state), &known, assigned);
                 let next = chosen.map_or(&state["Default"], |chosen| &chosen["Next"]);
                 return Ok(Next::State(name_of(next), input));
             }

@@ -4,7 +4,7 @@ use crate::{functions::FUNCTIONS, network, simulation};
 use clients_of_functions::{Context, context::Host, settings::Settings};
 use domain::{Error, Timestamp};
 use futures::{FutureExt, future::LocalBoxFuture};
-use lambda_shell::{Application, Exit, StepFailure};
+use lambda_shell::{Application, Exit, StepFailure, step_result};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
@@ -124,10 +124,10 @@ where
         let input = serde_json::from_value(input).unwrap_or_else(|error| panic!("the input: {error}"));
         let output = handler(app, input);
         async move {
-            match output.await {
-                Ok(output) => Ok(Output::Step(serde_json::to_value(output).unwrap())),
-                Err(error) => Err(Failed::of_function(error)),
-            }
+            let output = output.await.map(|output| serde_json::to_value(output).unwrap());
+            step_result(output.map_err(StepFailure))
+                .map(Output::Step)
+                .map_err(|failure| Failed::of_function(&failure))
         }
         .boxed_local()
     })
@@ -203,8 +203,7 @@ impl Host for SimulatedHost {
 
 impl Failed {
     /// An error of a function, as Lambda reports it.
-    fn of_function(error: Error) -> Self {
-        let failure = StepFailure(error);
+    fn of_function(failure: &StepFailure) -> Self {
         let cause = json!({"errorMessage": failure.cause(), "errorType": failure.name()});
         Self { error: failure.name().to_owned(), cause: cause.to_string() }
     }

@@ -9,13 +9,14 @@ use domain::Error;
 use futures::{FutureExt, future::LocalBoxFuture};
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 type Handler = dyn Fn(Value) -> LocalBoxFuture<'static, Result<Value, Error>>;
 
 /// Runs the handler for each invocation until the function is stopped.
 ///
-/// State machines match errors by name. `Unavailable` is transient; it is the only one of these to be retried.
+/// State machines match errors by name. `Unavailable` is transient; it is the only one of these to be retried. A
+/// rejection is a result: see [`step_result`].
 pub fn step<A, I, O, H, F>(handler: H) -> Exit
 where
     A: Application,
@@ -52,13 +53,22 @@ async fn take(host: &dyn Host, handler: &Handler, event: LambdaEvent<Value>) -> 
     invocation.end(&LogRecord {
         request_id: &event.context.request_id,
         route: "step",
-        status: if failure.is_some() { 500 } else { 200 },
+        status: failure.map_or(200, StepFailure::status),
         response_bytes: 0,
         units: host.take_units(),
         error: failure.map(StepFailure::name),
         cause: failure.map(StepFailure::cause).as_deref(),
     });
-    outcome
+    step_result(outcome)
+}
+
+/// What the state machine receives. A rejection is the output `{"rejected": reason}`, which a Choice reads, and no error:
+/// a declined card or a product that is out of stock must not count as a failed invocation.
+pub fn step_result(outcome: Result<Value, StepFailure>) -> Result<Value, StepFailure> {
+    match outcome {
+        Err(StepFailure(Error::Rejected(reason))) => Ok(json!({"rejected": reason})),
+        outcome => outcome,
+    }
 }
 
 /// A domain error, as the state machine receives it.
@@ -66,6 +76,11 @@ async fn take(host: &dyn Host, handler: &Handler, event: LambdaEvent<Value>) -> 
 pub struct StepFailure(pub Error);
 
 impl StepFailure {
+    /// The status in the log.
+    fn status(&self) -> u16 {
+        if matches!(self.0, Error::Rejected(_)) { 422 } else { 500 }
+    }
+
     /// The name of the error, which a state machine's `Retry` and `Catch` match.
     pub fn name(&self) -> &'static str {
         match self.0 {
@@ -87,7 +102,6 @@ impl StepFailure {
     pub fn cause(&self) -> String {
         match &self.0 {
             Error::Unavailable { cause } | Error::Internal { cause } => cause.clone(),
-            // The state machine passes the reason to the step that records it.
             Error::Rejected(reason) => serde_json::to_string(reason).unwrap_or_default(),
             other => format!("{other:?}"),
         }
@@ -97,5 +111,21 @@ impl StepFailure {
 impl From<StepFailure> for Diagnostic {
     fn from(failure: StepFailure) -> Self {
         Self { error_type: failure.name().to_owned(), error_message: failure.cause() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::rejection::Reason;
+
+    #[test]
+    fn a_rejection_is_a_result_and_an_error_is_not() {
+        let declined = Reason::PaymentDeclined { detail: "Declined.".to_owned() };
+        let rejected = step_result(Err(StepFailure(Error::Rejected(declined.clone()))));
+        assert_eq!(rejected.unwrap(), json!({"rejected": declined}));
+        let failed = step_result(Err(StepFailure(Error::unavailable("x"))));
+        assert_eq!(failed.unwrap_err().name(), "Unavailable");
+        assert_eq!(step_result(Ok(json!(7))).unwrap(), 7);
     }
 }
