@@ -7,6 +7,7 @@ from pathlib import Path
 
 from payments.server import Server
 from payments.store import Store
+from payments.webhooks import Webhooks, address_of
 
 parser = argparse.ArgumentParser(prog="payments", description=__doc__)
 parser.add_argument("--directory", type=Path, required=True, help="where payments.sqlite lies")
@@ -16,4 +17,11 @@ arguments = parser.parse_args()
 # Everything that was answered is already on disk.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 store = Store(arguments.directory / "payments.sqlite")
-Server(arguments.port, store, log=lambda line: print(line, flush=True)).serve_forever()
+
+
+def log(line: str) -> None:
+    print(line, flush=True)
+
+
+webhooks = Webhooks(address_of(arguments.directory), log)
+Server(arguments.port, store, log, webhooks.tell).serve_forever()

@@ -3,12 +3,15 @@
 import re
 import secrets
 import time
+from collections.abc import Callable
 
 from payments import amounts
 from payments.cards import KNOWN, Card
 from payments.store import Store
 
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation")
+REFUND_STATUSES = ("pending", "succeeded", "failed")
+DISPUTE_STATUSES = ("needs_response", "won", "lost")
 CANCELABLE = (*CONFIRMABLE, "requires_action", "requires_capture", "processing")
 
 
@@ -80,8 +83,9 @@ def method(name: str) -> Card:
 
 
 class Api:
-    def __init__(self, store: Store):
-        self.store = store
+    def __init__(self, store: Store, tell: Callable[[str, dict], None]):
+        """`tell` sends an event: its type, and the object that it is about."""
+        self.store, self.tell = store, tell
 
     def find(self, identifier: str, parameter: str = "intent", status: int = 404) -> dict:
         intent = self.store.intent(identifier)
@@ -175,6 +179,7 @@ class Api:
         intent.update(status="canceled", canceled_at=int(time.time()), amount_capturable=0, next_action=None,
                       cancellation_reason=form.get("cancellation_reason"))  # fmt: skip
         self.store.write_intent(intent)
+        self.tell("payment_intent.canceled", intent)
         return intent
 
     def refund(self, form: dict[str, str]) -> dict:
@@ -182,7 +187,10 @@ class Api:
         intent = self.find(required(form, "payment_intent"), "payment_intent", status=400)
         if intent["status"] != "succeeded":
             raise unexpected(intent, "succeeded")
-        left = intent["amount_received"] - sum(refund["amount"] for refund in self.store.refunds_of(intent["id"]))
+        if any(dispute["status"] != "won" for dispute in self.store.disputes_of(intent["id"])):
+            raise Refused(400, "The charge is disputed.", kept=True, code="charge_disputed")
+        made = self.store.refunds_of(intent["id"])
+        left = intent["amount_received"] - sum(refund["amount"] for refund in made if refund["status"] != "failed")
         if left == 0:
             raise Refused(400, "The charge was refunded before.", kept=True, code="charge_already_refunded")
         amount = whole(form, "amount") if "amount" in form else left
@@ -205,6 +213,37 @@ class Api:
         only(query, "limit", "starting_after", "payment_intent")
         intent = query.get("payment_intent")
         return page(self.store.refunds_of(intent) if intent else self.store.refunds(), query, "/v1/refunds")
+
+    def disputes(self, query: dict[str, str]) -> dict:
+        only(query, "limit", "starting_after", "payment_intent")
+        intent = query.get("payment_intent")
+        return page(self.store.disputes_of(intent) if intent else self.store.disputes(), query, "/v1/disputes")
+
+    def change_refund(self, identifier: str, status: str) -> dict:
+        """For tests: what a bank does with a refund, at any time."""
+        refund = self.store.refund(identifier)
+        if refund is None or status not in REFUND_STATUSES:
+            raise Refused(400, f"There is no refund {identifier}, or no status {status}.")
+        refund["status"] = status
+        self.store.write_refund(refund)
+        for kind in ("charge.refund.updated", *(["refund.failed"] if status == "failed" else [])):
+            self.tell(kind, refund)
+        return refund
+
+    def dispute(self, identifier: str, status: str) -> dict:
+        """For tests: a customer disputes a payment, or the bank decides."""
+        intent = self.find(identifier, status=400)
+        if intent["status"] != "succeeded" or status not in DISPUTE_STATUSES:
+            raise Refused(400, f"{identifier} cannot be disputed, or there is no status {status}.")
+        known = self.store.disputes_of(intent["id"])
+        dispute = (known[0] if known else {
+            "id": fresh("du"), "object": "dispute", "amount": intent["amount_received"], "reason": "fraudulent",
+            "charge": intent["latest_charge"], "currency": intent["currency"], "created": int(time.time()),
+            "payment_intent": intent["id"],
+        }) | {"status": status}  # fmt: skip
+        self.store.write_dispute(dispute)
+        self.tell("charge.dispute.created" if status == "needs_response" else "charge.dispute.closed", dispute)
+        return dispute
 
     def order(self, order_id: str) -> dict:
         """For tests: everything that was done for an order."""

@@ -26,9 +26,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, store: Store, log: Callable[[str], None]):
+    def __init__(self, port: int, store: Store, log: Callable[[str], None], tell: Callable[[str, dict], None]):
         super().__init__(("127.0.0.1", port), Handler)
-        self.store, self.api, self.faults, self.log = store, Api(store), Faults(), log
+        self.store, self.api, self.faults, self.log = store, Api(store, tell), Faults(), log
 
     def handle_error(self, request, client_address):
         # A client that disconnected is not worth a log line.
@@ -146,6 +146,8 @@ class Handler(BaseHTTPRequestHandler):
             return api.refund(form)
         if self.called == "GET /v1/refunds":
             return api.refunds(self.query)
+        if self.called == "GET /v1/disputes":
+            return api.disputes(self.query)
         if self.command == "GET" and (found := re.fullmatch(INTENT, path)):
             return api.find(found[1])
         if self.command == "POST" and (found := re.fullmatch(INTENT + "/(confirm|capture|cancel)", path)):
@@ -186,12 +188,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def control(self, path: str) -> None:
         """The calls for tests, which need no key."""
-        faults = self.server.faults
+        faults, api = self.server.faults, self.server.api
         match self.command, path.removeprefix("/_souk/").split("/"):
             case "GET", ["health"]:
                 self.answer(200, {"pid": os.getpid()})
             case "GET", ["orders", order_id]:
-                self.answer(200, self.server.api.order(unquote(order_id)))
+                self.answer(200, api.order(unquote(order_id)))
+            case "PUT", ["refunds", identifier]:
+                self.change(api.change_refund, unquote(identifier))
+            case "PUT", ["disputes", intent]:
+                self.change(api.dispute, unquote(intent))
             case "GET", ["faults"]:
                 self.answer(200, faults.listed())
             case "PUT" | "POST", ["faults"]:
@@ -207,6 +213,15 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200 if found else 404, faults.listed())
             case _:
                 self.answer(404, {"message": f"there is no {self.command} {path}"})
+
+    def change(self, work: Callable[[str, str], dict], identifier: str) -> None:
+        """Gives a refund or a dispute the status in the body."""
+        try:
+            with self.server.store.transaction():
+                changed = work(identifier, json.loads(self.body)["status"])
+            self.answer(200, changed)
+        except Refused as refused:
+            self.answer(refused.status, refused.body)
 
     def log_message(self, *_arguments) -> None:
         """Writes one line for each call when it has ended."""

@@ -1,4 +1,4 @@
-"""The store, one SQLite file: intents, refunds, and the answers to idempotency keys."""
+"""The store, one SQLite file: intents, refunds, disputes, and the answers to idempotency keys."""
 
 import json
 import sqlite3
@@ -13,6 +13,7 @@ TABLES = """
     CREATE INDEX IF NOT EXISTS orders ON intents (order_id);
     CREATE TABLE IF NOT EXISTS refunds (number INTEGER PRIMARY KEY, id TEXT UNIQUE, intent TEXT, document TEXT);
     CREATE INDEX IF NOT EXISTS refunded ON refunds (intent);
+    CREATE TABLE IF NOT EXISTS disputes (number INTEGER PRIMARY KEY, intent TEXT UNIQUE, document TEXT);
     CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, request TEXT, status INTEGER, body TEXT, at REAL);
 """
 
@@ -68,11 +69,29 @@ class Store:
     def refunds_of(self, intent: str) -> list[dict]:
         return self.documents("SELECT document FROM refunds WHERE intent = ? ORDER BY number DESC", intent)
 
+    def refund(self, identifier: str) -> dict | None:
+        found = self.documents("SELECT document FROM refunds WHERE id = ?", identifier)
+        return found[0] if found else None
+
     def write_refund(self, refund: dict) -> None:
         document = json.dumps(refund)
         self.rows(
-            "INSERT INTO refunds (id, intent, document) VALUES (?, ?, ?)",
+            "INSERT INTO refunds (id, intent, document) VALUES (?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET document = excluded.document",
             refund["id"], refund["payment_intent"], document,
+        )  # fmt: skip
+
+    def disputes(self) -> list[dict]:
+        return self.documents("SELECT document FROM disputes ORDER BY number DESC")
+
+    def disputes_of(self, intent: str) -> list[dict]:
+        return self.documents("SELECT document FROM disputes WHERE intent = ?", intent)
+
+    def write_dispute(self, dispute: dict) -> None:
+        self.rows(
+            "INSERT INTO disputes (intent, document) VALUES (?, ?)"
+            " ON CONFLICT (intent) DO UPDATE SET document = excluded.document",
+            dispute["payment_intent"], json.dumps(dispute),
         )  # fmt: skip
 
     def take_key(self, key: str) -> bool:

@@ -8,7 +8,7 @@ import time
 from run import environment_file, package, parameters, template
 from run.environment import locked
 from run.instance import Instance
-from run.payments import SECRET_KEY
+from run.payments import SECRET_KEY, WEBHOOK_SECRET
 from run.project import SOUK, TEMPLATE, Failure, say
 
 STACK = "souk"
@@ -26,6 +26,7 @@ DEFAULTS = {
     "LimitRegisterEmail": str(GENEROUS),
     "LimitRegisterSource": str(GENEROUS),
     "StripeSecretKey": SECRET_KEY,
+    "StripeWebhookSecret": WEBHOOK_SECRET,
     "UndoPauseSeconds": "1",
 }
 

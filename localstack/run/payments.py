@@ -5,6 +5,7 @@ import json
 import os
 import urllib.request
 
+from payments.webhooks import SECRET as WEBHOOK_SECRET
 from run.environment import PYTHON
 from run.instance import PASSED_ON
 from run.project import LOCALSTACK

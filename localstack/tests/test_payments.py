@@ -37,10 +37,14 @@ def call(url: str, method: str, path: str, form=None, key: str | None = None, se
 class Provider(unittest.TestCase):
     def setUp(self):
         self.file = Path(tempfile.mkdtemp(prefix="souk-test-")) / "payments.sqlite"
+        self.events: list[tuple[str, str, str]] = []
         self.start()
 
+    def tell(self, kind: str, document: dict):
+        self.events.append((kind, document["id"], document["status"]))
+
     def start(self):
-        self.server = Server(0, Store(self.file), log=lambda line: None)
+        self.server = Server(0, Store(self.file), log=lambda line: None, tell=self.tell)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         self.addCleanup(self.stop, self.server)
@@ -77,6 +81,11 @@ class Provider(unittest.TestCase):
         self.step(intent, "confirm", {"payment_method": method, "error_on_requires_action": "true"})
         return intent
 
+    def changed(self, what: str, status: str, expected: int = 200) -> dict:
+        found, _headers, body = call(self.url, "PUT", f"/_souk/{what}", json.dumps({"status": status}))
+        self.assertEqual(found, expected, body)
+        return body
+
     def fault(self, *rules: dict):
         status, _headers, body = call(self.url, "PUT", "/_souk/faults", json.dumps(rules))
         self.assertEqual(status, 200, body)
@@ -106,6 +115,34 @@ class Life(Provider):
                 error = self.refused(f"payment_intents/{intent}/{name}", form)
                 self.assertEqual(error["code"], "payment_intent_unexpected_state")
                 self.assertEqual(error["payment_intent"]["status"], "canceled")
+
+    def test_a_refund_that_fails_later_can_be_made_again(self):
+        intent = self.authorized()
+        self.step(intent, "capture")
+        first = self.done("refunds", {"payment_intent": intent})["id"]
+        self.changed(f"refunds/{first}", "failed")
+        self.assertEqual(self.events, [(kind, first, "failed") for kind in ("charge.refund.updated", "refund.failed")])
+        second = self.done("refunds", {"payment_intent": intent})
+        self.assertEqual((second["amount"], second["status"]), (650, "succeeded"))
+        self.assertEqual(self.refused("refunds", {"payment_intent": intent})["code"], "charge_already_refunded")
+        self.changed("refunds/re_none", "failed", 400)
+        self.changed(f"refunds/{first}", "gone", 400)
+
+    def test_a_disputed_payment_is_not_refunded_until_the_dispute_is_won(self):
+        intent = self.authorized()
+        self.changed(f"disputes/{intent}", "needs_response", 400)
+        self.step(intent, "capture")
+        self.assertEqual(self.get(f"disputes?payment_intent={intent}")["data"], [])
+        for status in ("needs_response", "lost"):
+            dispute = self.changed(f"disputes/{intent}", status)["id"]
+            self.assertEqual(self.refused("refunds", {"payment_intent": intent})["code"], "charge_disputed")
+        [shown] = self.get(f"disputes?payment_intent={intent}")["data"]
+        self.assertEqual((shown["id"], shown["status"], shown["payment_intent"]), (dispute, "lost", intent))
+        self.changed(f"disputes/{intent}", "won")
+        self.done("refunds", {"payment_intent": intent})
+        self.assertEqual(self.events, [("charge.dispute.created", dispute, "needs_response"),
+                                       ("charge.dispute.closed", dispute, "lost"),
+                                       ("charge.dispute.closed", dispute, "won")])  # fmt: skip
 
     def test_steps_out_of_turn(self):
         intent = self.begun()

@@ -139,6 +139,29 @@ impl Souk {
         assert_eq!(response.status(), 200, "{what}: {text}");
     }
 
+    /// Gives a refund another status at the provider, which tells it.
+    pub fn put_refund(&self, refund: &str, status: &str) {
+        self.control(&self.payments_url, &format!("refunds/{refund}"), &json!({"status": status}));
+    }
+
+    /// Disputes a payment at the provider, or lets the bank decide. The provider tells it.
+    pub fn put_dispute(&self, payment: &str, status: &str) {
+        self.control(&self.payments_url, &format!("disputes/{payment}"), &json!({"status": status}));
+    }
+
+    /// Cancels a payment, as somebody does in the provider's dashboard. The provider tells it.
+    pub fn cancel_payment(&self, payment: &str) {
+        let url = format!("{}/v1/payment_intents/{payment}/cancel", self.payments_url);
+        let request = http::Request::post(url).header("authorization", "Bearer sk_test_local");
+        assert_eq!(self.agent.run(request.body(()).unwrap()).unwrap().status(), 200);
+    }
+
+    /// The refunds of a payment, newest first.
+    pub fn refunds(&self, payment: &str) -> Vec<Value> {
+        let refunds = self.payment_list(&format!("refunds?payment_intent={payment}"));
+        refunds["data"].as_array().unwrap().clone()
+    }
+
     /// All payments at the provider, newest first.
     pub fn payments(&self) -> Vec<Value> {
         let mut all: Vec<Value> = Vec::new();
@@ -157,9 +180,9 @@ impl Souk {
 
     /// The refunded amount of a payment, in minor units.
     pub fn refunded(&self, payment: &Value) -> i64 {
-        let id = payment["id"].as_str().unwrap();
-        let refunds = self.payment_list(&format!("refunds?payment_intent={id}"));
-        refunds["data"].as_array().unwrap().iter().map(|refund| refund["amount"].as_i64().unwrap()).sum()
+        let refunds = self.refunds(payment["id"].as_str().unwrap());
+        let done = refunds.iter().filter(|refund| refund["status"] != "failed");
+        done.map(|refund| refund["amount"].as_i64().unwrap()).sum()
     }
 
     fn payment_list(&self, path: &str) -> Value {

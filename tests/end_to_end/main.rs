@@ -17,6 +17,7 @@ mod openapi;
 mod order_races;
 mod order_saga;
 mod orders;
+mod payment_webhook;
 mod ratings;
 mod requests;
 mod reviews;

@@ -22,5 +22,6 @@ functions! {
     order_undo, "order-undo", "../../functions/order-undo/src/main.rs";
     payment_authorize, "payment-authorize", "../../functions/payment-authorize/src/main.rs";
     payment_capture, "payment-capture", "../../functions/payment-capture/src/main.rs";
+    payment_webhook, "payment-webhook", "../../functions/payment-webhook/src/main.rs";
     stock_reserve, "stock-reserve", "../../functions/stock-reserve/src/main.rs";
 }

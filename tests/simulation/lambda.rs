@@ -175,6 +175,7 @@ fn context() -> Context {
         ("ORDER_PLACE_MACHINE_ARN", arn("order-place")),
         ("ORDER_CANCEL_MACHINE_ARN", arn("order-cancel")),
         ("PAYMENTS_SECRET_ARN", "arn".to_owned()),
+        ("PAYMENTS_WEBHOOK_SECRET_ARN", "arn".to_owned()),
         ("PAYMENTS_URL", "https://payments.test.example".to_owned()),
         ("SWEEP_AFTER_SECONDS", simulation::SWEEP_AFTER_SECONDS.to_string()),
     ];

@@ -262,7 +262,11 @@ impl HttpConnector for Network {
             RETRIES.set(RETRIES.get() + 1);
         }
         if request.headers().get("x-amz-target") == Some("secretsmanager.GetSecretValue") {
-            let answered = Answered { status: 200, replayed: false, body: json!({"SecretString": "a key"}) };
+            let answered = Answered {
+                status: 200,
+                replayed: false,
+                body: json!({"SecretString": tests::webhook::SECRET}),
+            };
             return HttpConnectorFuture::ready(Ok(response(answered)));
         }
         let waiting = simulation::current().send(Sent::of(&request));

@@ -15,6 +15,7 @@ use table::keys;
 use tests::{
     items,
     samples::{STOCK, caller, product, product_id, user_id},
+    webhook,
 };
 use web::{Request, token::Verified};
 
@@ -26,7 +27,11 @@ const BOB: u32 = 2;
 /// How often a client repeats a request that was not answered.
 const TRIES: usize = 4;
 
-/// Two customers order and may cancel, with faults, sweeps, and a hold that may lapse.
+/// How often the provider sends an event that is not taken. Stripe repeats it for three days.
+const TRIES_OF_EVENTS: usize = 50;
+
+/// Two customers order and may cancel, with faults and sweeps. A hold may lapse, a refund that was done may fail, and a
+/// payment may be disputed.
 pub const RANDOM: Scenario =
     Scenario { name: "orders", start, sweeps: &["order-sweep"], is_unfinished: is_unsettled, check };
 
@@ -67,6 +72,71 @@ fn start(simulation: &Simulation, mut variation: u64) {
             let lapse = |simulation: &Simulation| simulation.provider(|provider, _| provider.lapse());
             simulation.outside("the hold lapses", lapse).await;
         });
+    }
+    if one_in(4) {
+        start_failing_refund(simulation);
+    }
+    if one_in(4) {
+        start_dispute(simulation, if one_in(2) { "won" } else { "lost" });
+    }
+}
+
+/// A refund that was done fails, and the provider tells.
+fn start_failing_refund(simulation: &Simulation) {
+    simulation.client("refunding bank", |simulation| async move {
+        let refunded = |simulation: &Simulation| {
+            simulation.provider(|provider, _| provider.find(|intent| intent.refunds.contains(&"succeeded")))
+        };
+        simulation.until("a refund is done", move |simulation| refunded(simulation).is_some()).await;
+        let payment = refunded(&simulation).expect("a refund");
+        let failed = payment.clone();
+        let fail = move |simulation: &Simulation| {
+            simulation.provider(|provider, _| provider.fail_refund(&failed));
+        };
+        simulation.outside("the refund fails", fail).await;
+        tell(&simulation, "evt_refund", "refund.failed", &payment).await;
+    });
+}
+
+/// A customer disputes a payment, and the bank decides. The provider tells both, in any order.
+fn start_dispute(simulation: &Simulation, decision: &'static str) {
+    for (name, before, after, event, kind) in [
+        ("disputing customer", None, "needs_response", "evt_open", "charge.dispute.created"),
+        ("deciding bank", Some("needs_response"), decision, "evt_closed", "charge.dispute.closed"),
+    ] {
+        simulation.client(name, move |simulation| async move {
+            let found = move |simulation: &Simulation| {
+                simulation.provider(|provider, _| {
+                    provider.find(|intent| intent.status == "succeeded" && intent.dispute == before)
+                })
+            };
+            simulation
+                .until("a payment can be disputed", move |simulation| found(simulation).is_some())
+                .await;
+            let payment = found(&simulation).expect("a payment");
+            let disputed = payment.clone();
+            let change = move |simulation: &Simulation| {
+                simulation.provider(|provider, _| provider.dispute(&disputed, after));
+            };
+            simulation.outside(&format!("the dispute is {after}"), change).await;
+            tell(&simulation, event, kind, &payment).await;
+        });
+    }
+}
+
+/// Sends an event until it is taken.
+async fn tell(simulation: &Simulation, id: &str, kind: &str, payment: &str) {
+    let body = webhook::event(id, kind, payment);
+    for _ in 0..TRIES_OF_EVENTS {
+        let sent_at = simulation.local_time().unix_seconds();
+        let signature = webhook::signature(body.to_string().as_bytes(), sent_at);
+        let mut request = request(simulation, Method::POST, ALICE, &[], &body);
+        request.headers.insert("stripe-signature", signature.parse().expect("a header"));
+        request.verified = None;
+        if answered(simulation, "payment-webhook", request).await.is_some() {
+            return;
+        }
+        simulation.wait_ms(1_000).await;
     }
 }
 
@@ -165,6 +235,8 @@ struct Found {
     status: String,
     quantity: i64,
     total: i64,
+    refund: Option<String>,
+    dispute: Option<String>,
 }
 
 fn check(simulation: &Simulation) -> Vec<String> {
@@ -181,6 +253,8 @@ fn check(simulation: &Simulation) -> Vec<String> {
                 status: item["status"]["S"].as_str().unwrap().to_owned(),
                 quantity: quantities.sum(),
                 total: number(&item["total"]["M"]["amount"]),
+                refund: item["refund"]["S"].as_str().map(str::to_owned),
+                dispute: item["dispute"]["S"].as_str().map(str::to_owned),
             });
         } else if is_unsettled(&item) {
             wrong.push(format!("an entry is left unsettled: {item}"));
@@ -195,9 +269,20 @@ fn check(simulation: &Simulation) -> Vec<String> {
         wrong.push(format!("{sold} are sold and {left} are left of {STOCK}"));
     }
     simulation.provider(|provider, _| {
-        for Found { id, status, total, .. } in &orders {
+        for Found { id, status, total, refund, dispute, .. } in &orders {
             let taken: i64 = provider.of_order(id).map(provider::Intent::taken).sum();
-            let due = if status == "confirmed" { *total } else { 0 };
+            let decided = match provider.of_order(id).find_map(|intent| intent.dispute) {
+                Some("won") => Some("declined"),
+                Some("lost") => Some("accepted"),
+                other => other,
+            };
+            let due = if status == "confirmed" && decided != Some("accepted") { *total } else { 0 };
+            if dispute.as_deref() != decided {
+                wrong.push(format!("order {id} says of its dispute {dispute:?} instead of {decided:?}"));
+            }
+            if let Some(refund) = refund {
+                wrong.push(format!("order {id} still says that its refund is {refund}"));
+            }
             if taken != due {
                 wrong.push(format!("order {id} is {status}, and {taken} of {due} are taken"));
             }

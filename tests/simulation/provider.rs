@@ -29,12 +29,16 @@ pub struct Call {
 pub struct Intent {
     /// The order that it belongs to.
     pub order: String,
+    /// The customer.
+    pub customer: String,
     /// The amount.
     pub amount: i64,
     /// `requires_payment_method`, `requires_capture`, `succeeded` or `canceled`.
     pub status: &'static str,
-    /// The amount that was given back.
-    pub refunded: i64,
+    /// The statuses of the refunds, each of the whole amount, oldest first.
+    pub refunds: Vec<&'static str>,
+    /// The status of the dispute, if there is one.
+    pub dispute: Option<&'static str>,
     declined: bool,
 }
 
@@ -64,7 +68,8 @@ impl Call {
 impl Intent {
     /// What the customer has paid and did not get back.
     pub fn taken(&self) -> i64 {
-        if self.status == "succeeded" { self.amount - self.refunded } else { 0 }
+        let given_back = self.refunds.contains(&"succeeded") || self.dispute == Some("lost");
+        if self.status == "succeeded" && !given_back { self.amount } else { 0 }
     }
 
     /// Whether the bank holds the amount.
@@ -82,6 +87,22 @@ impl Provider {
     /// Whether any payment is held.
     pub fn holds(&self) -> bool {
         self.intents.values().any(Intent::is_held)
+    }
+
+    /// The id of a payment that is like this, if there is one.
+    pub fn find(&self, is_like_this: impl Fn(&Intent) -> bool) -> Option<String> {
+        self.intents.iter().find(|(_, intent)| is_like_this(intent)).map(|(id, _)| id.clone())
+    }
+
+    /// Lets the refund of a payment fail that was done.
+    pub fn fail_refund(&mut self, payment: &str) {
+        let refunds = &mut self.intents.get_mut(payment).expect("an intent").refunds;
+        *refunds.last_mut().expect("a refund") = "failed";
+    }
+
+    /// Disputes a payment, or lets the bank decide.
+    pub fn dispute(&mut self, payment: &str, status: &'static str) {
+        self.intents.get_mut(payment).expect("an intent").dispute = Some(status);
     }
 
     /// Cancels a payment that is held, if there is one, as the provider does when the hold lapses.
@@ -140,6 +161,7 @@ impl Provider {
             }
             ("POST", ["refunds"]) => self.refund(&call.form["payment_intent"]),
             ("GET", ["refunds"]) => self.refunds(&call.form["payment_intent"]),
+            ("GET", ["disputes"]) => self.disputes(&call.form["payment_intent"]),
             _ => panic!("the provider has no {} {}", call.method, call.path),
         }
     }
@@ -150,7 +172,9 @@ impl Provider {
             order: call.form["metadata[order_id]"].clone(),
             amount: call.form["amount"].parse().unwrap(),
             status: "requires_payment_method",
-            refunded: 0,
+            customer: call.form["metadata[customer_id]"].clone(),
+            refunds: Vec::new(),
+            dispute: None,
             declined: false,
         };
         self.intents.insert(id.clone(), intent);
@@ -184,16 +208,25 @@ impl Provider {
         if intent.status != "succeeded" {
             return unexpected_state();
         }
-        if intent.refunded == intent.amount {
+        if intent.refunds.iter().any(|status| *status != "failed") {
             return (400, json!({"error": {"code": "charge_already_refunded"}}));
         }
-        intent.refunded = intent.amount;
-        (200, shown_refund(id))
+        if intent.dispute.is_some_and(|status| status != "won") {
+            return (400, json!({"error": {"code": "charge_disputed"}}));
+        }
+        intent.refunds.push("succeeded");
+        (200, shown_refund(id, intent.refunds.len(), "succeeded"))
     }
 
     fn refunds(&self, id: &str) -> (u16, Value) {
-        let refunded = self.intents.get(id).is_some_and(|intent| intent.refunded > 0);
-        (200, json!({"data": refunded.then(|| shown_refund(id)).into_iter().collect::<Vec<_>>()}))
+        let refunds = self.intents.get(id).map(|intent| intent.refunds.clone()).unwrap_or_default();
+        let shown = (1..).zip(refunds).map(|(number, status)| shown_refund(id, number, status));
+        (200, json!({"data": shown.collect::<Vec<_>>()}))
+    }
+
+    fn disputes(&self, id: &str) -> (u16, Value) {
+        let status = self.intents.get(id).and_then(|intent| intent.dispute);
+        (200, json!({"data": status.map(|status| json!({"status": status})).into_iter().collect::<Vec<_>>()}))
     }
 
     fn shown(&self, id: &str) -> (u16, Value) {
@@ -201,12 +234,13 @@ impl Provider {
             return (404, json!({"error": {"code": "resource_missing"}}));
         };
         let error = if intent.declined { decline() } else { Value::Null };
-        (200, json!({"id": id, "status": intent.status, "last_payment_error": error}))
+        let metadata = json!({"order_id": intent.order, "customer_id": intent.customer});
+        (200, json!({"id": id, "status": intent.status, "last_payment_error": error, "metadata": metadata}))
     }
 }
 
-fn shown_refund(id: &str) -> Value {
-    json!({"id": format!("re_{id}"), "status": "succeeded"})
+fn shown_refund(id: &str, number: usize, status: &str) -> Value {
+    json!({"id": format!("re_{id}_{number}"), "status": status})
 }
 
 fn decline() -> Value {

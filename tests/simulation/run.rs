@@ -10,11 +10,8 @@ use crate::{
 use serde_json::{Value, json};
 use std::{env, time::Instant};
 
-/// How often the sweeps run at the end, at most: as long as there is work for them.
-const LAST_SWEEPS: usize = 5;
-
-/// The time before each of them: as long as a sweep ever waits before it tries again what failed.
-const LAST_SWEEP_PAUSE_MS: u64 = 60 * 60 * 1000;
+/// The hours before each of them: as long as a sweep waits before it tries again what failed, and what was refused.
+const LAST_SWEEP_PAUSES_HOURS: [u64; 6] = [1, 1, 1, 1, 25, 25];
 
 /// Clients, and what has to be true once nothing is left to happen.
 pub struct Scenario {
@@ -65,11 +62,11 @@ impl Scenario {
     }
 
     fn come_to_rest(&self, simulation: &Simulation) -> Vec<String> {
-        for _ in 0..LAST_SWEEPS {
+        for hours in LAST_SWEEP_PAUSES_HOURS {
             if !simulation.world().items().iter().any(self.is_unfinished) {
                 break;
             }
-            simulation.pass_to(simulation.clock() + LAST_SWEEP_PAUSE_MS);
+            simulation.pass_to(simulation.clock() + hours * 60 * 60 * 1000);
             for sweep in self.sweeps {
                 simulation.client("last sweep", |simulation| async move {
                     simulation.invoke(sweep, Event::Step(json!({}))).await;

@@ -18,6 +18,7 @@ pub mod project;
 pub mod samples;
 pub mod template;
 pub mod units;
+pub mod webhook;
 mod wire;
 mod world;
 

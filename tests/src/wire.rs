@@ -141,7 +141,7 @@ impl Wire {
         // Concurrent requests may overtake each other here.
         tokio::task::yield_now().await;
         let carry_out = |body| match operation.as_str() {
-            "GetSecretValue" => Answer { status: 200, body: json!({"SecretString": "a test's secret"}) },
+            "GetSecretValue" => Answer { status: 200, body: json!({"SecretString": crate::webhook::SECRET}) },
             // No execution of a state machine is running, and none starts.
             "DescribeExecution" => {
                 Answer::refusal(400, "com.amazonaws.swf.service.v2.model#ExecutionDoesNotExist")

@@ -10,6 +10,7 @@ use domain::{
     limit::Limit,
     order::OrderStatus,
     page::PageSize,
+    payment::{DisputeStatus, RefundStatus},
     rating::RatingChange,
     stock::StockChange,
 };
@@ -138,7 +139,7 @@ async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> 
         ("orders", table.orders(customer, None, PageSize::DEFAULT, None).await.map(drop)),
         ("unsettled_orders", table.unsettled_orders(later(9), &SweepPosition::start()).await.map(drop)),
         ("count_failed_attempt", table.count_failed_attempt(&unsettled, "x", now()).await.map(drop)),
-        ("leave_to_a_person", table.leave_to_a_person(order_id(2), Epoch::PLACEMENT, "x").await),
+        ("leave_to_a_person", table.leave_to_a_person(order_id(2), Epoch::PLACEMENT, "x", None).await),
         ("retry_unsettled", table.retry_unsettled(order_id(2)).await.map(drop)),
         ("reserve_stock", table.reserve_stock(&request, now()).await),
         ("begin_payment", table.begin_payment(order_id(1), &paid).await),
@@ -155,6 +156,17 @@ async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> 
         ("release_stock", table.release_stock(&undone, Epoch::PLACEMENT, Afterwards::Unsettled, now()).await),
         ("reject_unsettled", table.reject_unsettled(&undone, &reason).await),
         ("reject_order", table.reject_order(&undone, &reason).await),
+        ("owe_refund", table.owe_refund(&second, &paid, 1).await),
+        (
+            "note_dispute",
+            table.note_dispute(&in_status(second.clone(), OrderStatus::Rejected), DisputeStatus::Open).await,
+        ),
+        (
+            "note_refund",
+            table.note_refund(&undone, Epoch::after_failed_refunds(1), Some(RefundStatus::Failed)).await,
+        ),
+        ("is_processed", table.is_processed("evt_1", now()).await.map(drop)),
+        ("record_processed", table.record_processed("evt_1", now()).await),
     ]
 }
 

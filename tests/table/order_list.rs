@@ -207,7 +207,7 @@ async fn a_failed_attempt_is_counted_and_tried_again_later() {
     assert!(!found[0].is_due(later(299)) && found[0].is_due(later(300)));
     let other = UnsettledOrder { epoch: Epoch::CANCELLATION, attempts: 7, ..unsettled(1) };
     world.table.count_failed_attempt(&other, "late", now()).await.unwrap();
-    world.table.leave_to_a_person(order_id(1), other.epoch, "late").await.unwrap();
+    world.table.leave_to_a_person(order_id(1), other.epoch, "late", None).await.unwrap();
     assert_eq!(first(&world, later(100)).await.0, found, "an entry of another epoch is left as it is");
     world.table.count_failed_attempt(&unsettled(2), "gone", now()).await.unwrap();
     assert_eq!(entry(&world, 2), json!(null), "a settled order gets no entry");
@@ -222,7 +222,7 @@ async fn an_order_is_left_to_a_person_until_an_operator_lets_the_sweep_retry_it(
     assert_eq!(next, Ok(NextAttempt::Never));
     let (found, _) = first(&world, later(100)).await;
     assert_eq!((found[0].stuck.as_deref(), found[0].is_due(later(1_000_000))), (Some("Internal"), false));
-    let leave = world.table.leave_to_a_person(order_id(1), Epoch::PLACEMENT, "refused");
+    let leave = world.table.leave_to_a_person(order_id(1), Epoch::PLACEMENT, "refused", None);
     assert_eq!(world.measure("leave_to_a_person", "", leave).await, Ok(()));
     let retry = world.table.retry_unsettled(order_id(1));
     assert_eq!(world.measure("retry_unsettled", "", retry).await, Ok(true));

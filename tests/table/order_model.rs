@@ -156,6 +156,7 @@ impl Life<'_> {
                 Ok(Told::Nothing) => known.begun |= step == Step::Begin,
                 Ok(Told::Closed(closed)) if turn.steps.len() == 1 => match closed {
                     Closed::Settled => {}
+                    Closed::Refund(..) => prop_assert!(false, "order {} owes no refund", order),
                     Closed::Confirmed => prop_assert_eq!(self.status[order], OrderStatus::Confirmed),
                     Closed::Payment(payment) => {
                         let pending = self.status[order] == OrderStatus::Pending;

@@ -148,7 +148,7 @@ async fn a_payment_that_a_cancellation_voided_has_not_failed() {
     assert_eq!(shop.sweep(&[]).await, output(1, 1, 0, 0));
     assert_eq!(status(&shop.world, &order).await, OrderStatus::Cancelled);
     assert_eq!((stock(&shop.world, 1), shop.provider.voided().len()), (Some(9), 1));
-    let late = shop.world.table.leave_to_a_person(order_id(1), Epoch::CANCELLATION, "late").await;
+    let late = shop.world.table.leave_to_a_person(order_id(1), Epoch::CANCELLATION, "late", None).await;
     assert_eq!(late, Ok(()));
     assert!(entry(&shop.world, 1).is_null());
 }

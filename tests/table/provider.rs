@@ -1,6 +1,9 @@
 //! A payment provider on a loopback port that captures and voids payments, with injectable faults.
 
-use domain::payment::PaymentId;
+use domain::{
+    id::{OrderId, UserId},
+    payment::PaymentId,
+};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -43,6 +46,10 @@ struct State {
     refunds: Mutex<Vec<&'static str>>,
     /// The statuses of the next refunds; `disputed` refuses the refund.
     next_refunds: Mutex<VecDeque<&'static str>>,
+    /// The status of the dispute.
+    dispute: Mutex<Option<&'static str>>,
+    /// What intents say of their order.
+    metadata: Mutex<Value>,
 }
 
 impl Provider {
@@ -56,6 +63,8 @@ impl Provider {
             captured: Mutex::default(),
             refunds: Mutex::default(),
             next_refunds: Mutex::default(),
+            dispute: Mutex::default(),
+            metadata: Mutex::default(),
         });
         let serving = Arc::clone(&state);
         tokio::spawn(async move {
@@ -89,6 +98,16 @@ impl Provider {
     /// Changes the status of the last refund.
     pub fn last_refund_becomes(&self, status: &'static str) {
         *self.state.refunds.lock().unwrap().last_mut().unwrap() = status;
+    }
+
+    /// Disputes all payments, or lets the bank decide.
+    pub fn dispute(&self, status: &'static str) {
+        *self.state.dispute.lock().unwrap() = Some(status);
+    }
+
+    /// Lets all intents name this order.
+    pub fn name_order(&self, customer: UserId, order: OrderId) {
+        *self.state.metadata.lock().unwrap() = json!({"customer_id": customer, "order_id": order});
     }
 
     /// The statuses of all refunds, oldest first.
@@ -143,7 +162,9 @@ impl State {
             ("", _) => true,
             _ => return (400, json!({"error": {"code": "payment_intent_unexpected_state"}})),
         };
-        (200, json!({"id": payment, "status": self.status(payment), "last_payment_error": null}))
+        let metadata = self.metadata.lock().unwrap().clone();
+        let status = self.status(payment);
+        (200, json!({"id": payment, "status": status, "last_payment_error": null, "metadata": metadata}))
     }
 }
 
@@ -152,6 +173,12 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
         if let Some(query) = path.strip_prefix("/v1/refunds") {
             let (status, body) = state.carry_out_refund(query.starts_with('?'));
             respond(&mut stream, status, &body).await;
+            continue;
+        }
+        if path.starts_with("/v1/disputes?") {
+            let dispute = *state.dispute.lock().unwrap();
+            let data: Vec<Value> = dispute.iter().map(|status| json!({"status": status})).collect();
+            respond(&mut stream, 200, &json!({"data": data})).await;
             continue;
         }
         let call = path.strip_prefix("/v1/payment_intents/").unwrap();

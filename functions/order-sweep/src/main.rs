@@ -41,11 +41,8 @@ pub async fn sweep(app: &App, Input { retry }: Input) -> Result<Swept, Error> {
 }
 
 async fn attempt(app: &App, order: UnsettledOrder) -> Result<Attempt, Error> {
-    if order.stuck.is_some() {
-        return Ok(Attempt::GivenUp);
-    }
     if !order.is_due(app.now()) {
-        return Ok(Attempt::Left);
+        return Ok(if order.stuck.is_some() { Attempt::GivenUp } else { Attempt::Left });
     }
     match settle(app, &order).await {
         Ok(attempt) => Ok(attempt),

@@ -27,7 +27,8 @@ struct Failure {
 #[derive(Serialize)]
 pub struct Output {
     /// `confirmed`: nothing was undone, since the order was confirmed after all. `undone`: it holds neither stock nor
-    /// money, except for a refund that is under way or refused, for a reason of the customer's. `failed`: the same, through a fault on our side.
+    /// money, except for a refund that is under way or refused, for a reason of the customer's. `failed`: the same,
+    /// through a fault on our side.
     outcome: &'static str,
 }
 
@@ -43,7 +44,7 @@ pub async fn undo(app: &App, Input { order, failure }: Input) -> Result<Output, 
         Some(Failure { step, error, cause }) => {
             (Epoch::PLACEMENT, Cause::Rejected(Reason::of(step, &error, &cause)))
         }
-        None => (Epoch::CANCELLATION, Cause::Cancelled),
+        None => (Epoch::CANCELLATION, Cause::Ended),
     };
     let outcome = match (app.undo.undo(&order, epoch, &cause, app.now()).await?, cause) {
         (Undone::Confirmed, _) => "confirmed",

@@ -23,7 +23,7 @@ fn main() -> runtime::Exit {
 
 async fn authorize(app: &App, Input { order }: Input) -> Result<Output, Error> {
     let payments = app.payments.client().await?;
-    let payment = payments.begin(order.order_id, order.total).await?;
+    let payment = payments.begin(order.customer_id, order.order_id, order.total).await?;
     // Recorded before it is authorized, so that an undo can void it.
     app.table.begin_payment(order.order_id, &payment).await?;
     payments.authorize(order.order_id, &payment, &order.payment_method).await?;

@@ -14,6 +14,8 @@ pub enum Incident {
     OrderStuck,
     /// The provider refuses to refund the payment of an order that was undone.
     RefundRefused,
+    /// A customer disputes a payment, or has won the dispute.
+    PaymentDisputed,
 }
 
 #[derive(Serialize)]

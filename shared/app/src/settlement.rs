@@ -15,11 +15,14 @@ use domain::{
     Error, Timestamp,
     attempt::NextAttempt,
     order::{OrderRequest, OrderStatus, PlacedOrder},
-    payment::PaymentId,
+    payment::{PaymentId, RefundStatus},
     rejection::Reason,
     saga::FailedStep,
 };
 use table::{Afterwards, Closed, Epoch, UnsettledOrder};
+
+/// When the provider is asked again for a refund that it has refused.
+const REFUSED_AGAIN_SECONDS: u64 = 24 * 60 * 60;
 
 const SETTINGS: &[&str] = &["TABLE_NAME", "PAYMENTS_SECRET_ARN", "PAYMENTS_URL"];
 
@@ -72,8 +75,8 @@ impl Client for Capture {
 pub enum Cause {
     /// A step failed; the order is rejected for this reason.
     Rejected(Reason),
-    /// The customer has cancelled the order.
-    Cancelled,
+    /// The order has ended: its customer has cancelled it, or it was rejected before.
+    Ended,
 }
 
 /// The result of an undo.
@@ -112,11 +115,15 @@ impl Undo {
             self.table.reject_order(order, reason).await?;
             return Ok(Undone::Undone);
         }
-        let refund = match self.table.close_payment(order.order_id, epoch).await? {
+        let (payment, noted) = match self.table.close_payment(order.order_id, epoch).await? {
             Closed::Confirmed => return Ok(Undone::Confirmed),
             Closed::Settled => return Ok(Undone::Undone),
-            Closed::Payment(None) => Ok(Refunded::Done),
-            Closed::Payment(Some(payment)) => {
+            Closed::Payment(payment) => (payment, None),
+            Closed::Refund(payment, status) => (Some(payment), Some(status)),
+        };
+        let refund = match payment {
+            None => Ok(Refunded::Done),
+            Some(payment) => {
                 let payments = self.payments.client().await?;
                 match payments.void(order.order_id, &payment).await? {
                     Voided::Released => Ok(Refunded::Done),
@@ -124,29 +131,55 @@ impl Undo {
                 }
             }
         };
-        // The stock does not wait for a refund, which may be refused or take days.
-        let is_done = refund == Ok(Refunded::Done);
-        match cause {
-            Cause::Cancelled => {
-                let afterwards = if is_done { Afterwards::Settled } else { Afterwards::Unsettled };
-                self.table.release_stock(order, epoch, afterwards, now).await?;
-            }
-            Cause::Rejected(reason) => {
-                self.table.release_stock(order, epoch, Afterwards::Unsettled, now).await?;
-                if is_done {
-                    self.table.reject_order(order, reason).await?;
-                } else {
-                    self.table.reject_unsettled(order, reason).await?;
-                }
-            }
+        let status = match &refund {
+            Ok(Refunded::Done) => None,
+            Ok(Refunded::Pending) => Some(RefundStatus::Pending),
+            Ok(Refunded::Refused(_)) => Some(RefundStatus::Failed),
+            Err(_) => noted,
+        };
+        if let Ok(Refunded::Refused(why)) = &refund
+            && noted != Some(RefundStatus::Failed)
+        {
+            self.context.report(Incident::RefundRefused, order.order_id, why);
         }
+        if status != noted {
+            self.table.note_refund(order, epoch, status).await?;
+        }
+        // The stock does not wait for a refund, which may be refused or take days.
+        self.give_stock_back(order, epoch, cause, refund == Ok(Refunded::Done), now).await?;
         match refund? {
             Refunded::Done => Ok(Undone::Undone),
             Refunded::Pending => Ok(Undone::Refunding),
             Refunded::Refused(why) => {
-                self.context.report(Incident::RefundRefused, order.order_id, &why);
-                self.table.leave_to_a_person(order.order_id, epoch, &why).await?;
+                // What the person or a bank does may be told by no event, or by one that came too early.
+                let again = now.plus_seconds(REFUSED_AGAIN_SECONDS);
+                self.table.leave_to_a_person(order.order_id, epoch, &why, Some(again)).await?;
                 Ok(Undone::RefundRefused)
+            }
+        }
+    }
+
+    /// Gives the stock back and ends the order; settles it unless it owes a refund.
+    async fn give_stock_back(
+        &self,
+        order: &OrderRequest,
+        epoch: Epoch,
+        cause: &Cause,
+        is_refunded: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        match cause {
+            Cause::Ended => {
+                let afterwards = if is_refunded { Afterwards::Settled } else { Afterwards::Unsettled };
+                self.table.release_stock(order, epoch, afterwards, now).await
+            }
+            Cause::Rejected(reason) => {
+                self.table.release_stock(order, epoch, Afterwards::Unsettled, now).await?;
+                if is_refunded {
+                    self.table.reject_order(order, reason).await
+                } else {
+                    self.table.reject_unsettled(order, reason).await
+                }
             }
         }
     }
@@ -158,6 +191,7 @@ impl Client for Undo {
         operations: &[
             "close_payment",
             "leave_to_a_person",
+            "note_refund",
             "reject_order",
             "reject_unsettled",
             "release_stock",
@@ -181,7 +215,7 @@ pub struct Settlement {
 impl Settlement {
     /// Settles an order. Idempotent.
     pub async fn settle(&self, placed: &PlacedOrder, epoch: Epoch, now: Timestamp) -> Result<Attempt, Error> {
-        use OrderStatus::{Cancelled, Confirmed, PaymentFailed};
+        use OrderStatus::{Cancelled, Confirmed, PaymentFailed, Rejected};
         let request = placed.request();
         let cause = match (placed.order.status, &placed.payment) {
             // If the payment has failed, the capture finds that again and gives the stock back.
@@ -189,7 +223,7 @@ impl Settlement {
                 self.capture.capture(&request, payment, now).await?;
                 return Ok(Attempt::Settled);
             }
-            (Cancelled, _) => Cause::Cancelled,
+            (Cancelled | Rejected, _) => Cause::Ended,
             _ => Cause::Rejected(Reason::Failed(FailedStep::new("order-place".to_owned(), "States.Timeout"))),
         };
         Ok(match self.undo.undo(&request, epoch, &cause, now).await? {
@@ -229,6 +263,7 @@ impl Client for Settlement {
             "count_failed_attempt",
             "fail_payment",
             "leave_to_a_person",
+            "note_refund",
             "reject_order",
             "reject_unsettled",
             "release_stock",

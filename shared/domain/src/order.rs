@@ -3,7 +3,7 @@
 use crate::{
     Error, Money, Timestamp, Version,
     id::{OrderId, ProductId, UserId},
-    payment::{PaymentId, PaymentMethod},
+    payment::{DisputeStatus, PaymentId, PaymentMethod, RefundStatus},
     product::ProductName,
     rejection::Reason,
 };
@@ -47,11 +47,17 @@ pub struct Order {
     /// The reason for the rejection, or for which the payment failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// The refund of an order that was undone, while it is not done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundStatus>,
+    /// The dispute of the payment, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<DisputeStatus>,
     /// The ordered products.
     pub lines: Vec<OrderLine>,
     /// The sum of all lines.
     pub total: Money,
-    /// Incremented by each change of the status.
+    /// Incremented by each change.
     pub version: Version,
     /// When it was placed.
     pub created_at: Timestamp,

@@ -107,7 +107,18 @@ impl OrderDraft {
             Some(first) if faults.is_empty() => {
                 let total = Money { amount, ..first.unit_price };
                 let (status, version) = (OrderStatus::Pending, 1);
-                let order = Order { order_id, status, reason: None, lines, total, version, created_at: now };
+                let (refund, dispute) = (None, None);
+                let order = Order {
+                    order_id,
+                    status,
+                    reason: None,
+                    refund,
+                    dispute,
+                    lines,
+                    total,
+                    version,
+                    created_at: now,
+                };
                 if order.total != self.expected_total {
                     return Ok(Priced::Changed(order));
                 }

@@ -59,10 +59,70 @@ impl fmt::Display for PaymentId {
     }
 }
 
+/// What an order says of a refund that is not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RefundStatus {
+    /// The provider is at work.
+    Pending,
+    /// The provider refuses it. A person was told.
+    Failed,
+}
+
+/// How a dispute stands: the customer has asked the bank to take the payment back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DisputeStatus {
+    /// The bank has not decided.
+    Open,
+    /// The customer has the money back.
+    Accepted,
+    /// The payment stands.
+    Declined,
+}
+
+impl RefundStatus {
+    /// The status of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Failed].into_iter().find(|status| status.to_string() == name)
+    }
+}
+
+impl fmt::Display for RefundStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl fmt::Display for DisputeStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn statuses_are_stored_as_they_are_shown() {
+        for status in [RefundStatus::Pending, RefundStatus::Failed] {
+            assert_eq!(serde_json::to_value(status).unwrap(), json!(status.to_string()));
+            assert_eq!(RefundStatus::of(&status.to_string()), Some(status));
+        }
+        assert_eq!(RefundStatus::of("done"), None);
+        for status in [DisputeStatus::Open, DisputeStatus::Accepted, DisputeStatus::Declined] {
+            assert_eq!(serde_json::to_value(status).unwrap(), json!(status.to_string()));
+        }
+    }
 
     #[test]
     fn only_tokens_are_payment_methods_and_faults_do_not_repeat_them() {

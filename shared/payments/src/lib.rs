@@ -1,23 +1,26 @@
-//! Payments: the interface to the payment provider, and its implementation for Stripe.
+//! Payments: the interface to the payment provider, its implementation for Stripe, and Stripe's webhooks.
 //!
-//! A payment is begun, authorised, and then either captured or voided; what was captured can be refunded. Every call is idempotent in every state of the
-//! payment: it can be repeated after a lost response or during another call, takes effect once, and returns the state
-//! of the payment. `Error::Unavailable` means that the caller must repeat the call. This crate does not retry; the
-//! state machines do.
+//! A payment is begun, authorised, and then either captured or voided; what was captured can be refunded. Every call is
+//! idempotent in every state of the payment: it can be repeated after a lost response or during another call, takes
+//! effect once, and returns the state of the payment. `Error::Unavailable` means that the caller must repeat the call.
+//! This crate does not retry; the state machines do.
 
 mod amounts;
 mod client;
 mod errors;
+mod refunds;
 #[cfg(test)]
 mod scripted;
 mod stripe;
+mod webhook;
 
 pub use stripe::Stripe;
+pub use webhook::{SIGNATURE, WebhookEvent, WebhookSecret};
 
 use domain::{
     Error, Money,
-    id::OrderId,
-    payment::{PaymentId, PaymentMethod},
+    id::{OrderId, UserId},
+    payment::{DisputeStatus, PaymentId, PaymentMethod},
 };
 
 /// The result of a capture.
@@ -49,6 +52,15 @@ pub enum Refunded {
     Refused(String),
 }
 
+/// What happened to a payment after it was captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aftermath {
+    /// The number of refunds that failed.
+    pub failed_refunds: usize,
+    /// The state of the customer's dispute, if there is one.
+    pub dispute: Option<DisputeStatus>,
+}
+
 /// A payment provider.
 #[expect(async_fn_in_trait, reason = "the runtime has one thread, so that no future has to be Send")]
 pub trait Payments {
@@ -56,7 +68,7 @@ pub trait Payments {
     /// payment. An abandoned payment holds no money.
     ///
     /// Error: `Rejected` with `PaymentDeclined` if the amount cannot be paid.
-    async fn begin(&self, order: OrderId, total: Money) -> Result<PaymentId, Error>;
+    async fn begin(&self, customer: UserId, order: OrderId, total: Money) -> Result<PaymentId, Error>;
 
     /// Authorises the payment: the customer's bank holds the amount. Succeeds if it is authorised already.
     ///
@@ -79,4 +91,10 @@ pub trait Payments {
     ///
     /// Error: `Unavailable` if the refund failed and may be tried again.
     async fn refund(&self, order: OrderId, payment: &PaymentId) -> Result<Refunded, Error>;
+
+    /// The customer and the order of a payment; `None` if it is not a payment of an order.
+    async fn order_of(&self, payment: &PaymentId) -> Result<Option<(UserId, OrderId)>, Error>;
+
+    /// What happened to a payment after it was captured.
+    async fn aftermath(&self, payment: &PaymentId) -> Result<Aftermath, Error>;
 }

@@ -1,7 +1,7 @@
 //! Tests of `Stripe` against a server with scripted responses.
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use crate::{Captured, Payments, Refunded, Stripe, Voided};
     use domain::{
         Error, Money,
@@ -21,12 +21,13 @@ mod tests {
     };
 
     const SECRET: &str = "sk_test_never_to_be_told";
-    const ORDER: &str = "0199c0de-0000-7000-8000-000000000001";
+    pub(crate) const ORDER: &str = "0199c0de-0000-7000-8000-000000000001";
+    pub(crate) const CUSTOMER: &str = "0199c0de-0000-7000-8000-000000000002";
     const REPLAYED: &str = "idempotent-replayed: true\r\n";
 
     /// The server's reaction to a request.
     #[derive(Clone)]
-    enum Reaction {
+    pub(crate) enum Reaction {
         Answer(u16, &'static str, String),
         Drop,
         Hang,
@@ -34,10 +35,10 @@ mod tests {
 
     /// A request that the server received.
     #[derive(Debug, Clone)]
-    struct RecordedRequest {
+    pub(crate) struct RecordedRequest {
         line: String,
         head: String,
-        body: String,
+        pub(crate) body: String,
     }
 
     impl RecordedRequest {
@@ -52,13 +53,13 @@ mod tests {
         }
     }
 
-    struct Script {
-        stripe: Stripe,
+    pub(crate) struct Script {
+        pub(crate) stripe: Stripe,
         recorded: Arc<Mutex<Vec<RecordedRequest>>>,
     }
 
     impl Script {
-        async fn play(reactions: impl IntoIterator<Item = Reaction>) -> Self {
+        pub(crate) async fn play(reactions: impl IntoIterator<Item = Reaction>) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}/", listener.local_addr().unwrap());
             let recorded = Arc::new(Mutex::new(Vec::new()));
@@ -73,12 +74,12 @@ mod tests {
             Self { stripe, recorded }
         }
 
-        fn recorded(&self) -> Vec<RecordedRequest> {
+        pub(crate) fn recorded(&self) -> Vec<RecordedRequest> {
             self.recorded.lock().unwrap().clone()
         }
 
         /// Method, path and key of each request.
-        fn steps(&self) -> Vec<String> {
+        pub(crate) fn steps(&self) -> Vec<String> {
             let step = |recorded: &RecordedRequest| {
                 let mut words = recorded.line.split(' ');
                 let method = words.next().unwrap().to_owned();
@@ -89,7 +90,13 @@ mod tests {
         }
 
         async fn begin(&self, amount: i64, currency: &str) -> Result<PaymentId, Error> {
-            self.stripe.begin(order(), Money { amount, currency: currency.parse().unwrap() }).await
+            self.stripe
+                .begin(
+                    CUSTOMER.parse().unwrap(),
+                    order(),
+                    Money { amount, currency: currency.parse().unwrap() },
+                )
+                .await
         }
 
         async fn authorize(&self) -> Result<(), Error> {
@@ -105,7 +112,7 @@ mod tests {
             self.stripe.void(order(), &payment()).await
         }
 
-        async fn refund(&self) -> Result<Refunded, Error> {
+        pub(crate) async fn refund(&self) -> Result<Refunded, Error> {
             self.stripe.refund(order(), &payment()).await
         }
     }
@@ -155,11 +162,11 @@ mod tests {
         ORDER.parse().unwrap()
     }
 
-    fn payment() -> PaymentId {
+    pub(crate) fn payment() -> PaymentId {
         PaymentId::new("pi_1")
     }
 
-    fn intent(status: &str) -> Reaction {
+    pub(crate) fn intent(status: &str) -> Reaction {
         Reaction::Answer(
             200,
             "",
@@ -167,7 +174,7 @@ mod tests {
         )
     }
 
-    fn refused(status: u16, code: &str) -> Reaction {
+    pub(crate) fn refused(status: u16, code: &str) -> Reaction {
         refused_with(status, "", code)
     }
 
@@ -178,7 +185,7 @@ mod tests {
         Reaction::Answer(status, headers, json!({"error": error}).to_string())
     }
 
-    fn replayed(play: Reaction) -> Reaction {
+    pub(crate) fn replayed(play: Reaction) -> Reaction {
         match play {
             Reaction::Answer(status, _, body) => Reaction::Answer(status, REPLAYED, body),
             play => play,
@@ -195,7 +202,7 @@ mod tests {
     }
 
     /// The cause of an `Internal` error; `None` for `Unavailable`. Asserts that no secret is in either.
-    fn internal_cause<T: std::fmt::Debug>(result: Result<T, Error>) -> Option<String> {
+    pub(crate) fn internal_cause<T: std::fmt::Debug>(result: Result<T, Error>) -> Option<String> {
         let printed = format!("{result:?}");
         assert!(!printed.contains(SECRET) && !printed.contains("pm_hidden"), "{printed}");
         match result.unwrap_err() {
@@ -215,8 +222,9 @@ mod tests {
         assert_eq!(recorded.header("stripe-version"), Some("2026-08-26.dahlia"));
         assert_eq!(recorded.header("content-type"), Some("application/x-www-form-urlencoded"));
         assert_eq!(recorded.key(), "begin");
-        let form = "amount=650&currency=sgd&capture_method=manual&payment_method_types%5B%5D=card&metadata%5Border_id%5D=";
-        assert_eq!(recorded.body, format!("{form}{ORDER}"));
+        let form = "amount=650&currency=sgd&capture_method=manual&payment_method_types%5B%5D=card";
+        let metadata = format!("metadata%5Bcustomer_id%5D={CUSTOMER}&metadata%5Border_id%5D={ORDER}");
+        assert_eq!(recorded.body, format!("{form}&{metadata}"));
     }
 
     #[tokio::test]
@@ -369,61 +377,11 @@ mod tests {
         assert_eq!(script.void().await.unwrap(), Voided::Released);
     }
 
-    fn refunds(statuses: &[&str]) -> Reaction {
-        let refund =
-            |(number, status): (usize, &&str)| json!({"id": format!("re_{number}"), "status": status});
-        let data: Vec<_> = statuses.iter().enumerate().map(refund).collect();
-        Reaction::Answer(200, "", json!({"object": "list", "data": data}).to_string())
-    }
-
-    fn refund(id: &str, status: &str) -> Reaction {
-        Reaction::Answer(200, "", json!({"id": id, "status": status}).to_string())
-    }
-
     #[tokio::test]
     async fn voiding_a_captured_payment_leaves_it_to_be_refunded() {
         let script = Script::play([refused(400, UNEXPECTED), intent("succeeded")]).await;
         assert_eq!(script.void().await.unwrap(), Voided::Captured);
         assert_eq!(script.steps(), ["POST i/pi_1/cancel cancel", "GET i/pi_1"]);
-    }
-
-    #[tokio::test]
-    async fn a_refund_is_done_pending_or_refused() {
-        let refused_for_good = || Refunded::Refused("the charge of pi_1 is disputed".to_owned());
-        for (known, answer, state) in [
-            (&[][..], refund("re_0", "succeeded"), Refunded::Done),
-            (&[], refund("re_0", "pending"), Refunded::Pending),
-            (&["pending"], replayed(refund("re_0", "succeeded")), Refunded::Pending),
-            (&["succeeded"], replayed(refund("re_0", "pending")), Refunded::Done),
-            (&["succeeded"], refused(400, "charge_already_refunded"), Refunded::Done),
-            (&["failed", "pending"], refused(400, "charge_already_refunded"), Refunded::Pending),
-            (&[], refused(400, "charge_disputed"), refused_for_good()),
-            (&[], replayed(refused(400, "charge_disputed")), refused_for_good()),
-        ] {
-            let script = Script::play([refunds(known), answer]).await;
-            assert_eq!(script.refund().await.unwrap(), state, "{known:?}");
-            assert_eq!(script.steps()[0], "GET refunds?payment_intent=pi_1&limit=100");
-            assert_eq!(script.recorded()[1].body, "payment_intent=pi_1");
-        }
-        for (answer, passing) in [(refused(503, "x"), true), (refused(400, "x"), false)] {
-            let script = Script::play([refunds(&[]), answer]).await;
-            assert_eq!(internal_cause(script.refund().await).is_none(), passing);
-        }
-        let script =
-            Script::play([refunds(&[]), replayed(refused(500, "x")), refund("re_0", "succeeded")]).await;
-        assert_eq!(script.refund().await.unwrap(), Refunded::Done);
-        assert_eq!(script.steps()[1..], ["POST refunds refund", "POST refunds refund-2"]);
-    }
-
-    #[tokio::test]
-    async fn a_refund_that_failed_is_tried_under_another_key_a_few_times() {
-        let script = Script::play([refunds(&[]), refund("re_0", "failed")]).await;
-        assert_eq!(internal_cause(script.refund().await), None);
-        let script = Script::play([refunds(&["failed"]), refund("re_1", "succeeded")]).await;
-        assert_eq!(script.refund().await.unwrap(), Refunded::Done);
-        assert_eq!(script.steps()[1], "POST refunds refund-of-attempt-2");
-        let script = Script::play([refunds(&["failed"; 5])]).await;
-        assert!(matches!(script.refund().await.unwrap(), Refunded::Refused(_)));
     }
 
     #[tokio::test]

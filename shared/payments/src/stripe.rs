@@ -23,14 +23,14 @@
 //! become `Unavailable`.
 
 use crate::{
-    Captured, Payments, Refunded, Voided, amounts,
+    Aftermath, Captured, Payments, Refunded, Voided, amounts,
     client::HttpClient,
     errors::{Refusal, declined},
 };
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use domain::{
     Error, Money,
-    id::OrderId,
+    id::{OrderId, UserId},
     payment::{PaymentId, PaymentMethod},
 };
 use serde::Deserialize;
@@ -41,18 +41,13 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The maximum number of idempotency keys of a step.
-const KEYS: u32 = 5;
-
-/// The number of refunds of an intent that fail before the refund counts as refused.
-const MOST_REFUNDS: usize = 5;
-
-const REFUNDS: &str = "/v1/refunds";
+pub(crate) const KEYS: u32 = 5;
 
 const INTENTS: &str = "/v1/payment_intents";
 
 /// Payments by Stripe.
 pub struct Stripe {
-    client: HttpClient,
+    pub(crate) client: HttpClient,
     patience: Duration,
 }
 
@@ -62,34 +57,6 @@ struct Intent {
     id: String,
     status: String,
     last_payment_error: Option<Refusal>,
-}
-
-#[derive(Deserialize)]
-struct Refund {
-    id: String,
-    status: Option<String>,
-}
-
-impl Refund {
-    fn has_failed(&self) -> bool {
-        matches!(self.status.as_deref(), Some("failed" | "canceled"))
-    }
-
-    fn state(&self) -> Result<Refunded, Error> {
-        match self.status.as_deref() {
-            Some("succeeded") => Ok(Refunded::Done),
-            Some("failed" | "canceled") => {
-                Err(Error::unavailable(format!("Stripe: the refund {} failed", self.id)))
-            }
-            _ => Ok(Refunded::Pending),
-        }
-    }
-}
-
-/// The refunds of an intent.
-#[derive(Deserialize)]
-struct Refunds {
-    data: Vec<Refund>,
 }
 
 /// The state of a step, judged by the intent: done (`Some`), not done (`None`), or impossible (`Err`).
@@ -128,10 +95,10 @@ impl Stripe {
         }
     }
 
-    async fn create(&self, order: OrderId, total: Money) -> Result<PaymentId, Error> {
+    async fn create(&self, customer: UserId, order: OrderId, total: Money) -> Result<PaymentId, Error> {
         let amount = amounts::in_units(total)?.to_string();
         let currency = total.currency.code().to_ascii_lowercase();
-        let order_id = order.to_string();
+        let (customer_id, order_id) = (customer.to_string(), order.to_string());
         // Cards only, not all methods that the account has enabled: every card supports separate authorisation and
         // capture, and none requires a redirect of the customer, which the API for orders does not support.
         let form = [
@@ -139,6 +106,7 @@ impl Stripe {
             ("currency", &currency),
             ("capture_method", "manual"),
             ("payment_method_types[]", "card"),
+            ("metadata[customer_id]", &customer_id),
             ("metadata[order_id]", &order_id),
         ];
         for number in 1..=KEYS {
@@ -200,52 +168,11 @@ impl Stripe {
         let answer = self.client.get(&intent_path(payment)?).await?;
         answer.read()?.map_err(|refusal| answer.error(&refusal))
     }
-
-    /// Refunds the amount that is not refunded yet, under the key of this attempt.
-    async fn refund_rest(&self, order: OrderId, payment: &PaymentId) -> Result<Refunded, Error> {
-        let intent = payment.as_str();
-        let known = self.refunds(payment).await?;
-        let failed = known.iter().filter(|refund| refund.has_failed()).count();
-        if failed >= MOST_REFUNDS {
-            return Ok(Refunded::Refused(format!("{failed} refunds of {intent} failed")));
-        }
-        let step =
-            if failed == 0 { "refund".to_owned() } else { format!("refund-of-attempt-{}", failed + 1) };
-        for number in 1..=KEYS {
-            let key = key(order, &step, number);
-            let answer = self.client.post(REFUNDS, &key, &[("payment_intent", intent)]).await?;
-            let refusal = match answer.read::<Refund>()? {
-                // The response that is replayed is as old as the refund; the list is current.
-                Ok(refund) => {
-                    return known.iter().find(|known| known.id == refund.id).unwrap_or(&refund).state();
-                }
-                Err(refusal) => refusal,
-            };
-            if refusal.is("charge_already_refunded") {
-                let open = known.iter().find(|refund| !matches!(refund.state(), Ok(Refunded::Done) | Err(_)));
-                return Ok(if open.is_some() { Refunded::Pending } else { Refunded::Done });
-            }
-            if refusal.is("charge_disputed") {
-                return Ok(Refunded::Refused(format!("the charge of {intent} is disputed")));
-            }
-            if !answer.replayed {
-                return Err(answer.error(&refusal));
-            }
-        }
-        Err(exhausted("refund"))
-    }
-
-    async fn refunds(&self, payment: &PaymentId) -> Result<Vec<Refund>, Error> {
-        intent_path(payment)?;
-        let answer = self.client.get(&format!("{REFUNDS}?payment_intent={payment}&limit=100")).await?;
-        let refunds = answer.read::<Refunds>()?.map_err(|refusal| answer.error(&refusal))?;
-        Ok(refunds.data)
-    }
 }
 
 impl Payments for Stripe {
-    async fn begin(&self, order: OrderId, total: Money) -> Result<PaymentId, Error> {
-        self.with_timeout(self.create(order, total)).await
+    async fn begin(&self, customer: UserId, order: OrderId, total: Money) -> Result<PaymentId, Error> {
+        self.with_timeout(self.create(customer, order, total)).await
     }
 
     async fn authorize(
@@ -272,10 +199,18 @@ impl Payments for Stripe {
     async fn refund(&self, order: OrderId, payment: &PaymentId) -> Result<Refunded, Error> {
         self.with_timeout(self.refund_rest(order, payment)).await
     }
+
+    async fn order_of(&self, payment: &PaymentId) -> Result<Option<(UserId, OrderId)>, Error> {
+        self.with_timeout(self.read_origin(payment)).await
+    }
+
+    async fn aftermath(&self, payment: &PaymentId) -> Result<Aftermath, Error> {
+        self.with_timeout(self.read_aftermath(payment)).await
+    }
 }
 
 /// The path of an intent. The id is validated, because it becomes part of a URL.
-fn intent_path(payment: &PaymentId) -> Result<String, Error> {
+pub(crate) fn intent_path(payment: &PaymentId) -> Result<String, Error> {
     let id = payment.as_str();
     if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         return Err(Error::internal("Stripe: the stored payment id is malformed"));
@@ -283,14 +218,14 @@ fn intent_path(payment: &PaymentId) -> Result<String, Error> {
     Ok(format!("{INTENTS}/{id}"))
 }
 
-fn key(order: OrderId, step: &str, number: u32) -> String {
+pub(crate) fn key(order: OrderId, step: &str, number: u32) -> String {
     match number {
         1 => format!("souk-{order}-{step}"),
         _ => format!("souk-{order}-{step}-{number}"),
     }
 }
 
-fn exhausted(step: &str) -> Error {
+pub(crate) fn exhausted(step: &str) -> Error {
     Error::unavailable(format!(
         "Stripe: all idempotency keys of {step} are used, and every response is replayed"
     ))

@@ -22,6 +22,7 @@
 //! | unsettled order | `UNSETTLED#<last digit of orderId>` | `<orderId>` | | |
 //! | idempotency record | `USER#<userId>` | `IDEMPOTENCY#<operation>#<key>` | | |
 //! | rate limit | `LIMIT#<operation>#<limit>#<value>` | `<window start>` | | |
+//! | event of the payment provider | `EVENT#<id>` | `EVENT` | | |
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -279,6 +280,11 @@ pub fn idempotency(user: UserId, operation: &str, key: &str) -> Key {
     Key::new(user_partition(user), format!("IDEMPOTENCY#{operation}#{key}"))
 }
 
+/// The record that an event of the payment provider was processed.
+pub fn webhook_event(id: &str) -> Key {
+    Key::new(format!("EVENT#{id}"), "EVENT")
+}
+
 /// The request counter of one window of a rate limit. `value` is what the limit counts by, such as an address.
 pub fn limit(operation: &str, limit: &str, value: &str, window_start: u64) -> Key {
     Key::new(format!("{LIMIT_PREFIX}{operation}#{limit}#{value}"), window_start.to_string())
@@ -409,6 +415,7 @@ mod tests {
         assert_key(&key, &format!("USER#{u}"), "IDEMPOTENCY#product-create#k");
         assert_key(&limit("log-in", "source", "192.0.2.1", 900), "LIMIT#log-in#source#192.0.2.1", "900");
         assert_key(&signing_key("k1"), "SIGNING", "KEY#k1");
+        assert_key(&webhook_event("evt_1"), "EVENT#evt_1", "EVENT");
         let order_id = OrderId::new(now, [3; 10]);
         assert_key(&order(user, order_id), &format!("USER#{u}"), &format!("ORDER#{s}"));
         assert_key(&unsettled(order_id), "UNSETTLED#3", s);

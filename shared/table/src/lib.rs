@@ -20,6 +20,7 @@ mod product_list;
 mod product_page;
 mod product_parts;
 mod rating;
+mod refund;
 mod review;
 mod review_item;
 mod review_list;
@@ -32,6 +33,7 @@ mod sweep;
 mod unsettled;
 mod user;
 mod venue;
+mod webhook;
 mod withdrawn;
 mod writer;
 

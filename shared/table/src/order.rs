@@ -28,7 +28,7 @@ use std::collections::HashMap;
 const OPERATION: &str = "order-place";
 
 const STATUS: &str = "status";
-const VERSION: &str = "version";
+pub(crate) const VERSION: &str = "version";
 const REASON: &str = "reason";
 
 /// The error when an order does not exist.

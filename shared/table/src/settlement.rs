@@ -21,7 +21,7 @@ use domain::{
     Error, Timestamp,
     id::{OrderId, UserId},
     order::{OrderRequest, PlacedOrder},
-    payment::PaymentId,
+    payment::{PaymentId, RefundStatus},
     rejection::{Reason, Shortage},
 };
 
@@ -31,10 +31,12 @@ const RESERVED: &str = "reserved";
 /// The id of the payment that was begun.
 pub(crate) const PAYMENT: &str = "payment";
 /// Present from the order's confirmation until its cancellation: a confirmed order is not undone.
-const CONFIRMED: &str = "confirmed";
+pub(crate) const CONFIRMED: &str = "confirmed";
 /// Present once an undo has begun: no step can take stock or money any more.
-const CLOSED: &str = "closed";
+pub(crate) const CLOSED: &str = "closed";
 pub(crate) const EPOCH: &str = "epoch";
+/// What the order says of its refund. An entry that has it is not deleted.
+pub(crate) const REFUND: &str = "refund";
 
 /// The error of steps that run after an undo has begun.
 pub(crate) const CLOSED_ALREADY: Error = Error::Conflict { detail: "The order is being undone." };
@@ -48,6 +50,11 @@ impl Epoch {
     pub const PLACEMENT: Self = Self(0);
     /// The entry that an order has from its cancellation on.
     pub const CANCELLATION: Self = Self(1);
+
+    /// The entry that an order has from the failure of this number of refunds on, if one of them was done before.
+    pub fn after_failed_refunds(number: usize) -> Self {
+        Self(u64::try_from(number).unwrap_or(u64::MAX).saturating_add(Self::CANCELLATION.0))
+    }
 
     pub(crate) fn value(self) -> AttributeValue {
         n(self.0)
@@ -67,6 +74,8 @@ pub enum Closed {
     Settled,
     /// The payment that was begun, if any; no other can begin.
     Payment(Option<PaymentId>),
+    /// The payment whose refund is not done, as the order says.
+    Refund(PaymentId, RefundStatus),
 }
 
 /// Whether the entry is kept when the stock has been given back.
@@ -169,6 +178,9 @@ impl Table {
             // The stock of a confirmed order is never released.
             let condition =
                 "attribute_exists(#reserved) AND attribute_not_exists(#confirmed) AND #epoch = :epoch";
+            let settles =
+                "attribute_exists(#reserved) AND attribute_not_exists(#confirmed) AND #epoch = :epoch
+                AND attribute_not_exists(#refund)";
             let mut writes = vec![match afterwards {
                 Afterwards::Unsettled => self.update_if(ItemUpdate {
                     key,
@@ -179,7 +191,7 @@ impl Table {
                 })?,
                 Afterwards::Settled => {
                     let values = vec![("epoch", epoch.value())];
-                    self.delete_if(key, condition, &[RESERVED, CONFIRMED, EPOCH], values)?
+                    self.delete_if(key, settles, &[RESERVED, CONFIRMED, EPOCH, REFUND], values)?
                 }
             }];
             for line in &lines {
@@ -234,8 +246,13 @@ impl Table {
         });
         match write.await? {
             Written::Done(entry) => {
-                let payment = entry.as_ref().and_then(|entry| text(entry, PAYMENT));
-                Ok(Closed::Payment(payment.map(PaymentId::new)))
+                let entry = entry.unwrap_or_default();
+                let payment = text(&entry, PAYMENT).map(PaymentId::new);
+                let refund = text(&entry, REFUND).and_then(RefundStatus::of);
+                Ok(match (payment, refund) {
+                    (Some(payment), Some(refund)) => Closed::Refund(payment, refund),
+                    (payment, _) => Closed::Payment(payment),
+                })
             }
             Written::Refused(Some(entry)) if entry.contains_key(CONFIRMED) => Ok(Closed::Confirmed),
             Written::Refused(_) => Ok(Closed::Settled),
@@ -259,7 +276,10 @@ impl Table {
             .client()
             .delete_item()
             .set_key(Some(keys::unsettled(id).primary()))
-            .condition_expression("attribute_not_exists(#reserved) AND #epoch = :epoch")
+            .condition_expression(
+                "attribute_not_exists(#reserved) AND attribute_not_exists(#refund) AND #epoch = :epoch",
+            )
+            .expression_attribute_names("#refund", REFUND)
             .expression_attribute_names("#reserved", RESERVED)
             .expression_attribute_names("#epoch", EPOCH)
             .expression_attribute_values(":epoch", epoch.value());

@@ -18,11 +18,11 @@ use domain::{
 };
 
 /// The number of failed attempts of the sweep to settle the order.
-const ATTEMPTS: &str = "attempts";
+pub(crate) const ATTEMPTS: &str = "attempts";
 /// When the sweep may try again, in milliseconds since 1970.
-const RETRY_AT: &str = "retryAt";
-/// Why the order is left to a person. The sweep passes over an entry that has it.
-const STUCK: &str = "stuck";
+pub(crate) const RETRY_AT: &str = "retryAt";
+/// Why the order is left to a person. The sweep passes over an entry that has it and no time of another attempt.
+pub(crate) const STUCK: &str = "stuck";
 
 /// An order that has an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl UnsettledOrder {
 
     /// Whether the sweep may try to settle it.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.stuck.is_none() && self.retry_at.is_none_or(|time| time <= now)
+        self.retry_at.map_or(self.stuck.is_none(), |time| time <= now)
     }
 }
 
@@ -83,7 +83,7 @@ impl Table {
         let attempts = unsettled.attempts + 1;
         let next = NextAttempt::after_failures(attempts, now);
         let NextAttempt::After(time) = next else {
-            self.leave_to_a_person(unsettled.order_id, unsettled.epoch, cause).await?;
+            self.leave_to_a_person(unsettled.order_id, unsettled.epoch, cause, None).await?;
             return Ok(next);
         };
         let write = self.send_update(ItemUpdate {
@@ -100,15 +100,23 @@ impl Table {
         write.await.map(|_| next)
     }
 
-    /// Marks an unsettled order as one that only a person can settle, with the reason.
-    pub async fn leave_to_a_person(&self, id: OrderId, epoch: Epoch, cause: &str) -> Result<(), Error> {
-        let write = self.send_update(ItemUpdate {
-            key: keys::unsettled(id),
-            update: "SET #stuck = :cause",
-            condition: "#epoch = :epoch",
-            names: &[STUCK, EPOCH],
-            values: vec![("cause", s(cause)), ("epoch", epoch.value())],
-        });
+    /// Marks an unsettled order as one for a person, with the reason. The sweep tries it again at this time, if any.
+    pub async fn leave_to_a_person(
+        &self,
+        id: OrderId,
+        epoch: Epoch,
+        cause: &str,
+        retry_at: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let mut values = vec![("cause", s(cause)), ("epoch", epoch.value())];
+        values.extend(retry_at.map(|time| ("time", n(time.unix_milliseconds()))));
+        let update = match retry_at {
+            Some(_) => "SET #stuck = :cause, #retryAt = :time",
+            None => "SET #stuck = :cause REMOVE #retryAt",
+        };
+        let names = &[STUCK, EPOCH, RETRY_AT];
+        let key = keys::unsettled(id);
+        let write = self.send_update(ItemUpdate { key, update, condition: "#epoch = :epoch", names, values });
         write.await.map(drop)
     }
 
