@@ -2,11 +2,11 @@
 
 import json
 
-from emulator import functions, gateway, indexes, restore, rules, shards, states
+from emulator import express, functions, gateway, indexes, restore, rules, shards, states
 
 PREFIX = "/_souk/"
 # Modules with a setting, which is read, changed and reset.
-SETTINGS = {"authorizer": gateway, "delays": states, "indexes": indexes, "shards": shards}
+SETTINGS = {"authorizer": gateway, "delays": states, "express": express, "indexes": indexes, "shards": shards}
 
 
 async def answer(scope, receive, send) -> None:
@@ -43,6 +43,10 @@ def respond(method: str, path: str, body: bytes):
             elif method == "DELETE":
                 module.reset()
             return 200, module.setting()
+        case "GET", "executions", _ if identifier:
+            return 200, express.shown(identifier)
+        case "DELETE", "executions", _ if identifier:
+            return 200, express.end(identifier)
         case "POST", "restore", "":
             return 200, restore.restore(json.loads(body))
     return 404, {"message": f"there is no {method} {PREFIX}{path}"}

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from ministack.core.responses import get_region, now_iso
 from ministack.services import stepfunctions
 
+from emulator import machines
+
 WITH_EXECUTION = ("Task", "Parallel", "Map")  # types of states whose handlers need it
 
 lock = threading.RLock()
@@ -137,8 +139,10 @@ def in_a_branch(run):
 def time_limit(execution: dict) -> threading.Timer | None:
     machine = stepfunctions._state_machines.get(execution["stateMachineArn"]) or {}
     try:
-        seconds = json.loads(machine["definition"])["TimeoutSeconds"]
+        seconds = machines.time_limit(machine)
     except (KeyError, TypeError, ValueError):
+        return None
+    if seconds is None:
         return None
     timer = threading.Timer(seconds, contextvars.copy_context().run, (time_out, execution))
     timer.daemon = True

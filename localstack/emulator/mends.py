@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from emulator import (
-    access, dynamodb, faults, functions, gateway, histories, indexes, maps, openapi, queues, restore, secrets, states,
+    access, dynamodb, express, faults, functions, gateway, histories, indexes, maps, openapi, queues, restore, secrets, states,
     streams, table_faults,
 )  # fmt: skip
 
@@ -30,6 +30,7 @@ def apply(directory: Path) -> None:
     secrets.apply()
     states.apply()
     histories.apply()
+    express.apply()
     maps.apply()
     faults.apply()
     streams.apply()
