@@ -173,11 +173,13 @@ fn after_a_bad_day_of_aws_stock_money_ratings_and_concerts_are_right() {
     let buyers = at_once(BUYERS, |_| souk.user());
     souk.put_delays(&json!({"retry": 0.01, "wait": 0}));
     souk.set("indexes", &json!({"lagSeconds": 1, "seed": seed}));
+    souk.set("express", &json!({"runs": 2}));
     souk.set("authorizer", &json!({"numbers": "any", "seed": seed}));
     souk.put_faults(&bad_day(seed));
     let keys = at_once(BUYERS, |number| shop(souk, number, &buyers[number], &products));
     souk.put_faults(&json!([]));
     souk.set("indexes", &json!({"lagSeconds": 0}));
+    souk.set("express", &json!({"runs": 1}));
     let mut sold = BTreeMap::new();
     for (buyer, key) in buyers.iter().zip(&keys) {
         check_orders(souk, buyer, &mut sold);

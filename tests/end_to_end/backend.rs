@@ -64,24 +64,32 @@ impl Souk {
         serde_json::from_str(request["input"]["S"].as_str()?).ok()
     }
 
-    /// The ARN of an execution; `machine` is the stack output that contains the ARN of its state machine.
-    pub fn execution(&self, machine: &str, name: &str) -> String {
-        format!("{}:{name}", self.output(machine).replace(":stateMachine:", ":execution:"))
-    }
-
-    /// The states that an execution entered, in order.
+    /// The states that the executions of a name entered, in order; `machine` is the stack output that contains the ARN of
+    /// their state machine. AWS keeps no history of EXPRESS executions; the emulator does for tests.
     pub fn entered(&self, machine: &str, name: &str) -> Vec<String> {
-        let input = json!({"executionArn": self.execution(machine, name), "maxResults": 1000});
-        let history = self.aws("states", "AWSStepFunctions.GetExecutionHistory", &input);
-        let events = history["events"].as_array().unwrap().iter();
+        let url = format!("{}/_souk/executions/{name}", self.endpoint_url);
+        let text = self.agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
+        let executions: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let of_machine =
+            |execution: &&Value| self.output(machine).ends_with(execution["machine"].as_str().unwrap());
+        let events = executions
+            .iter()
+            .filter(of_machine)
+            .flat_map(|execution| execution["events"].as_array().unwrap());
         let entered = events.filter_map(|event| event["stateEnteredEventDetails"]["name"].as_str());
         entered.map(str::to_owned).collect()
     }
 
-    /// Stops an execution, as an operator might by mistake.
+    /// Stops an execution of a STANDARD machine, as an operator might by mistake.
     pub fn stop(&self, machine: &str, name: &str) {
-        let input = json!({"executionArn": self.execution(machine, name)});
-        self.aws("states", "AWSStepFunctions.StopExecution", &input);
+        let arn = format!("{}:{name}", self.output(machine).replace(":stateMachine:", ":execution:"));
+        self.aws("states", "AWSStepFunctions.StopExecution", &json!({"executionArn": arn}));
+    }
+
+    /// Ends the running EXPRESS executions of a name, as their time limit does.
+    pub fn end_executions(&self, name: &str) {
+        let url = format!("{}/_souk/executions/{name}", self.endpoint_url);
+        assert_eq!(self.agent.delete(&url).call().unwrap().status(), 200);
     }
 
     /// Replaces the fault rules for invocations of functions; localstack/README.md describes their members.

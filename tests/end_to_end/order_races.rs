@@ -85,3 +85,38 @@ fn one_key_20_times_at_once_is_one_order_and_one_payment() {
     place(&SOUK, &buyer, &key, &order(&[(&jam, 3)], VISA)).problem(422, "idempotency-mismatch");
     assert_eq!(SOUK.send(buyer.call("GET", "/orders")).body["items"].as_array().unwrap().len(), 1);
 }
+
+/// Step Functions may run an asynchronous EXPRESS execution more than once, also at the same time.
+#[test]
+fn executions_of_one_order_at_the_same_time_take_stock_and_money_once() {
+    let own = OwnInstance::start("e2e-twice", &[]);
+    let souk = &own.souk;
+    let jam = product(souk, &souk.user(), 30, 650, "SGD");
+    let buyers = at_once(8, |_| souk.user());
+    souk.put_delays(&json!({"retry": 0.01, "wait": 0}));
+    souk.set("express", &json!({"runs": 4}));
+    let orders = at_once(buyers.len(), |number| {
+        let call = buyers[number].call("POST", "/orders").header("idempotency-key", "one");
+        let asked = souk.send(call.json(&order(&[(&jam, 2)], VISA)));
+        assert_eq!(asked.status, 202, "{asked:?}");
+        asked.header("location").to_owned()
+    });
+    for (buyer, path) in buyers.iter().zip(&orders) {
+        let id = path.strip_prefix("/orders/").unwrap();
+        eventually("the order is confirmed and settled", || {
+            souk.send(buyer.call("GET", path)).body["status"] == "confirmed" && is_settled(souk, id)
+        });
+        assert_eq!((money(souk, id), payments_of(souk, id).len()), ((0, 1300, 0), 1));
+    }
+    assert_eq!(stock(souk, &jam), 14);
+    at_once(buyers.len(), |number| {
+        let path = format!("{}/cancellation", orders[number]);
+        assert_eq!(souk.send(buyers[number].call("POST", &path)).status, 200);
+    });
+    for path in &orders {
+        let id = path.strip_prefix("/orders/").unwrap();
+        eventually("the cancellation is settled", || is_settled(souk, id));
+        assert_eq!(money(souk, id), (0, 1300, 1300));
+    }
+    assert_eq!(stock(souk, &jam), 30);
+}

@@ -11,7 +11,6 @@ use std::thread;
 use table::keys;
 
 const PLACE: &str = "OrderPlaceMachineArn";
-const CANCEL: &str = "OrderCancelMachineArn";
 const STEPS: [&str; 3] = ["stock-reserve", "payment-authorize", "order-confirm"];
 const UNDO: &str = "order-undo";
 
@@ -222,8 +221,8 @@ fn swept(found: usize, settled: usize) -> Value {
     json!({"found": found, "settled": settled, "failed": 0, "stuck": 0})
 }
 
-/// Executions that are stopped at each step. They leave held stock, a held payment, a payment without capture, or
-/// nothing to undo.
+/// Executions that reach their time limit at each step. They leave held stock, a held payment, a payment without
+/// capture, or nothing to undo.
 #[test]
 fn the_sweep_finishes_abandoned_orders() {
     let own = OwnInstance::start("e2e-sweep", &["SweepAfterSeconds=0"]);
@@ -231,10 +230,8 @@ fn the_sweep_finishes_abandoned_orders() {
     let souk = shop.souk;
     let hold = |step: &str| souk.put_faults(&json!([{"function": step, "kind": "hold", "id": "held"}]));
     let await_step = || eventually("the step is held", || souk.held("held") > 0);
-    let abandon = |machine, id: &str| {
-        // The sweep does not touch a running execution.
-        assert_eq!(souk.invoke("order-sweep", &json!({})), swept(1, 0));
-        souk.stop(machine, id);
+    let abandon = |id: &str| {
+        souk.end_executions(id);
         assert_eq!(souk.invoke("order-sweep", &json!({})), swept(1, 1));
         assert_eq!(souk.invoke("order-sweep", &json!({})), swept(0, 0));
         // Releases the held step, which is then executed after the sweep.
@@ -253,7 +250,7 @@ fn the_sweep_finishes_abandoned_orders() {
             let placing = scope.spawn(|| shop.place_with(&key, 1, method));
             await_step();
             let id = shop.id(&key);
-            abandon(PLACE, &id);
+            abandon(&id);
             placing.join().unwrap();
             id
         });
@@ -268,7 +265,7 @@ fn the_sweep_finishes_abandoned_orders() {
     let path = format!("{}/cancellation", placed.header("location"));
     assert_eq!(souk.send(shop.buyer.call("POST", &path)).status, 200);
     await_step();
-    abandon(CANCEL, &id);
+    abandon(&id);
     eventually("the late step has ended", || !own.is_busy(UNDO));
     assert_eq!(shop.check(&id, before, "a cancellation"), "cancelled");
 }

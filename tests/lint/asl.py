@@ -123,6 +123,49 @@ def house_faults(machine):
                 yield f"{name} has a Catch that leads nowhere"
 
 
+# An EXPRESS execution ends after five minutes (https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html).
+# The machine's own time limit comes first.
+EXPRESS_SECONDS = 300
+LONGEST_WAIT_SECONDS = 60
+# What all retriers of an EXPRESS machine may wait together, so that each step has had its attempts before the end.
+EXPRESS_DELAY_SECONDS = 240
+
+
+def longest_delay(retry):
+    """The seconds that a retrier waits before all its attempts together, where the jitter takes nothing off."""
+    delays = (retry.get("IntervalSeconds", 1) * retry.get("BackoffRate", 2) ** attempt for attempt in range(retry["MaxAttempts"]))
+    return sum(min(delay, retry["MaxDelaySeconds"]) for delay in delays)
+
+
+# What an EXPRESS execution cannot wait for (https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html).
+NOT_IN_EXPRESS = re.compile(r"\.sync(:2)?$|\.waitForTaskToken$|:activity:")
+
+
+def express_faults(machine):
+    """An EXPRESS machine has states that EXPRESS supports, and its retries and waits fit into its five minutes."""
+    if machine.get("TimeoutSeconds", EXPRESS_SECONDS) >= EXPRESS_SECONDS:
+        yield f"an EXPRESS machine must have TimeoutSeconds under {EXPRESS_SECONDS}"
+    for name, state in states_of(machine):
+        if NOT_IN_EXPRESS.search(state.get("Resource", "")):
+            yield f"{name} waits for a job, a task token or an activity, which EXPRESS does not support"
+        if state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
+            yield f"{name} is a distributed Map, which EXPRESS does not support"
+    total = sum(longest_delay(retry) for _, state in states_of(machine) for retry in state.get("Retry", []))
+    if total > EXPRESS_DELAY_SECONDS:
+        yield f"its retries may wait {total} s: at most {EXPRESS_DELAY_SECONDS} s of an EXPRESS execution's five minutes"
+    for name, state in states_of(machine):
+        if isinstance(state.get("Seconds"), int) and state["Seconds"] > LONGEST_WAIT_SECONDS:
+            yield f"{name} waits for more than {LONGEST_WAIT_SECONDS} s in an EXPRESS machine"
+
+
+def kind_of(path, template):
+    """STANDARD or EXPRESS, as the template says of the machine with this definition."""
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::StateMachine" and resource["Properties"].get("DefinitionUri") == path:
+            return resource["Properties"].get("Type", "STANDARD")
+    return None
+
+
 def template_faults(text, path, template):
     """The template defines exactly the substitutions that a machine uses."""
     machines = [
@@ -154,6 +197,8 @@ def main():
             continue
         checks = [template_faults(text, path, template), house_faults(machine), undo_faults(machine), language_faults(machine)]
         checks.append(history_faults(machine, template["Parameters"]))
+        if kind_of(path, template) == "EXPRESS":
+            checks.append(express_faults(machine))
         for fault in itertools.chain(*checks):
             print(f"{path}: {fault}")
             found += 1

@@ -29,11 +29,27 @@ class Orders(BrokenMachine):
         for target in ("ConfirmOrder", "OrderRejected", "OrderNotPlaced"):
             self.assert_broken(
                 f"HowItEnded may not lead to {target} where $states.input.outcome = 'confirmed'",
-                lambda states: states["HowItEnded"]["Choices"][0].update(Next=target),
+                lambda states: states["HowItEnded"]["Choices"][1].update(Next=target),
             )
         self.assert_broken(
             "HowItEnded must tell where the pivot stands",
-            lambda states: states["HowItEnded"]["Choices"].pop(0),
+            lambda states: states["HowItEnded"]["Choices"].pop(1),
+        )
+
+    def test_an_order_that_another_execution_confirmed_is_left_to_it(self):
+        self.assert_broken(
+            "HowItEnded may not lead to CapturePayment where $states.input.outcome = 'confirmed' and $not($exists($payment))",
+            lambda states: states["HowItEnded"]["Choices"][0].update(Next="CapturePayment"),
+        )
+
+    def test_a_conflict_leaves_the_order_to_another_execution_before_the_pivot_only(self):
+        self.assert_broken(
+            "when ReserveStock meets Conflict, another execution decides: AuthorizePayment must be a Succeed",
+            lambda states: states["ReserveStock"]["Catch"][0].update(Next="AuthorizePayment"),
+        )
+        self.assert_broken(
+            "when ConfirmOrder fails, OrderDecidedElsewhere must lead to UndoOrder and to nothing else first",
+            lambda states: states["ConfirmOrder"]["Catch"].insert(0, catch("Conflict", "OrderDecidedElsewhere")),
         )
 
     def test_a_rejection_leads_to_the_undo(self):
@@ -46,7 +62,7 @@ class Orders(BrokenMachine):
     def test_an_order_that_was_undone_is_not_paid(self):
         self.assert_broken(
             "HowItEnded may not lead to CapturePayment where $states.input.outcome = 'undone'",
-            lambda states: states["HowItEnded"]["Choices"][1].update(Next="CapturePayment"),
+            lambda states: states["HowItEnded"]["Choices"][2].update(Next="CapturePayment"),
         )
 
     def test_an_order_ends_well_only_where_the_undo_reports_a_refusal(self):
@@ -56,7 +72,7 @@ class Orders(BrokenMachine):
         )
         self.assert_broken(
             "HowItEnded may not lead to OrderRejected where $states.input.outcome = 'failed'",
-            lambda states: states["HowItEnded"]["Choices"][1].update(Condition="{% $states.input.outcome = 'failed' %}"),
+            lambda states: states["HowItEnded"]["Choices"][2].update(Condition="{% $states.input.outcome = 'failed' %}"),
         )
         self.assert_broken(
             "UndoOrder must be followed by a Choice on what it reports",

@@ -30,6 +30,13 @@ STANDS = {"Order": "$states.input.outcome = 'confirmed'", "Concert": "$states.in
 # The condition that everything was undone for a reason of the caller's: the execution has not failed.
 REFUSED = {"Order": "$states.input.outcome = 'undone'"}
 
+# The condition that the pivot stands although this execution has not come to it: another execution of the same name did.
+ELSEWHERE = {"Order": "$states.input.outcome = 'confirmed' and $not($exists($payment))"}
+
+# The error of a step before the pivot that finds the work undone or settled by another execution of the same name: that
+# one finishes it. At the pivot it is a failure like any other, since this execution has taken everything by then.
+DECIDED = ["Conflict"]
+
 # The condition that the output of a Map holds a failure.
 FAILED = "$exists($states.input.error)"
 
@@ -160,6 +167,9 @@ def failure_faults(graph, name, undo):
     for catcher in catch:
         if graph.outer[name]:
             yield from result_faults(graph, name, catcher, undo)
+        elif catcher.get("ErrorEquals") == DECIDED and name not in graph.of(PIVOTS):
+            if graph.kind(catcher.get("Next")) != "Succeed":
+                yield f"when {name} meets Conflict, another execution decides: {catcher.get('Next')} must be a Succeed"
         elif graph.first(catcher.get("Next")) != {undo}:
             yield f"when {name} fails, {catcher.get('Next')} must lead to {undo} and to nothing else first"
 
@@ -194,8 +204,8 @@ def report_faults(graph, undo):
         yield f"{choice}: its Default must be a Fail"
     ends = {name for name in graph.states if graph.kind(name) == "Succeed"}
     stands, refused = STANDS.get(resource), REFUSED.get(resource)
-    # Where there are finishing steps, an end would leave them undone.
-    allowed = {refused: ends, stands: set(graph.of(FINISHING)) or ends}
+    # Where there are finishing steps, an end would leave them undone, unless another execution comes to them.
+    allowed = {refused: ends, stands: set(graph.of(FINISHING)) or ends, ELSEWHERE.get(resource): ends}
     for rule in rules:
         if rule.get("Next") not in allowed.get(condition(rule), set()):
             yield f"{choice} may not lead to {rule.get('Next')} where {condition(rule)}"

@@ -3,12 +3,15 @@
 use crate::{
     jsonata::{Variables, evaluate},
     lambda::{Event, Failed, Output},
-    simulation::Simulation,
+    simulation::{self, Simulation},
 };
-use futures::{FutureExt, future::LocalBoxFuture};
+use futures::{
+    FutureExt,
+    future::{Either, LocalBoxFuture},
+};
 use serde_json::{Map, Value, json};
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
-use tests::{Answer, project};
+use tests::{Answer, project, template::Template};
 
 /// The values that the template gives to the machines.
 const SUBSTITUTIONS: [(&str, &str); 3] =
@@ -17,8 +20,26 @@ const SUBSTITUTIONS: [(&str, &str); 3] =
 /// A function that is stopped after this number of milliseconds ran into its time limit.
 const FUNCTION_TIMEOUT_MS: u64 = 30_000;
 
+/// How long a caller waits for the end of an execution.
+const SYNCHRONOUS_MS: u64 = 10_000;
+
 thread_local! {
     static MACHINES: RefCell<HashMap<String, Rc<Value>>> = RefCell::default();
+    /// The machines of type EXPRESS.
+    static EXPRESS: Vec<String> = express_machines();
+}
+
+fn express_machines() -> Vec<String> {
+    let template = Template::ours();
+    let machines = template.resources("AWS::Serverless::StateMachine");
+    let file = |(_, properties): (&str, &Value)| properties["DefinitionUri"].as_str().map(str::to_owned);
+    let of_file =
+        |file: String| file.strip_prefix("statemachines/")?.strip_suffix(".asl.json").map(str::to_owned);
+    machines
+        .filter(|(_, properties)| properties["Type"] == "EXPRESS")
+        .filter_map(file)
+        .filter_map(of_file)
+        .collect()
 }
 
 /// The definition of a machine.
@@ -47,25 +68,32 @@ pub async fn run(simulation: &Simulation, machine: &str, input: Value) -> &'stat
 }
 
 impl Simulation {
-    /// Answers StartExecution.
+    /// Answers StartExecution, and StartSyncExecution at its beginning. An EXPRESS machine begins an execution at each
+    /// start, a STANDARD machine once for each name.
     pub fn start_execution(&self, body: &Value) -> Answer {
         let (machine, name) = execution_of(body);
-        let resource = execution_resource(machine, name);
-        let known = self.executions().get(&resource).copied();
-        if known.is_some_and(|status| status != "RUNNING") {
+        let first = execution_resource(machine, name);
+        let known = self.executions().get(&first).copied();
+        let resource = if EXPRESS.with(|machines| machines.iter().any(|express| express == machine)) {
+            let another = (2..).map(|number| format!("{first} #{number}"));
+            let mut resources = std::iter::once(first.clone()).chain(another);
+            resources.find(|resource| !self.executions().contains_key(resource)).expect("a free name")
+        } else if known.is_some_and(|status| status != "RUNNING") {
             return Answer::refusal(400, "ExecutionAlreadyExists");
-        }
-        if known.is_none() {
+        } else {
+            first
+        };
+        if !self.executions().contains_key(&resource) {
             let input = serde_json::from_str(body["input"].as_str().expect("an input")).unwrap();
             self.executions().insert(resource.clone(), "RUNNING");
             let actor = self.actor(&resource);
-            let (this, machine) = (self.clone(), machine.to_owned());
+            let (this, machine, resource) = (self.clone(), machine.to_owned(), resource.clone());
             self.spawn(actor, resource.clone(), None, async move {
                 let status = run(&this, &machine, input).await;
                 this.executions().insert(resource, status);
             });
         }
-        Answer { status: 200, body: json!({"executionArn": "arn", "startDate": 1.0}) }
+        Answer { status: 200, body: json!({"executionArn": resource, "startDate": 1.0}) }
     }
 
     /// Answers DescribeExecution.
@@ -78,6 +106,24 @@ impl Simulation {
             }
             None => Answer::refusal(400, "ExecutionDoesNotExist"),
         }
+    }
+}
+
+/// The rest of StartSyncExecution: waits for the end of an execution, though for as long as its caller would at most.
+/// Returns the answer, or nothing if the caller gives up; the execution goes on.
+pub fn end_of_execution(begun: &Value) -> impl Future<Output = Option<Value>> + Send + use<> {
+    let resource = begun["executionArn"].as_str().expect("the execution that was begun").to_owned();
+    let name = resource.clone();
+    let ended = move |simulation: &Simulation| simulation.executions()[&name] != "RUNNING";
+    let simulation = simulation::current();
+    let end = simulation.until("the execution ends", ended);
+    let limit = simulation.wait_ms(SYNCHRONOUS_MS);
+    async move {
+        if let Either::Right(..) = futures::future::select(end, limit).await {
+            return None;
+        }
+        let status = simulation::current().executions()[&resource];
+        Some(json!({"executionArn": "arn", "startDate": 1.0, "stopDate": 1.0, "status": status}))
     }
 }
 

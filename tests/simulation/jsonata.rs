@@ -181,6 +181,7 @@ impl Parser<'_> {
         let first = self.conditional();
         let result = match function {
             "exists" => Some(json!(first.is_some())),
+            "not" => Some(json!(!is_true(first.as_ref()))),
             "string" => Some(json!(text(first.as_ref()))),
             "parse" => serde_json::from_str(&text(first.as_ref())).ok(),
             "contains" => {
@@ -242,6 +243,8 @@ mod tests {
             ("$failure.step & ' failed: ' & $failure.error", json!("s failed: E")),
             ("$failure.error = 'E'", json!(true)),
             ("$failure.nothing = 'E'", json!(false)),
+            ("$failure.error = 'E' and $not($exists($payment))", json!(true)),
+            ("$failure.error = 'E' and $exists($payment)", json!(false)),
             (
                 r#"$contains($failure.cause, /^\{.*"errorMessage".*\}$/) ? $parse($failure.cause).errorMessage : $failure.cause"#,
                 json!("m"),

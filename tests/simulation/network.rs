@@ -139,7 +139,9 @@ impl Sent {
                 let (machine, name) = execution::execution_of(body);
                 let execution = vec![execution::execution_resource(machine, name)];
                 match operation.as_str() {
-                    "StartExecution" => Access { reads: Vec::new(), writes: execution },
+                    "StartExecution" | "StartSyncExecution" => {
+                        Access { reads: Vec::new(), writes: execution }
+                    }
                     _ => Access { reads: execution, writes: Vec::new() },
                 }
             }
@@ -160,7 +162,7 @@ impl Sent {
                 simulation.world().wire.carry_out(operation, body.clone()).into()
             }
             Self::Machines { operation, body } => match operation.as_str() {
-                "StartExecution" => simulation.start_execution(body).into(),
+                "StartExecution" | "StartSyncExecution" => simulation.start_execution(body).into(),
                 "DescribeExecution" => simulation.describe_execution(body).into(),
                 _ => panic!("the simulation has no operation {operation}"),
             },
@@ -269,9 +271,16 @@ impl HttpConnector for Network {
             };
             return HttpConnectorFuture::ready(Ok(response(answered)));
         }
+        let is_synchronous =
+            request.headers().get("x-amz-target").is_some_and(|name| name.ends_with("SyncExecution"));
         let waiting = simulation::current().send(Sent::of(&request));
         HttpConnectorFuture::new(async move {
             match waiting.await {
+                Some(Ok(Answered { status: 200, replayed, body })) if is_synchronous => {
+                    let body = execution::end_of_execution(&body).await;
+                    let body = body.ok_or_else(|| ConnectorError::timeout("the execution goes on".into()))?;
+                    Ok(response(Answered { status: 200, replayed, body }))
+                }
                 Some(Ok(answered)) => Ok(response(answered)),
                 Some(Err(Unanswered::TimedOut)) => Err(ConnectorError::timeout("no answer in time".into())),
                 Some(Err(Unanswered::Reset)) | None => Err(ConnectorError::io("connection reset".into())),

@@ -23,6 +23,8 @@ const PRICE: i64 = 650;
 const SELLER: u32 = 7;
 const ALICE: u32 = 1;
 const BOB: u32 = 2;
+/// A customer who waits for the result.
+const CAROL: u32 = 3;
 
 /// How often a client repeats a request that was not answered.
 const TRIES: usize = 4;
@@ -44,13 +46,39 @@ pub const TWO_CUSTOMERS: Scenario = Scenario {
     check,
 };
 
+/// A customer repeats a request at the same time, so that two executions of one order run, and cancels the order.
+pub const TWICE: Scenario = Scenario {
+    name: "twice",
+    start: |simulation, _| start_twice(simulation, "pm_card_visa"),
+    sweeps: &["order-sweep"],
+    is_unfinished: is_unsettled,
+    check,
+};
+
+/// The same with a card that is declined, and a sweep.
+pub const TWICE_DECLINED: Scenario = Scenario {
+    name: "twice-declined",
+    start: |simulation, _| {
+        start_twice(simulation, provider::DECLINED);
+        simulation.client("schedule", |simulation| async move {
+            simulation.invoke("order-sweep", Event::Step(json!({}))).await;
+        });
+    },
+    ..TWICE
+};
+
 fn start(simulation: &Simulation, mut variation: u64) {
     sell(simulation);
     let mut one_in = move |of: u64| chance::next(&mut variation).is_multiple_of(of);
-    for (name, customer) in [("alice", ALICE), ("bob", BOB)] {
+    for (name, customer) in [("alice", ALICE), ("carol", CAROL)] {
         let quantity = if one_in(2) { 2 } else { 1 };
         let card = if one_in(5) { provider::DECLINED } else { "pm_card_visa" };
-        let cancels = one_in(2);
+        let (cancels, repeats) = (one_in(2), one_in(2));
+        if repeats {
+            simulation.client("again", move |simulation| async move {
+                place(&simulation, customer, quantity, card).await;
+            });
+        }
         simulation.client(name, move |simulation| async move {
             let Some(order) = place(&simulation, customer, quantity, card).await else { return };
             if cancels {
@@ -154,6 +182,17 @@ fn start_two_customers(simulation: &Simulation, _: u64) {
     });
 }
 
+fn start_twice(simulation: &Simulation, card: &'static str) {
+    sell(simulation);
+    simulation.client("bob", move |simulation| async move {
+        let Some(order) = place(&simulation, BOB, 2, card).await else { return };
+        cancel(&simulation, BOB, order).await;
+    });
+    simulation.client("bob again", move |simulation| async move {
+        place(&simulation, BOB, 2, card).await;
+    });
+}
+
 /// Publishes the product.
 fn sell(simulation: &Simulation) {
     simulation.world().import(items::of_product(&product(1, SELLER), 0));
@@ -206,6 +245,9 @@ fn request(
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     headers.insert("idempotency-key", HeaderValue::from_static("a-key"));
+    if customer == CAROL {
+        headers.insert("prefer", HeaderValue::from_static("wait=10"));
+    }
     Request {
         method,
         path: String::new(),
@@ -314,4 +356,10 @@ fn stock_and_money_agree_with_every_order() {
 #[test]
 fn two_customers_and_a_sweep_in_every_order() {
     TWO_CUSTOMERS.assert_holds_in_every_order(1);
+}
+
+#[test]
+fn two_executions_of_one_order_in_every_order() {
+    TWICE.assert_holds_in_every_order(1);
+    TWICE_DECLINED.assert_holds_in_every_order(1);
 }

@@ -1,12 +1,11 @@
-//! On a schedule: finishes orders whose execution was never started, was stopped or has failed.
+//! On a schedule: finishes orders whose execution was never started, ran out of time or has failed.
 
 use app::{
-    machines::{Machines, OrderCancel, OrderPlace},
     settlement::Settlement,
     sweep::{self, Attempt, SweepAfter, Swept},
     table::Table,
 };
-use domain::{Error, id::OrderId, order::OrderStatus};
+use domain::{Error, id::OrderId};
 use serde::Deserialize;
 use table::UnsettledOrder;
 
@@ -20,8 +19,6 @@ pub struct Input {
 
 app::clients! {
     table: Table,
-    placements: Machines<OrderPlace>,
-    cancellations: Machines<OrderCancel>,
     settlement: Settlement,
     sweep_after: SweepAfter,
 }
@@ -50,13 +47,8 @@ async fn attempt(app: &App, order: UnsettledOrder) -> Result<Attempt, Error> {
     }
 }
 
-/// Settles an order unless its execution is still running.
+/// Settles an order, which is older than an execution may run.
 async fn settle(app: &App, order: &UnsettledOrder) -> Result<Attempt, Error> {
     let placed = app.table.order(order.customer_id, order.order_id).await?;
-    let name = order.order_id.to_string();
-    let running = match placed.order.status {
-        OrderStatus::Cancelled => app.cancellations.is_running(&name).await?,
-        _ => app.placements.is_running(&name).await?,
-    };
-    if running { Ok(Attempt::Left) } else { app.settlement.settle(&placed, order.epoch, app.now()).await }
+    app.settlement.settle(&placed, order.epoch, app.now()).await
 }

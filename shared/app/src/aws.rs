@@ -26,6 +26,8 @@ pub(crate) const ROOTS: &[u8] = include_bytes!("roots/amazon.pem");
 /// Longer than a connection usually survives while Lambda freezes the function; a dead connection costs one retry.
 const IDLE_CONNECTION: Duration = Duration::from_mins(1);
 
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The configuration that all clients share: one pool of connections, one retry policy.
 pub(crate) fn config(settings: &Settings) -> Result<SdkConfig, Error> {
     let credentials = Credentials::new(
@@ -36,7 +38,7 @@ pub(crate) fn config(settings: &Settings) -> Result<SdkConfig, Error> {
         "environment",
     );
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
+        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(Duration::from_secs(3))
         .operation_timeout(Duration::from_secs(8))
         .build();

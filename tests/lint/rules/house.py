@@ -242,8 +242,10 @@ class Alarms(HouseRule):
         if not any(template.has_alarm(*metric) for metric in self.counted_failures(template)):
             for name, _ in template.functions():
                 yield name, "must have an alarm with an action on the failed invocations in FunctionLogGroup"
-        for name, _ in template.of_type("AWS::Serverless::StateMachine"):
-            for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"):
+        for name, machine in template.of_type("AWS::Serverless::StateMachine"):
+            # An EXPRESS execution cannot be stopped.
+            stopped = [] if inside(machine, "Properties", "Type") == "EXPRESS" else ["ExecutionsAborted"]
+            for metric in ("ExecutionsFailed", "ExecutionsTimedOut", *stopped):
                 if not template.has_alarm("AWS/States", metric, "StateMachineArn", {"Ref": name}):
                     yield name, f"must have an alarm with an action on its AWS/States {metric}"
 
