@@ -118,19 +118,20 @@ fn needed_to_wake(function: &Function) -> BTreeSet<String> {
     READ_STREAM.iter().filter(|_| reads).map(|action| (*action).to_owned()).collect()
 }
 
-/// The secrets that a function's environment names, and those that its role allows it to read.
+/// The secrets that a function's environment names, and those that its role allows it to read or replace.
 fn secrets(function: &Function, template: &Template) -> [BTreeSet<String>; 2] {
     let variables = function.properties["Environment"]["Variables"].as_object().into_iter().flatten();
     let named = variables.filter(|(name, _)| name.ends_with("_SECRET_ARN"));
     let named = named.map(|(_, value)| value["Ref"].as_str().unwrap_or_default().to_owned()).collect();
-    let readable = statements_of(function, template)
+    let usable = statements_of(function, template)
         .filter(|statement| {
-            list(&statement["Action"]).any(|action| action == "secretsmanager:GetSecretValue")
+            let mut actions = list(&statement["Action"]).filter_map(Value::as_str);
+            actions.any(|action| action.starts_with("secretsmanager:"))
         })
         .flat_map(|statement| list(&statement["Resource"]))
         .map(|resource| resource["Ref"].as_str().map_or_else(|| resource.to_string(), str::to_owned))
         .collect();
-    [named, readable]
+    [named, usable]
 }
 
 fn needed_by(operations: &BTreeSet<String>, rows: &[Row]) -> BTreeSet<String> {
@@ -154,14 +155,13 @@ fn each_function_may_do_what_it_does_and_nothing_else() {
 }
 
 #[test]
-fn each_function_may_read_its_secrets_and_no_others() {
+fn each_function_may_use_its_secrets_and_no_others() {
     let template = Template::ours();
     let mut findings = Vec::new();
     for function in template.functions() {
-        let [named, readable] = secrets(&function, &template);
+        let [named, usable] = secrets(&function, &template);
         let environment = format!("the environment of {}", function.name);
-        findings
-            .extend(differences((&environment, &named), ("the secrets that its role may read", &readable)));
+        findings.extend(differences((&environment, &named), ("the secrets of its role", &usable)));
     }
     assert_none(&findings);
 }
@@ -184,8 +184,8 @@ fn missing_and_superfluous_secrets_are_found() {
               - {Action: secretsmanager:GetSecretValue, Resource: [!Ref A, !Ref C, '*']}
 ",
     );
-    let [named, readable] = secrets(&template.functions()[0], &template);
-    let found = differences(("named", &named), ("readable", &readable));
+    let [named, usable] = secrets(&template.functions()[0], &template);
+    let found = differences(("named", &named), ("usable", &usable));
     assert_eq!(found.len(), 3, "{found:?}");
 }
 

@@ -58,7 +58,7 @@ fn a_token_says_what_the_contract_says() {
 fn only_a_token_of_the_right_key_audience_and_time_is_let_through() {
     let user = SOUK.user();
     let signer = signer(&SOUK);
-    let stranger = Signer::from_secret("another secret").unwrap();
+    let stranger = Signer::from_secret("another secret, which is long enough to be one").unwrap();
     assert_eq!(status_with(&SOUK, &forged(&user, &signer, None, now())), 200);
     let hour_ago = Timestamp::from_unix_milliseconds(now().unix_milliseconds() - 3_600_000);
     let refused = [
@@ -117,4 +117,26 @@ fn a_key_is_rotated_while_its_tokens_stay_good() {
     assert_ne!(part(new, 0)["kid"], part(&user.token, 0)["kid"]);
     assert_eq!(status_with(&own.souk, new), 200);
     assert_eq!(status_with(&own.souk, &user.token), 200);
+}
+
+/// What an operator does when the secret may be known to others.
+#[test]
+fn a_revoked_key_verifies_nothing_and_users_log_in_again() {
+    let mut own = OwnInstance::start("e2e-revocation", &[]);
+    let user = own.souk.user();
+    assert_eq!(status_with(&own.souk, &user.token), 200);
+    let stolen = signer(&own.souk);
+    let output = own.souk.invoke("signing-key-revoke", &json!({}));
+    assert_eq!((output["revoked"].as_u64(), output["kid"] == stolen.kid()), (Some(1), false), "{output}");
+    // Functions keep keys, and the gateway the authorizer's answers, for a minute; after a restart neither does.
+    own.restart();
+    let refresh = json!({"refreshToken": user.refresh});
+    let refreshed = own.souk.send(Call::new("POST", "/sessions/refresh").json(&refresh));
+    for session in [refreshed, own.souk.log_in(&user.email)] {
+        let token = session.body["accessToken"].as_str().unwrap();
+        assert_eq!(part(token, 0)["kid"], output["kid"]);
+        assert_eq!(status_with(&own.souk, token), 200);
+    }
+    assert_eq!(status_with(&own.souk, &user.token), 403);
+    assert_eq!(status_with(&own.souk, &forged(&user, &stolen, None, now())), 403);
 }

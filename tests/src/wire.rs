@@ -68,12 +68,15 @@ struct State {
     /// The fault of all other requests of each operation.
     always: Mutex<HashMap<&'static str, Fault>>,
     sent: Mutex<Vec<Sent>>,
+    /// The text of every secret.
+    secret: Mutex<String>,
 }
 
 impl Wire {
     pub(crate) fn to(database: Database) -> Self {
         let (next, always, sent) = Default::default();
-        Self(Arc::new(State { database, next, always, sent }))
+        let secret = Mutex::new(crate::webhook::SECRET.to_owned());
+        Self(Arc::new(State { database, next, always, sent, secret }))
     }
 
     /// Injects these faults into the next requests of an operation, one fault for each attempt.
@@ -90,6 +93,11 @@ impl Wire {
     pub fn heal(&self) {
         lock(&self.0.next).clear();
         lock(&self.0.always).clear();
+    }
+
+    /// Gives every secret in Secrets Manager this text.
+    pub fn keep_secret(&self, text: &str) {
+        text.clone_into(&mut lock(&self.0.secret));
     }
 
     /// Removes and returns the recorded requests, in the order in which they were sent.
@@ -140,8 +148,12 @@ impl Wire {
         lock(&self.0.sent).push(Sent { operation: operation.clone(), body: body.clone() });
         // Concurrent requests may overtake each other here.
         tokio::task::yield_now().await;
-        let carry_out = |body| match operation.as_str() {
-            "GetSecretValue" => Answer { status: 200, body: json!({"SecretString": crate::webhook::SECRET}) },
+        let carry_out = |body: Value| match operation.as_str() {
+            "GetSecretValue" => Answer { status: 200, body: json!({"SecretString": *lock(&self.0.secret)}) },
+            "PutSecretValue" => {
+                self.keep_secret(body["SecretString"].as_str().expect("a secret has a text"));
+                Answer { status: 200, body: json!({}) }
+            }
             // No execution of a state machine is running, and none starts.
             "DescribeExecution" => {
                 Answer::refusal(400, "com.amazonaws.swf.service.v2.model#ExecutionDoesNotExist")

@@ -103,6 +103,12 @@ impl World {
         self.wire.directly("PutItem", json!({"TableName": TABLE_NAME, "Item": item}));
     }
 
+    /// Deletes an item directly.
+    pub fn delete(&self, key: &keys::Key) {
+        let key = json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}});
+        self.wire.directly("DeleteItem", json!({"TableName": TABLE_NAME, "Key": key}));
+    }
+
     /// Loads complete items without requests, which is much faster.
     pub fn import(&self, items: Vec<Item>) {
         self.wire.import(TABLE_NAME, items);

@@ -64,7 +64,7 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
     let (second_session, _) = session(2, 1);
     let (first_session, token) = session(1, 1);
     let limit = Limit { name: "source", quota: 9, window_seconds: 60 };
-    let key = PublishedKey { kid: "k".to_owned(), public: [1; 32], expires_at: later(60) };
+    let key = PublishedKey { kid: "k".to_owned(), public: [1; 32], signs_until: later(60) };
     let once = Idempotency { key: IdempotencyKey::parse("k").unwrap(), fingerprint: [1; 32] };
     let answer = StoredResponse { status: 201, headers: Vec::new(), body: String::new() };
     let (fresh, next) = (product(3, 7), next_version(&product(1, 7)));

@@ -5,10 +5,10 @@ use domain::user::{Credentials, Email};
 use domain::{Input, password::Password};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 use table::Credential;
 use tests::{
-    Fault, World,
+    World,
     samples::{account, now},
     units::describe,
 };
@@ -74,13 +74,12 @@ impl LogIn {
         let credential = Credential { password_hash: password_hash.to_owned(), ..credential };
         world.table.register(&user, &email, &credential).await.unwrap();
         let log_in = Self { app: function::App::new(context(&world, SETTINGS)).unwrap(), world, email };
-        log_in.keep_secret(secret);
+        log_in.keep_secret(&secret);
         log_in
     }
 
-    fn keep_secret(&self, text: String) {
-        let answer = move |answer: &mut Value| answer["SecretString"] = text.clone().into();
-        self.world.wire.always("GetSecretValue", Fault::Altered(Arc::new(answer)));
+    fn keep_secret(&self, text: &str) {
+        self.world.wire.keep_secret(text);
         self.world.wire.take_sent();
     }
 
@@ -177,7 +176,7 @@ async fn a_hash_with_an_unknown_pepper_makes_a_warm_instance_read_the_secret_aga
     log_in.attempt(PASSWORD).await.0.unwrap();
     let old = log_in.stored_hash().await;
     log_in.world.table.renew_password_hash(&log_in.email, &old, &hash(1)).await.unwrap();
-    log_in.keep_secret(secret(1));
+    log_in.keep_secret(&secret(1));
     let (answer, sent) = log_in.attempt(PASSWORD).await;
     assert_eq!(answer, Ok(StatusCode::CREATED));
     assert_eq!(sent.iter().filter(|request| *request == READ_SECRET).count(), 1, "{sent:?}");

@@ -45,6 +45,7 @@ mod review_once;
 mod session;
 mod signing;
 mod stock;
+mod tokens;
 mod user;
 
 use domain::Error;

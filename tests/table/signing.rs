@@ -1,5 +1,7 @@
 //! Public signing keys.
 
+use crate::is_unavailable;
+use domain::Timestamp;
 use serde_json::json;
 use table::PublishedKey;
 use tests::{
@@ -7,19 +9,10 @@ use tests::{
     samples::{later, now},
 };
 
+/// A key that signs until the whole second that begins so many seconds from now, or a moment before.
 fn key(kid: &str, seconds: u64) -> PublishedKey {
-    PublishedKey { kid: kid.to_owned(), public: [7; 32], expires_at: later(seconds - 1).whole() }
-}
-
-/// The next whole second; keys expire at whole seconds.
-trait Whole {
-    fn whole(self) -> Self;
-}
-
-impl Whole for domain::Timestamp {
-    fn whole(self) -> Self {
-        Self::from_unix_milliseconds((self.unix_seconds() + 1) * 1000)
-    }
+    let signs_until = Timestamp::from_unix_milliseconds(later(seconds).unix_seconds() * 1000);
+    PublishedKey { kid: kid.to_owned(), public: [7; 32], signs_until }
 }
 
 #[tokio::test]
@@ -32,7 +25,8 @@ async fn a_published_key_is_stored_and_known() {
         world.items(),
         [json!({
             "pk": {"S": "SIGNING"}, "sk": {"S": "KEY#k1"},
-            "public": {"B": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="}, "ttl": {"N": "1763659887"},
+            "public": {"B": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="},
+            "signsUntil": {"N": "1763659887"}, "ttl": {"N": "1763660787"},
         })]
     );
     let known = world.measure("signing_keys", "", world.table.signing_keys(now())).await;
@@ -40,7 +34,7 @@ async fn a_published_key_is_stored_and_known() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_known_for_as_long_is_left_as_it_is() {
+async fn a_key_that_signs_for_as_long_is_left_as_it_is() {
     let world = World::new();
     world.table.publish_signing_key(&key("k1", 60)).await.unwrap();
     for seconds in [60, 30] {
@@ -52,7 +46,7 @@ async fn a_key_that_is_known_for_as_long_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_key_is_known_for_longer_when_it_is_vouched_for_again() {
+async fn a_key_signs_for_longer_when_it_is_published_again() {
     let world = World::new();
     world.table.publish_signing_key(&key("k1", 60)).await.unwrap();
     world.table.publish_signing_key(&key("k1", 90)).await.unwrap();
@@ -67,16 +61,51 @@ async fn a_publication_whose_answer_was_lost_has_succeeded() {
     assert_eq!(world.table.signing_keys(now()).await, Ok(vec![key("k1", 60)]));
 }
 
+/// The tokens of a key are valid for 15 minutes after it signed the last one.
 #[tokio::test]
-async fn two_keys_are_known_while_one_replaces_the_other_and_an_expired_one_is_not() {
+async fn a_key_is_known_until_its_last_token_has_expired() {
     let world = World::new();
-    for published in [key("old", 60), key("new", 120), key("gone", 1)] {
+    for published in [key("old", 60), key("new", 120)] {
         world.table.publish_signing_key(&published).await.unwrap();
     }
-    let mut known = world.table.signing_keys(later(30)).await.unwrap();
-    known.sort_by_key(|key| key.expires_at);
-    assert_eq!(known, [key("old", 60), key("new", 120)]);
-    assert_eq!(world.items().len(), 3, "the expired one is still stored");
+    let known = async |seconds| {
+        let keys = world.table.signing_keys(later(seconds)).await.unwrap();
+        let mut kids: Vec<String> = keys.into_iter().map(|key| key.kid).collect();
+        kids.sort_unstable();
+        kids
+    };
+    assert_eq!(known(60 + 899).await, ["new", "old"]);
+    assert_eq!(known(60 + 900).await, ["new"]);
+    assert_eq!(known(120 + 900).await, [""; 0]);
+    assert_eq!(world.items().len(), 2, "DynamoDB deletes expired items late");
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_unknown_and_cannot_be_published_again() {
+    let world = World::new();
+    for kid in ["k1", "k2", "k3"] {
+        world.table.publish_signing_key(&key(kid, 60)).await.unwrap();
+    }
+    let revoke = world.table.revoke_signing_keys("k3", now());
+    assert_eq!(world.measure("revoke_signing_keys", "two of three keys", revoke).await, Ok(2));
+    assert_eq!(world.table.signing_keys(now()).await, Ok(vec![key("k3", 60)]));
+
+    let published = key("k1", 600);
+    let publish = world.table.publish_signing_key(&published);
+    let refused = world.measure("publish_signing_key", "a revoked key", publish).await;
+    assert!(is_unavailable(&refused), "{refused:?}");
+    world.table.publish_signing_key(&key("k3", 600)).await.unwrap();
+    assert_eq!(world.table.signing_keys(now()).await, Ok(vec![key("k3", 600)]));
+    assert_eq!(world.table.revoke_signing_keys("k3", now()).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_revocation_whose_answer_was_lost_has_succeeded() {
+    let world = World::new();
+    world.table.publish_signing_key(&key("k1", 60)).await.unwrap();
+    world.wire.next("UpdateItem", [Fault::AnswerLost]);
+    assert_eq!(world.table.revoke_signing_keys("k2", now()).await, Ok(1));
+    assert_eq!(world.table.signing_keys(now()).await, Ok(Vec::new()));
 }
 
 /// A key is published before the first token is signed with it, so a consistent read always finds it.

@@ -13,7 +13,7 @@ use crate::{
     sweep::SweepAfter,
     table::Table,
     table_stream::TableStream,
-    tokens::{TokenIssuer, TokenVerifier},
+    tokens::{SigningSecret, TokenIssuer, TokenVerifier},
 };
 
 /// All clients, by the names of their types, with what each needs from the template.
@@ -34,6 +34,7 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("PaymentProvider", PaymentProvider::NEEDS),
     ("PaymentWebhook", PaymentWebhook::NEEDS),
     ("Settlement", Settlement::NEEDS),
+    ("SigningSecret", SigningSecret::NEEDS),
     ("SweepAfter", SweepAfter::NEEDS),
     ("Table", <Table as Client>::NEEDS),
     ("TableStream", TableStream::NEEDS),

@@ -3,7 +3,7 @@
 use crate::{
     client::{Client, Needs},
     context::Context,
-    secrets::Derived,
+    secrets::{Derived, RELOAD_SECONDS},
 };
 use domain::{Error, Timestamp, password::Password};
 use std::sync::Arc;
@@ -60,6 +60,6 @@ impl Client for Passwords {
     const NEEDS: Needs = Needs { settings: &[SECRET], operations: &[] };
 
     fn new(context: &Context) -> Result<Self, Error> {
-        Ok(Self { peppers: Derived::of(context, SECRET)?, context: context.clone() })
+        Ok(Self { peppers: Derived::of(context, SECRET, RELOAD_SECONDS)?, context: context.clone() })
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     client::{Client, Needs},
     context::Context,
-    secrets::Derived,
+    secrets::{Derived, RELOAD_SECONDS},
 };
 use ::payments::{SIGNATURE, Stripe, WebhookEvent, WebhookSecret};
 use domain::{Error, Fault, Timestamp};
@@ -35,7 +35,7 @@ impl Client for PaymentProvider {
 
     fn new(context: &Context) -> Result<Self, Error> {
         Ok(Self {
-            stripe: Derived::of(context, SECRET)?,
+            stripe: Derived::of(context, SECRET, RELOAD_SECONDS)?,
             url: context.settings().required(URL)?,
             context: context.clone(),
         })
@@ -71,7 +71,7 @@ impl Client for PaymentWebhook {
     const NEEDS: Needs = Needs { settings: &[WEBHOOK_SECRET], operations: &[] };
 
     fn new(context: &Context) -> Result<Self, Error> {
-        Ok(Self { secret: Derived::of(context, WEBHOOK_SECRET)? })
+        Ok(Self { secret: Derived::of(context, WEBHOOK_SECRET, RELOAD_SECONDS)? })
     }
 }
 

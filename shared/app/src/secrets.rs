@@ -6,33 +6,34 @@ use aws_types::SdkConfig;
 use domain::{Error, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How long a function uses what it derived from a secret before it reads the secret again, in seconds. A replaced
-/// secret must stay valid for that long.
+/// How long a function uses most secrets before it reads them again, in seconds. A replaced secret must stay valid for
+/// that long.
 pub(crate) const RELOAD_SECONDS: u64 = 5 * 60;
 
 /// A value that is derived from a secret, such as a client with an API key, and kept between requests.
 pub(crate) struct Derived<T> {
     context: Context,
     arn: String,
+    reload_seconds: u64,
     /// The value, and the time when the secret was read.
     kept: Mutex<Option<(Arc<T>, Timestamp)>>,
 }
 
 impl<T> Derived<T> {
-    /// The value of the secret whose ARN this setting has. Sends no request.
-    pub(crate) fn of(context: &Context, setting: &str) -> Result<Self, Error> {
+    /// The value of the secret whose ARN this setting has, read again after so many seconds. Sends no request.
+    pub(crate) fn of(context: &Context, setting: &str, reload_seconds: u64) -> Result<Self, Error> {
         let arn = context.settings().required(setting)?;
-        Ok(Self { context: context.clone(), arn, kept: Mutex::default() })
+        Ok(Self { context: context.clone(), arn, reload_seconds, kept: Mutex::default() })
     }
 
-    /// The value, from a secret that was read at most [`RELOAD_SECONDS`] ago. `derive` makes the value from the text.
+    /// The value, from a secret that was read at most `reload_seconds` ago. `derive` makes the value from the text.
     pub(crate) async fn get(
         &self,
         now: Timestamp,
         derive: impl AsyncFnOnce(String) -> Result<T, Error>,
     ) -> Result<Arc<T>, Error> {
         if let Some((value, read_at)) = &*self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-            && now < read_at.plus_seconds(RELOAD_SECONDS)
+            && now < read_at.plus_seconds(self.reload_seconds)
         {
             return Ok(Arc::clone(value));
         }
@@ -49,6 +50,13 @@ impl<T> Derived<T> {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(&value), now));
         Ok(value)
     }
+}
+
+/// Replaces the text of a secret.
+pub(crate) async fn put(sdk: &SdkConfig, arn: &str, text: String) -> Result<(), Error> {
+    let sent = Client::new(sdk).put_secret_value().secret_id(arn).secret_string(text).send().await;
+    sent.map_err(|error| Error::unavailable(format!("PutSecretValue: {error:?}")))?;
+    Ok(())
 }
 
 /// The text of a secret. Creates a client for each call, because secrets are read rarely.

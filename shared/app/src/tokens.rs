@@ -1,33 +1,36 @@
 //! Access tokens and the keys that sign them.
 //!
 //! The signing key is derived from a random text in Secrets Manager. Before it signs, an issuer publishes the public
-//! key in the table with an expiry; a verifier reads the table only. A new text in the secret rotates the key:
-//! issuers read the secret again every few minutes, and the old public key stays in the table until it expires, which
-//! is after the last token that it verifies.
+//! key in the table, with the time until which it signs; a verifier reads the table only. A new text in the secret
+//! rotates the key: issuers read the secret again every minute, and nobody extends the time of the old key any more.
+//! After that time it signs nothing, even for somebody who knows it, and it stays in the table until its last token has
+//! expired. A revoked key verifies nothing from the next read on.
 
 use crate::{
     client::{Client, Needs},
     context::Context,
-    secrets::{Derived, RELOAD_SECONDS},
+    secrets::{self, Derived},
     settings::Settings,
     table::Table,
 };
-use domain::{Error, Timestamp, session::ACCESS_SECONDS, user::Caller};
+use domain::{Error, Timestamp, user::Caller};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::PublishedKey;
-use web::token::{self, Authority, Signer, Verified};
+use web::token::{self, Authority, Signer, Verified, VerifyingKey};
 
-/// How long a public key stays valid after an issuer last published it, in seconds.
-const KNOWN_SECONDS: u64 = 24 * 60 * 60;
+/// How long an issuer signs with a key before it reads the secret again, in seconds.
+const SIGNER_SECONDS: u64 = 60;
 
-/// The minimum interval between two extensions of a published key's expiry, in seconds: each costs a write unit.
-const REPUBLISH_SECONDS: u64 = KNOWN_SECONDS / 2;
+/// The times until which keys sign are multiples of this, in seconds, so that most publications find one that is late
+/// enough and write nothing. A key that is replaced signs nothing after this and twice [`SIGNER_SECONDS`].
+const LEASE_SECONDS: u64 = 5 * 60;
 
-/// How long a verifier waits before it reads the keys again for an unknown key id, in seconds, so that a flood of
-/// forged tokens does not cause a flood of reads.
-const UNKNOWN_SECONDS: u64 = 10;
+/// How long a verifier uses the keys before it reads them again, in seconds: a revoked key verifies nothing after that.
+const KNOWN_SECONDS: u64 = 60;
 
-const _: () = assert!(KNOWN_SECONDS - REPUBLISH_SECONDS > ACCESS_SECONDS + RELOAD_SECONDS);
+/// The minimum interval between two reads for a key id that is not among them, in seconds, so that a flood of forged
+/// tokens does not cause a flood of reads. A new key whose first token comes within it is taken for unknown.
+const UNKNOWN_SECONDS: u64 = 1;
 
 const SECRET: &str = "SIGNING_SECRET_ARN";
 const ISSUER: &str = "TOKEN_ISSUER";
@@ -59,12 +62,11 @@ impl TokenIssuer {
 
     /// Publishes the public key before the first token is signed.
     async fn publish(&self, signer: Signer, now: Timestamp) -> Result<Signer, Error> {
-        // Rounded up to a multiple of the interval: most publications find a stored key that expires no earlier.
-        let end = now.plus_seconds(KNOWN_SECONDS).unix_seconds().next_multiple_of(REPUBLISH_SECONDS);
+        let end = now.plus_seconds(SIGNER_SECONDS).unix_seconds().next_multiple_of(LEASE_SECONDS);
         let published = PublishedKey {
             kid: signer.kid().to_owned(),
             public: *signer.public(),
-            expires_at: Timestamp::from_unix_milliseconds(end * 1000),
+            signs_until: Timestamp::from_unix_milliseconds(end * 1000),
         };
         self.table.publish_signing_key(&published).await?;
         Ok(signer)
@@ -79,7 +81,7 @@ impl Client for TokenIssuer {
         Ok(Self {
             table: context.table()?,
             authority: authority(context.settings())?,
-            signer: Derived::of(context, SECRET)?,
+            signer: Derived::of(context, SECRET, SIGNER_SECONDS)?,
             context: context.clone(),
         })
     }
@@ -97,31 +99,43 @@ pub struct TokenVerifier {
 struct KnownKeys {
     keys: Vec<PublishedKey>,
     read_at: Option<Timestamp>,
+    /// The time of the last read for an unknown key id.
+    searched_at: Option<Timestamp>,
 }
 
 impl TokenVerifier {
     /// The caller and expiry in the token; `None` if the token is not valid.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Option<Verified>, Error> {
         let Some(kid) = token::claimed_kid(token) else { return Ok(None) };
-        let key = self.public_key(&kid, now).await?;
-        Ok(key.and_then(|key| token::verify(token, &key.public, &self.authority, now)))
+        let key = self.key(&kid, now).await?;
+        Ok(key.and_then(|key| token::verify(token, &key, &self.authority, now)))
     }
 
-    /// The public key of this id. A key that is not cached may be newly published, so the keys are read again.
-    async fn public_key(&self, kid: &str, now: Timestamp) -> Result<Option<PublishedKey>, Error> {
-        let find =
-            |known: &KnownKeys| known.keys.iter().find(|key| key.kid == kid && key.expires_at > now).cloned();
+    /// The key of this id. A key that is not known may be newly published, and one that is known may be revoked.
+    async fn key(&self, kid: &str, now: Timestamp) -> Result<Option<VerifyingKey>, Error> {
+        let find = |known: &KnownKeys| {
+            let key = known.keys.iter().find(|key| key.kid == kid);
+            key.map(|key| VerifyingKey { public: key.public, signs_until: key.signs_until })
+        };
         {
-            let known = lock(&self.known);
+            let mut known = lock(&self.known);
             let found = find(&known);
-            let fresh = known.read_at.is_some_and(|read_at| now < read_at.plus_seconds(UNKNOWN_SECONDS));
-            if found.is_some() || fresh {
+            let (last, seconds) = match found {
+                Some(_) => (known.read_at, KNOWN_SECONDS),
+                None => (known.searched_at, UNKNOWN_SECONDS),
+            };
+            if last.is_some_and(|last| now < last.plus_seconds(seconds)) {
                 return Ok(found);
+            }
+            // The first read of all does not count.
+            if found.is_none() && known.read_at.is_some() {
+                known.searched_at = Some(now);
             }
         }
         let keys = self.table.signing_keys(now).await?;
         let mut known = lock(&self.known);
-        *known = KnownKeys { keys, read_at: Some(now) };
+        known.keys = keys;
+        known.read_at = Some(now);
         Ok(find(&known))
     }
 }
@@ -135,6 +149,31 @@ impl Client for TokenVerifier {
             authority: authority(context.settings())?,
             known: Mutex::default(),
         })
+    }
+}
+
+/// The secret from which the signing key is derived.
+pub struct SigningSecret {
+    context: Context,
+    arn: String,
+}
+
+impl SigningSecret {
+    /// Puts a new random text into the secret. Returns the id of its key.
+    pub async fn replace(&self) -> Result<String, Error> {
+        let random: [u8; 32] = self.context.random()?;
+        let text = random.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let signer = Signer::from_secret(&text)?;
+        secrets::put(self.context.sdk(), &self.arn, text).await?;
+        Ok(signer.kid().to_owned())
+    }
+}
+
+impl Client for SigningSecret {
+    const NEEDS: Needs = Needs { settings: &[SECRET], operations: &[] };
+
+    fn new(context: &Context) -> Result<Self, Error> {
+        Ok(Self { arn: context.settings().required(SECRET)?, context: context.clone() })
     }
 }
 

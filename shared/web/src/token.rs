@@ -26,6 +26,9 @@ pub struct Authority {
     pub audience: String,
 }
 
+/// The minimum length of the secret text: 256 bits in base64.
+const SHORTEST_SECRET: usize = 43;
+
 /// The claims of a token.
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
@@ -39,6 +42,9 @@ struct Claims {
     exp: u64,
     /// Issue time, in seconds since 1970.
     iat: u64,
+    /// The time before which it is not valid, in seconds since 1970. Our own tokens have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<u64>,
     /// The unique id of the token.
     jti: String,
 }
@@ -65,8 +71,13 @@ const PKCS8_PREFIX: [u8; 16] =
 
 impl Signer {
     /// Derives the key pair from a secret text: the seed is the SHA-256 of the text, so that any generator of random
-    /// texts can create keys. The text must have at least 256 bits of entropy.
+    /// texts can create keys. The text must have at least 256 bits of entropy, and thus 43 characters.
     pub fn from_secret(secret: &str) -> Result<Self, Error> {
+        if secret.len() < SHORTEST_SECRET {
+            return Err(Error::internal(format!(
+                "a signing secret of fewer than {SHORTEST_SECRET} characters"
+            )));
+        }
         let seed = digest::digest(&digest::SHA256, secret.as_bytes());
         let pkcs8 = [&PKCS8_PREFIX, seed.as_ref()].concat();
         let pair = Ed25519KeyPair::from_pkcs8(&pkcs8)
@@ -105,6 +116,7 @@ impl Signer {
             sid: caller.session_id,
             exp: now.unix_seconds() + ACCESS_SECONDS,
             iat: now.unix_seconds(),
+            nbf: None,
             jti: URL_SAFE_NO_PAD.encode(token_id),
         };
         jsonwebtoken::encode(&header, &claims, &self.key)
@@ -125,24 +137,46 @@ fn thumbprint(public: &[u8; 32]) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, jwk.as_bytes()))
 }
 
-/// The key id in the header of a token. The signature is not verified.
-pub fn claimed_kid(token: &str) -> Option<String> {
-    let header = jsonwebtoken::decode_header(token).ok()?;
-    if header.alg == Algorithm::EdDSA { header.kid } else { None }
+/// A key that verifies tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyingKey {
+    /// The Ed25519 public key.
+    pub public: [u8; 32],
+    /// The time until which the key signs. A token that claims to have been issued later is forged.
+    pub signs_until: Timestamp,
 }
 
-/// The content of a token; `None` unless this key signed it for this authority and it is valid at `now`.
-pub fn verify(token: &str, public: &[u8; 32], authority: &Authority, now: Timestamp) -> Option<Verified> {
+/// The key id in the header of a token. The signature is not verified.
+pub fn claimed_kid(token: &str) -> Option<String> {
+    header(token)?.kid
+}
+
+/// The header of a token; `None` for another algorithm, and for any critical extension (RFC 7515, section 4.1.11): we
+/// know none.
+fn header(token: &str) -> Option<Header> {
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    (header.alg == Algorithm::EdDSA && header.crit.is_none()).then_some(header)
+}
+
+/// The content of a token; `None` unless this key signed it for this authority, for no longer than [`ACCESS_SECONDS`],
+/// and it is valid at `now`.
+pub fn verify(token: &str, key: &VerifyingKey, authority: &Authority, now: Timestamp) -> Option<Verified> {
+    header(token)?;
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_issuer(&[&authority.issuer]);
     validation.set_audience(&[&authority.audience]);
     validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
-    // The expiration is checked below against `now`, the time of the request.
+    // The times are checked below against `now`, the time of the request.
     validation.validate_exp = false;
-    let claims =
-        jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_ed_der(public), &validation).ok()?.claims;
-    let now = now.unix_seconds();
-    let good = claims.exp > now && claims.iat <= now + SKEW_SECONDS;
+    let public = DecodingKey::from_ed_der(&key.public);
+    let claims = jsonwebtoken::decode::<Claims>(token, &public, &validation).ok()?.claims;
+    let lifetime = claims.exp.checked_sub(claims.iat)?;
+    let (now, latest) = (now.unix_seconds(), now.unix_seconds() + SKEW_SECONDS);
+    let good = claims.exp > now
+        && claims.iat <= latest
+        && claims.nbf.is_none_or(|nbf| nbf <= latest)
+        && claims.iat <= key.signs_until.unix_seconds()
+        && lifetime <= ACCESS_SECONDS;
     let caller = Caller { user_id: claims.sub, session_id: claims.sid };
     good.then_some(Verified { caller, expires_at: claims.exp })
 }
@@ -171,8 +205,13 @@ mod tests {
         Signer::from_secret(SECRET).unwrap()
     }
 
+    /// A key that has not been replaced yet.
+    fn key() -> VerifyingKey {
+        VerifyingKey { public: *signer().public(), signs_until: now().plus_seconds(60) }
+    }
+
     fn verified(token: &str) -> Option<Verified> {
-        verify(token, signer().public(), &authority(), now())
+        verify(token, &key(), &authority(), now())
     }
 
     /// A token with changed claims and a valid signature.
@@ -205,7 +244,7 @@ mod tests {
         let expires_at = now().unix_seconds() + 900;
         assert_eq!(verified(&token), Some(Verified { caller: caller(), expires_at }));
         assert_eq!(claimed_kid(&token).as_deref(), Some(signer().kid()));
-        let later = |seconds| verify(&token, signer().public(), &authority(), now().plus_seconds(seconds));
+        let later = |seconds| verify(&token, &key(), &authority(), now().plus_seconds(seconds));
         assert!(later(899).is_some());
         assert_eq!(later(900), None);
     }
@@ -268,8 +307,9 @@ mod tests {
     #[test]
     fn another_key_or_changed_claims_are_refused() {
         let token = token_with(&json!({}));
-        let other = Signer::from_secret("another secret").unwrap();
-        assert_eq!(verify(&token, other.public(), &authority(), now()), None);
+        let other = Signer::from_secret(&SECRET.to_lowercase()).unwrap();
+        let other = VerifyingKey { public: *other.public(), ..key() };
+        assert_eq!(verify(&token, &other, &authority(), now()), None);
         let changed = token_with(&json!({"sub": UserId::new(now(), [9; 10])}));
         let mixed: Vec<&str> = token.split('.').collect();
         assert_eq!(verified(&[mixed[0], &claims_of(&changed), mixed[2]].join(".")), None);
@@ -286,7 +326,70 @@ mod tests {
     #[test]
     fn the_key_is_derived_from_the_secret() {
         assert_eq!(signer().kid(), Signer::from_secret(SECRET).unwrap().kid());
-        assert_ne!(signer().kid(), Signer::from_secret("x").unwrap().kid());
+        assert_ne!(signer().kid(), Signer::from_secret(&SECRET.to_lowercase()).unwrap().kid());
+    }
+
+    #[test]
+    fn a_secret_of_fewer_than_43_characters_is_refused() {
+        assert!(Signer::from_secret(&SECRET[..43]).is_ok());
+        assert!(Signer::from_secret(&SECRET[..42]).is_err());
+    }
+
+    #[test]
+    fn a_token_that_is_valid_for_more_than_15_minutes_is_refused() {
+        let at = now().unix_seconds();
+        assert!(verified(&token_with(&json!({"exp": at + 900}))).is_some());
+        for changes in [
+            json!({"exp": at + 901}),
+            json!({"exp": at + 60, "iat": at - 841}),
+            json!({"exp": u64::MAX}),
+            json!({"exp": u64::MAX, "iat": u64::MAX}),
+            json!({"exp": at + 1, "iat": at + 2}),
+        ] {
+            assert_eq!(verified(&token_with(&changes)), None, "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_refused_before_its_time() {
+        let at = now().unix_seconds();
+        for (nbf, good) in [
+            (json!(at - 1), true),
+            (json!(at + SKEW_SECONDS), true),
+            (json!(at + SKEW_SECONDS + 1), false),
+            (json!("soon"), false),
+            (json!(-1), false),
+        ] {
+            assert_eq!(verified(&token_with(&json!({"nbf": nbf}))).is_some(), good, "{nbf}");
+        }
+    }
+
+    #[test]
+    fn a_critical_extension_is_refused() {
+        let claims = claims_of(&token_with(&json!({})));
+        let token = |crit: Value| {
+            let mut header = json!({"alg": "EdDSA", "typ": "JWT", "kid": signer().kid()});
+            domain::input::merge(&mut header, crit);
+            let message = format!("{}.{claims}", URL_SAFE_NO_PAD.encode(header.to_string()));
+            let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &signer().key, Algorithm::EdDSA);
+            format!("{message}.{}", signature.unwrap())
+        };
+        assert!(verified(&token(json!({}))).is_some());
+        for crit in [json!(["exp"]), json!(["b64"]), json!([]), json!("exp"), json!([7])] {
+            let token = token(json!({ "crit": crit, "b64": true }));
+            assert_eq!((verified(&token), claimed_kid(&token)), (None, None), "{crit}");
+        }
+    }
+
+    /// Somebody who has the secret of a key that was replaced can sign, but not for a time in which nobody signs.
+    #[test]
+    fn a_key_that_was_replaced_signs_nothing_any_more() {
+        let until = |seconds| VerifyingKey { signs_until: now().plus_seconds(seconds), ..key() };
+        let at =
+            |seconds| signer().sign(&authority(), &caller(), [7; 16], now().plus_seconds(seconds)).unwrap();
+        let later = now().plus_seconds(100);
+        assert!(verify(&at(60), &until(60), &authority(), later).is_some());
+        assert_eq!(verify(&at(61), &until(60), &authority(), later), None);
     }
 
     /// The example of RFC 8037, appendix A.3.
