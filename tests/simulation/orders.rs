@@ -105,7 +105,8 @@ fn start(simulation: &Simulation, mut variation: u64) {
         start_failing_refund(simulation);
     }
     if one_in(4) {
-        start_dispute(simulation, if one_in(2) { "won" } else { "lost" });
+        let decision = if one_in(2) { "won" } else { "lost" };
+        start_dispute(simulation, (!one_in(3)).then_some(decision));
     }
 }
 
@@ -126,12 +127,13 @@ fn start_failing_refund(simulation: &Simulation) {
     });
 }
 
-/// A customer disputes a payment, and the bank decides. The provider tells both, in any order.
-fn start_dispute(simulation: &Simulation, decision: &'static str) {
+/// A customer disputes a payment, and the bank may decide. The provider tells both, in any order.
+fn start_dispute(simulation: &Simulation, decision: Option<&'static str>) {
     for (name, before, after, event, kind) in [
-        ("disputing customer", None, "needs_response", "evt_open", "charge.dispute.created"),
+        ("disputing customer", None, Some("needs_response"), "evt_open", "charge.dispute.created"),
         ("deciding bank", Some("needs_response"), decision, "evt_closed", "charge.dispute.closed"),
     ] {
+        let Some(after) = after else { continue };
         simulation.client(name, move |simulation| async move {
             let found = move |simulation: &Simulation| {
                 simulation.provider(|provider, _| {
@@ -161,7 +163,8 @@ async fn tell(simulation: &Simulation, id: &str, kind: &str, payment: &str) {
         let mut request = request(simulation, Method::POST, ALICE, &[], &body);
         request.headers.insert("stripe-signature", signature.parse().expect("a header"));
         request.verified = None;
-        if answered(simulation, "payment-webhook", request).await.is_some() {
+        // An answer that refuses has a body.
+        if answered(simulation, "payment-webhook", request).await == Some(Value::Null) {
             return;
         }
         simulation.wait_ms(1_000).await;
@@ -284,7 +287,7 @@ struct Found {
 fn check(simulation: &Simulation) -> Vec<String> {
     let number = |value: &Value| value["N"].as_str().and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
     let mut wrong = Vec::new();
-    let (mut orders, mut left) = (Vec::new(), HashMap::new());
+    let (mut orders, mut left, mut entries) = (Vec::new(), HashMap::new(), Vec::new());
     for item in simulation.world().items() {
         let (pk, sk) = (item["pk"]["S"].as_str().unwrap(), item["sk"]["S"].as_str().unwrap());
         if let Some(id) = sk.strip_prefix("ORDER#") {
@@ -299,7 +302,7 @@ fn check(simulation: &Simulation) -> Vec<String> {
                 dispute: item["dispute"]["S"].as_str().map(str::to_owned),
             });
         } else if is_unsettled(&item) {
-            wrong.push(format!("an entry is left unsettled: {item}"));
+            entries.push((sk.to_owned(), item["reserved"].is_null()));
         } else if sk == keys::stock(product_id(1)).sk {
             left.insert(pk.to_owned(), number(&item["stock"]));
         }
@@ -313,17 +316,27 @@ fn check(simulation: &Simulation) -> Vec<String> {
     simulation.provider(|provider, _| {
         for Found { id, status, total, refund, dispute, .. } in &orders {
             let taken: i64 = provider.of_order(id).map(provider::Intent::taken).sum();
-            let decided = match provider.of_order(id).find_map(|intent| intent.dispute) {
-                Some("won") => Some("declined"),
-                Some("lost") => Some("accepted"),
-                other => other,
-            };
-            let due = if status == "confirmed" && decided != Some("accepted") { *total } else { 0 };
+            let decided =
+                provider.of_order(id).find_map(|intent| intent.dispute).map(|status| match status {
+                    "won" => "declined",
+                    "lost" => "accepted",
+                    _ => "open",
+                });
+            // While the bank has not decided, the money is not given back, the order says so, and it has an entry.
+            let waits = status != "confirmed" && taken > 0 && decided == Some("open");
+            let stands = status == "confirmed" && decided != Some("accepted");
+            let due = if stands || waits { *total } else { 0 };
             if dispute.as_deref() != decided {
                 wrong.push(format!("order {id} says of its dispute {dispute:?} instead of {decided:?}"));
             }
-            if let Some(refund) = refund {
-                wrong.push(format!("order {id} still says that its refund is {refund}"));
+            if refund.as_deref() != waits.then_some("failed") {
+                wrong.push(format!("order {id} is {status}, and says of its refund {refund:?}"));
+            }
+            match entries.iter().find(|(of, _)| of == id) {
+                None if waits => wrong.push(format!("order {id} waits for its refund and has no entry")),
+                Some((_, false)) if waits => wrong.push(format!("order {id} waits and holds its stock")),
+                Some(_) if !waits => wrong.push(format!("order {id} is {status}, and left unsettled")),
+                _ => {}
             }
             if taken != due {
                 wrong.push(format!("order {id} is {status}, and {taken} of {due} are taken"));

@@ -8,7 +8,7 @@ use crate::{
     provider::Provider,
 };
 use app::sweep::Swept;
-use domain::{attempt::MOST_ATTEMPTS, id::OrderId, order::OrderStatus, rejection::Reason};
+use domain::{Timestamp, attempt::MOST_ATTEMPTS, id::OrderId, order::OrderStatus, rejection::Reason};
 use serde_json::{Value, json};
 use table::{Epoch, keys};
 use tests::{
@@ -32,18 +32,16 @@ impl Shop {
         let world = World::new();
         stocked(&world, 1, 9).await;
         let provider = Provider::start(world.wire.clone()).await;
-        let machine = "arn:aws:states:eu-central-1:123456789012:stateMachine:order";
-        let settings = [
-            ("PAYMENTS_SECRET_ARN", "arn"),
-            ("PAYMENTS_URL", provider.url.as_str()),
-            ("ORDER_PLACE_MACHINE_ARN", machine),
-            ("ORDER_CANCEL_MACHINE_ARN", machine),
-            ("SWEEP_AFTER_SECONDS", "0"),
-        ];
         let lines = Lines::default();
         // After all orders of these tests were placed.
-        let app = function::App::new(context_at(&world, &settings, later(100_000), &lines)).unwrap();
+        let app = app_at(later(100_000), &world, &provider, &lines);
         Self { world, provider, app, lines }
+    }
+
+    /// Lets this number of seconds pass.
+    fn pass(&mut self, seconds: u64) {
+        let now = self.app.now().plus_seconds(seconds);
+        self.app = app_at(now, &self.world, &self.provider, &self.lines);
     }
 
     /// The incidents that were reported since the last call, with their orders.
@@ -68,6 +66,19 @@ impl Shop {
         entry.as_object_mut().unwrap().extend(attributes.as_object().unwrap().clone());
         self.world.put(&keys::unsettled(order_id(number)), &entry);
     }
+}
+
+/// The function at this time.
+fn app_at(now: Timestamp, world: &World, provider: &Provider, lines: &Lines) -> function::App {
+    let machine = "arn:aws:states:eu-central-1:123456789012:stateMachine:order";
+    let settings = [
+        ("PAYMENTS_SECRET_ARN", "arn"),
+        ("PAYMENTS_URL", provider.url.as_str()),
+        ("ORDER_PLACE_MACHINE_ARN", machine),
+        ("ORDER_CANCEL_MACHINE_ARN", machine),
+        ("SWEEP_AFTER_SECONDS", "0"),
+    ];
+    function::App::new(context_at(world, &settings, now, lines)).unwrap()
 }
 
 fn output(found: usize, settled: usize, failed: usize, stuck: usize) -> Swept {
@@ -189,6 +200,24 @@ async fn a_refund_that_is_under_way_is_asked_for_until_it_is_done() {
     assert_eq!(shop.sweep(&[]).await, output(1, 1, 0, 0));
     assert_eq!(shop.provider.refunds(), ["failed", "succeeded"]);
     assert_eq!((stock(&shop.world, 1), entry(&shop.world, 1).is_null()), (Some(9), true));
+}
+
+/// The bank decides, and no event tells.
+#[tokio::test]
+async fn a_refund_that_was_refused_is_asked_for_again_after_a_day() {
+    let mut shop = Shop::open().await;
+    cancelled(&shop).await;
+    shop.provider.next_refunds(&["disputed"]);
+    assert_eq!(shop.sweep(&[]).await, output(1, 0, 0, 1));
+    shop.pass(86_399);
+    assert_eq!(shop.sweep(&[]).await, output(1, 0, 0, 1));
+    shop.pass(1);
+    shop.provider.next_refunds(&["disputed"]);
+    assert_eq!(shop.sweep(&[]).await, output(1, 0, 0, 1));
+    assert_eq!(shop.incidents(), [("refundRefused".to_owned(), order_id(1).to_string())], "it is told once");
+    shop.pass(86_400);
+    assert_eq!(shop.sweep(&[]).await, output(1, 1, 0, 0));
+    assert_eq!((shop.provider.refunds(), entry(&shop.world, 1).is_null()), (vec!["succeeded"], true));
 }
 
 /// Somebody captured the payment of an order that was not confirmed, in the provider's dashboard.
