@@ -2,7 +2,7 @@
 
 use crate::{
     point::{ActorId, Chooser, Fate, Point},
-    simulation::Simulation,
+    simulation::{Simulation, hash},
 };
 
 /// The next number of a generator (SplitMix64, <https://doi.org/10.1145/2714064.2660195>).
@@ -14,6 +14,12 @@ pub fn next(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// One in this number of functions is weak, in a run that has weak functions.
+const WEAK_PARTS: u64 = 8;
+
+/// How often an invocation of a weak function has a fault, in per mille: often enough to use up all its retries.
+const WEAK_FAULTY: u64 = 850;
+
 /// Choices by a seed.
 pub struct Chance {
     state: u64,
@@ -23,15 +29,21 @@ pub struct Chance {
     faulty: u64,
     /// The number of faults that are left.
     faults: u32,
+    /// The functions of which most invocations fail, by a part of a hash of their names.
+    weak: Option<u64>,
     last: Option<ActorId>,
 }
 
 impl Chance {
     /// The choices of this seed.
     pub fn new(seed: u64) -> Self {
-        let mut chance = Self { state: seed, stays: 0, faulty: 0, faults: 12, last: None };
+        let mut chance = Self { state: seed, stays: 0, faulty: 0, faults: 12, weak: None, last: None };
         chance.stays = [0, 50, 90][chance.below(3)];
         chance.faulty = [0, 10, 50, 200][chance.below(4)];
+        if chance.happens(1, 3) {
+            chance.weak = Some(next(&mut chance.state) % WEAK_PARTS);
+            chance.faults = 30;
+        }
         chance
     }
 
@@ -69,7 +81,9 @@ impl Chooser for Chance {
         let point = points[index];
         self.last = Some(point.actor);
         let faults = point.faults();
-        if faults.is_empty() || self.faults == 0 || !self.happens(self.faulty, 1000) {
+        let is_weak = point.is_invocation() && self.weak == Some(hash(&point.label) % WEAK_PARTS);
+        let share = if is_weak { WEAK_FAULTY } else { self.faulty };
+        if faults.is_empty() || self.faults == 0 || !self.happens(share, 1000) {
             return Some((index, Fate::Proceed));
         }
         self.faults -= 1;

@@ -4,10 +4,11 @@ use crate::{functions::FUNCTIONS, network, simulation};
 use clients_of_functions::{Context, context::Host, settings::Settings};
 use domain::{Error, Timestamp};
 use futures::{FutureExt, future::LocalBoxFuture};
-use lambda_shell::{Application, Exit, StepFailure, step_result};
+use lambda_shell::{Application, DeadLetter, Exit, Selected, StepFailure, step_result, work_through};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, hash::Hash, rc::Rc, sync::Arc};
+use table::{StreamChange, StreamRecord};
 use tests::TABLE_NAME;
 use web::{Problem, Request, Response};
 
@@ -17,6 +18,8 @@ pub enum Event {
     Http(Box<Request>),
     /// The input of a step.
     Step(Value),
+    /// Records of the table's stream.
+    Records(Vec<Value>),
 }
 
 /// What a function answers.
@@ -25,6 +28,8 @@ pub enum Output {
     Http(Box<Response>),
     /// The output of a step.
     Step(Value),
+    /// The sequence number of the first record that failed.
+    Records(Option<String>),
 }
 
 /// An error of a function or of Lambda, as a state machine receives it.
@@ -133,6 +138,38 @@ where
     })
 }
 
+/// Replaces `runtime::consume`. No record of a simulation is beyond a retry, so a letter is an error.
+///
+/// # Panics
+///
+/// When the function is invoked with another event.
+pub fn consume<A, K, W, S, H, F, D, G>(select: S, work: H, _: D) -> Exit
+where
+    A: Application + Started,
+    K: Hash + Eq + Clone + 'static,
+    W: 'static,
+    S: Fn(&StreamChange) -> Option<(K, W)> + Clone + 'static,
+    H: Fn(&'static A, K, Vec<Selected<W>>) -> F + Clone + 'static,
+    F: Future<Output = Result<(), Error>> + 'static,
+    D: Fn(&'static A, DeadLetter) -> G + 'static,
+    G: Future<Output = Result<(), Error>> + 'static,
+{
+    register(move |app: &'static A, event| {
+        let Event::Records(records) = event else { panic!("not records") };
+        let records = records.into_iter().map(|record| serde_json::from_value(record).unwrap());
+        let records: Vec<StreamRecord> = records.collect();
+        let (select, work) = (select.clone(), work.clone());
+        async move {
+            let done = work_through(records, select, move |key, changes| work(app, key, changes)).await;
+            for (_, letter) in done.dead {
+                simulation::current().find(format!("records are given up: {letter:?}"));
+            }
+            Ok(Output::Records(done.failed.map(|failed| failed.number)))
+        }
+        .boxed_local()
+    })
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the functions' main returns it")]
 fn register<A: Started + 'static>(
     handle: impl Fn(&'static A, Event) -> LocalBoxFuture<'static, Invoked> + 'static,
@@ -172,11 +209,15 @@ fn context() -> Context {
     let arn = |machine: &str| format!("arn:aws:states:test-1:000000000000:stateMachine:{machine}");
     let settings = [
         ("TABLE_NAME", TABLE_NAME.to_owned()),
+        ("CONCERT_CREATE_MACHINE_ARN", arn("concert-create")),
         ("ORDER_PLACE_MACHINE_ARN", arn("order-place")),
         ("ORDER_CANCEL_MACHINE_ARN", arn("order-cancel")),
+        ("PRODUCT_DELETE_MACHINE_ARN", arn("product-delete")),
         ("PAYMENTS_SECRET_ARN", "arn".to_owned()),
         ("PAYMENTS_WEBHOOK_SECRET_ARN", "arn".to_owned()),
         ("PAYMENTS_URL", "https://payments.test.example".to_owned()),
+        ("CACHE_WARM_FAILED_QUEUE_URL", "https://queues.test.example".to_owned()),
+        ("RATING_AVERAGE_FAILED_QUEUE_URL", "https://queues.test.example".to_owned()),
         ("SWEEP_AFTER_SECONDS", simulation::SWEEP_AFTER_SECONDS.to_string()),
     ];
     let settings = settings.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();

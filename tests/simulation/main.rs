@@ -11,7 +11,10 @@ extern crate runtime as lambda_shell;
 extern crate self as app;
 extern crate self as runtime;
 
+mod api;
+pub mod cache;
 mod chance;
+mod concerts;
 mod execution;
 mod functions;
 mod jsonata;
@@ -19,13 +22,15 @@ mod lambda;
 mod network;
 mod orders;
 mod point;
+mod products;
 mod provider;
 mod run;
 mod search;
 mod simulation;
+mod stream;
 mod trace;
 mod waiting;
 
 pub use clients_of_functions::*;
-pub use lambda::{serve, step};
-pub use lambda_shell::{Application, Exit};
+pub use lambda::{consume, serve, step};
+pub use lambda_shell::{Application, DeadLetter, Exit, Selected};

@@ -2,10 +2,11 @@
 //! are the real ones; only the HTTP connection below them is replaced.
 
 use crate::{
-    execution,
+    cache, execution,
     point::{Access, Fate},
     provider,
     simulation::{self, Simulation},
+    stream,
 };
 use aws_smithy_runtime_api::{
     client::{
@@ -48,6 +49,8 @@ pub enum Sent {
     },
     /// To the payment provider.
     Provider(provider::Call),
+    /// To the cache.
+    Cache(cache::Command),
 }
 
 /// An HTTP response.
@@ -117,6 +120,7 @@ impl Sent {
                 format!("{operation} {machine}")
             }
             Self::Provider(call) => format!("{} {}", call.method, call.path),
+            Self::Cache(command) => command.describe(),
         }
     }
 
@@ -126,7 +130,7 @@ impl Sent {
             Self::Table { operation, .. } => {
                 matches!(operation.as_str(), "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems")
             }
-            Self::Machines { .. } => false,
+            Self::Machines { .. } | Self::Cache(_) => false,
             Self::Provider(call) => call.method == "POST",
         }
     }
@@ -152,6 +156,7 @@ impl Sent {
                     _ => Access { reads: Vec::new(), writes: payment },
                 }
             }
+            Self::Cache(command) => command.access(),
         }
     }
 
@@ -159,7 +164,9 @@ impl Sent {
     pub fn carry_out(&self, simulation: &Simulation) -> Answered {
         match self {
             Self::Table { operation, body } => {
-                simulation.world().wire.carry_out(operation, body.clone()).into()
+                stream::recording(simulation, &access_to_table(operation, body), || {
+                    simulation.world().wire.carry_out(operation, body.clone()).into()
+                })
             }
             Self::Machines { operation, body } => match operation.as_str() {
                 "StartExecution" | "StartSyncExecution" => simulation.start_execution(body).into(),
@@ -167,6 +174,7 @@ impl Sent {
                 _ => panic!("the simulation has no operation {operation}"),
             },
             Self::Provider(call) => simulation.provider(|provider, now| provider.answer(call, now)),
+            Self::Cache(command) => command.carry_out(&mut simulation.pages()),
         }
     }
 
@@ -195,6 +203,7 @@ impl Sent {
             (Self::Provider(call), fate) => {
                 simulation.provider(|provider, now| provider.refuse(call, fate, now))
             }
+            (Self::Cache(_), _) => Answered { status: 500, replayed: false, body: Value::Null },
         }
     }
 }
@@ -217,6 +226,11 @@ fn access_to_table(operation: &str, body: &Value) -> Access {
         "BatchGetItem" => read(of_batch("Keys")),
         "PutItem" => written(vec![partition(&body["Item"])]),
         "UpdateItem" | "DeleteItem" => written(vec![partition(&body["Key"])]),
+        "BatchWriteItem" => {
+            let tables = body["RequestItems"].as_object().expect("a batch").values();
+            let writes = tables.flat_map(list).map(|write| partition(&write["DeleteRequest"]["Key"]));
+            written(writes.collect())
+        }
         "TransactWriteItems" => {
             let writes = list(&body["TransactItems"]).into_iter().map(|write| {
                 let (_, write) = write.as_object().and_then(|write| write.iter().next()).expect("a write");

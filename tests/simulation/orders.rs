@@ -1,23 +1,22 @@
 //! Orders: customers place and cancel, the sweep runs, a hold may lapse.
 
 use crate::{
+    api::{self, Call},
     chance,
-    lambda::{Event, Output},
+    lambda::Event,
     provider,
     run::Scenario,
-    simulation::Simulation,
+    simulation::{SWEEP_AFTER_SECONDS, Simulation},
 };
 use domain::id::{OrderId, UserId};
-use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use table::keys;
 use tests::{
     items,
-    samples::{STOCK, caller, product, product_id, user_id},
+    samples::{STOCK, product, product_id, user_id},
     webhook,
 };
-use web::{Request, token::Verified};
 
 const PRICE: i64 = 650;
 const SELLER: u32 = 7;
@@ -26,16 +25,27 @@ const BOB: u32 = 2;
 /// A customer who waits for the result.
 const CAROL: u32 = 3;
 
-/// How often a client repeats a request that was not answered.
-const TRIES: usize = 4;
-
 /// How often the provider sends an event that is not taken. Stripe repeats it for three days.
 const TRIES_OF_EVENTS: usize = 50;
 
 /// Two customers order and may cancel, with faults and sweeps. A hold may lapse, a refund that was done may fail, and a
 /// payment may be disputed.
-pub const RANDOM: Scenario =
-    Scenario { name: "orders", start, sweeps: &["order-sweep"], is_unfinished: is_unsettled, check };
+pub const RANDOM: Scenario = Scenario {
+    name: "orders",
+    start,
+    sweeps: &["order-sweep"],
+    is_unfinished: is_unsettled,
+    check,
+    reaches: &[
+        "invoke order-undo",
+        "/capture",
+        "POST refunds",
+        "the hold lapses",
+        "the refund fails",
+        "the dispute is lost",
+        "order-sweep",
+    ],
+};
 
 /// Two customers order, one of them cancels, and a sweep runs.
 pub const TWO_CUSTOMERS: Scenario = Scenario {
@@ -44,6 +54,7 @@ pub const TWO_CUSTOMERS: Scenario = Scenario {
     sweeps: &["order-sweep"],
     is_unfinished: is_unsettled,
     check,
+    reaches: &[],
 };
 
 /// A customer repeats a request at the same time, so that two executions of one order run, and cancels the order.
@@ -53,6 +64,7 @@ pub const TWICE: Scenario = Scenario {
     sweeps: &["order-sweep"],
     is_unfinished: is_unsettled,
     check,
+    reaches: &[],
 };
 
 /// The same with a card that is declined, and a sweep.
@@ -89,7 +101,7 @@ fn start(simulation: &Simulation, mut variation: u64) {
     let sweeps = if one_in(2) { 2 } else { 0 };
     simulation.client("schedule", move |simulation| async move {
         for _ in 0..sweeps {
-            simulation.wait_ms(90_000).await;
+            simulation.wait_ms((SWEEP_AFTER_SECONDS + 30) * 1000).await;
             simulation.invoke("order-sweep", Event::Step(json!({}))).await;
         }
     });
@@ -160,11 +172,8 @@ async fn tell(simulation: &Simulation, id: &str, kind: &str, payment: &str) {
     for _ in 0..TRIES_OF_EVENTS {
         let sent_at = simulation.local_time().unix_seconds();
         let signature = webhook::signature(body.to_string().as_bytes(), sent_at);
-        let mut request = request(simulation, Method::POST, ALICE, &[], &body);
-        request.headers.insert("stripe-signature", signature.parse().expect("a header"));
-        request.verified = None;
-        // An answer that refuses has a body.
-        if answered(simulation, "payment-webhook", request).await == Some(Value::Null) {
+        let call = Call { body: body.clone(), ..Call::signed("payment-webhook", signature) };
+        if api::answered(simulation, &call).await.is_some_and(|told| told.status < 300) {
             return;
         }
         simulation.wait_ms(1_000).await;
@@ -206,63 +215,22 @@ async fn place(simulation: &Simulation, customer: u32, quantity: i64, card: &str
     let line = json!({"productId": product_id(1), "quantity": quantity});
     let total = json!({"amount": PRICE * quantity, "currency": "SGD"});
     let body = json!({"lines": [line], "expectedTotal": total, "paymentMethod": card});
-    for _ in 0..TRIES {
-        let request = request(simulation, Method::POST, customer, &[], &body);
-        if let Some(answer) = answered(simulation, "order-place", request).await {
-            return answer["orderId"].as_str().and_then(|id| id.parse().ok());
-        }
-    }
-    None
+    let told =
+        api::call_or(simulation, &Call { body, ..request("order-place", customer) }, &[409, 422]).await?;
+    told.body["orderId"].as_str().and_then(|id| id.parse().ok())
+}
+
+/// A request of a customer. Carol waits for the result.
+fn request(function: &'static str, customer: u32) -> Call {
+    Call { waits: customer == CAROL, ..Call::to(function, customer) }
 }
 
 /// Cancels an order once it is confirmed, and repeats the request until it is answered.
 async fn cancel(simulation: &Simulation, customer: u32, order: OrderId) {
     let decided = move |simulation: &Simulation| status(simulation, user_id(customer), order) != "pending";
     simulation.until("the order is decided", decided).await;
-    for _ in 0..TRIES {
-        let request =
-            request(simulation, Method::POST, customer, &[("orderId", order.to_string())], &Value::Null);
-        if answered(simulation, "order-cancel", request).await.is_some() {
-            return;
-        }
-    }
-}
-
-/// The body of the answer, unless the request has to be repeated.
-async fn answered(simulation: &Simulation, function: &'static str, request: Request) -> Option<Value> {
-    match simulation.invoke(function, Event::Http(Box::new(request))).await {
-        Some(Ok(Output::Http(response))) if !response.status.is_server_error() => {
-            Some(serde_json::from_str(response.body.as_text()).unwrap_or_default())
-        }
-        _ => None,
-    }
-}
-
-fn request(
-    simulation: &Simulation,
-    method: Method,
-    customer: u32,
-    path: &[(&str, String)],
-    body: &Value,
-) -> Request {
-    let mut headers = HeaderMap::new();
-    headers.insert("content-type", HeaderValue::from_static("application/json"));
-    headers.insert("idempotency-key", HeaderValue::from_static("a-key"));
-    if customer == CAROL {
-        headers.insert("prefer", HeaderValue::from_static("wait=10"));
-    }
-    Request {
-        method,
-        path: String::new(),
-        path_parameters: path.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
-        query: String::new(),
-        headers,
-        body: body.to_string().into_bytes(),
-        source: "192.0.2.1".to_owned(),
-        id: "request".to_owned(),
-        received_at: simulation.local_time(),
-        verified: Some(Verified { caller: caller(customer), expires_at: u64::MAX }),
-    }
+    let path = vec![("orderId", order.to_string())];
+    api::call_or(simulation, &Call { path, ..request("order-cancel", customer) }, &[409]).await;
 }
 
 fn status(simulation: &Simulation, customer: UserId, order: OrderId) -> String {

@@ -6,6 +6,7 @@ use crate::{
     simulation::Simulation,
 };
 use futures::channel::oneshot::Sender;
+use std::cell::Cell;
 
 /// A task's number.
 pub type TaskId = usize;
@@ -40,9 +41,36 @@ pub enum Kind {
     /// The passing of time, to this number of milliseconds since 1970.
     Timer(u64, Sender<()>),
     /// A condition.
-    Gate(Box<dyn Fn(&Simulation) -> bool>, Sender<()>),
+    Gate(Gate),
     /// A change in the world outside, such as a hold that lapses.
     Outside(Box<dyn FnOnce(&Simulation)>, Sender<()>),
+}
+
+/// A condition that a task waits for.
+pub struct Gate {
+    condition: Box<dyn Fn(&Simulation) -> bool>,
+    /// The task waits here.
+    pub reply: Sender<()>,
+    /// The last result, and the number of changes that it is of.
+    last: Cell<Option<(u64, bool)>>,
+}
+
+impl Gate {
+    /// A condition that nobody has looked at.
+    pub fn new(condition: Box<dyn Fn(&Simulation) -> bool>, reply: Sender<()>) -> Self {
+        Self { condition, reply, last: Cell::default() }
+    }
+
+    fn is_open(&self, simulation: &Simulation) -> bool {
+        match self.last.get() {
+            Some((changes, open)) if changes == simulation.changes() => open,
+            _ => {
+                let open = (self.condition)(simulation);
+                self.last.set(Some((simulation.changes(), open)));
+                open
+            }
+        }
+    }
 }
 
 /// The resources that a request reads and writes: partitions of the table, payments, executions.
@@ -131,9 +159,14 @@ impl Point {
     /// Whether it can happen now.
     pub fn is_enabled(&self, simulation: &Simulation) -> bool {
         match &self.kind {
-            Kind::Gate(condition, _) => condition(simulation),
+            Kind::Gate(gate) => gate.is_open(simulation),
             _ => true,
         }
+    }
+
+    /// Whether it invokes a function.
+    pub fn is_invocation(&self) -> bool {
+        matches!(self.kind, Kind::Invocation(..))
     }
 
     /// Whether it lets time pass.

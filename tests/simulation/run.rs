@@ -13,6 +13,9 @@ use std::{env, time::Instant};
 /// The hours before each of them: as long as a sweep waits before it tries again what failed, and what was refused.
 const LAST_SWEEP_PAUSES_HOURS: [u64; 6] = [1, 1, 1, 1, 25, 25];
 
+/// With this number of seeds, a scenario reaches all that it is made for.
+const ENOUGH_SEEDS: u64 = 400;
+
 /// Clients, and what has to be true once nothing is left to happen.
 pub struct Scenario {
     /// The name, for replays.
@@ -25,6 +28,8 @@ pub struct Scenario {
     pub is_unfinished: fn(&Value) -> bool,
     /// What is wrong, one line each.
     pub check: fn(&Simulation) -> Vec<String>,
+    /// Parts of traces: each comes up in some run of [`ENOUGH_SEEDS`].
+    pub reaches: &'static [&'static str],
 }
 
 /// How a run ended.
@@ -76,7 +81,7 @@ impl Scenario {
                 return vec!["the sweeps do not come to an end".to_owned()];
             }
         }
-        (self.check)(simulation)
+        simulation.findings().into_iter().chain((self.check)(simulation)).collect()
     }
 
     /// The run of a seed.
@@ -94,11 +99,14 @@ impl Scenario {
         let seeds = number("SOUK_SEEDS").unwrap_or(seeds);
         let first = number("SOUK_FIRST_SEED").unwrap_or(1);
         let begun = Instant::now();
+        let mut missing: Vec<&str> = self.reaches.to_vec();
         for seed in first..first + seeds {
             let report = self.of_seed(seed);
+            missing.retain(|part| !report.trace.contains(part));
             assert!(report.wrong.is_empty(), "{}", self.describe(&report, &seed.to_string()));
         }
         println!("{}: {seeds} seeds in {:?}", self.name, begun.elapsed());
+        assert!(missing.is_empty() || seeds < ENOUGH_SEEDS, "no run of {seeds} reaches {missing:?}");
     }
 
     /// Runs all orders with at most this number of preemptions, or as many as `SOUK_PREEMPTIONS` says.

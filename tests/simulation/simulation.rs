@@ -3,10 +3,13 @@
 //! All tasks run in one thread. A task runs until it waits for points only; then the chooser picks one point of all
 //! tasks and says what happens at it. Nothing else moves a task on, so a run is a function of the choices.
 
+mod happening;
+
 use crate::{
-    lambda::{self, Event, Failed, Invoked},
-    network::{Reply, Sent, Unanswered},
-    point::{ActorId, Chooser, Fate, Kind, Point, TaskId},
+    cache::Pages,
+    lambda::{self, Event, Invoked},
+    network::{Reply, Sent},
+    point::{Access, ActorId, Chooser, Gate, Kind, Point, TaskId},
     provider::Provider,
     run::Ending,
     trace::Trace,
@@ -36,13 +39,7 @@ use tests::{World, samples};
 use tokio::runtime::Runtime;
 
 /// The minimum age of orders that the sweep processes.
-pub const SWEEP_AFTER_SECONDS: u64 = 60;
-
-/// The time limit of a function, in milliseconds.
-const FUNCTION_TIMEOUT_MS: u64 = 30_000;
-
-/// How long a request is under way at most, in milliseconds.
-const LATEST_ARRIVAL_MS: u64 = 60_000;
+pub const SWEEP_AFTER_SECONDS: u64 = 600;
 
 /// A run with more steps than these does not come to an end.
 const MOST_STEPS: usize = 5_000;
@@ -51,6 +48,7 @@ const MOST_STEPS: usize = 5_000;
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 thread_local! {
+    static RUNS: Cell<u64> = const { Cell::new(0) };
     static CURRENT: RefCell<Option<Simulation>> = const { RefCell::new(None) };
     static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
 }
@@ -81,6 +79,18 @@ struct State {
     /// How far the clocks of sweeps are ahead, in seconds.
     sweep_ahead: u64,
     trace: RefCell<Trace>,
+    /// The records of the table's stream, where a scenario reads it.
+    stream: RefCell<Option<Vec<Value>>>,
+    /// The cache's server.
+    pages: RefCell<Pages>,
+    /// Whether an invalidation has failed, so that a page may be outdated until the stream is delivered.
+    cache_excused: Cell<bool>,
+    /// What clients found to be wrong.
+    findings: RefCell<Vec<String>>,
+    /// The number of this run in its thread.
+    run: u64,
+    /// The number of steps so far that may have changed what a gate waits for.
+    changes: Cell<u64>,
 }
 
 struct Actor {
@@ -125,6 +135,12 @@ impl Simulation {
             step_ms,
             sweep_ahead,
             trace: RefCell::default(),
+            stream: RefCell::default(),
+            pages: RefCell::default(),
+            cache_excused: Cell::default(),
+            findings: RefCell::default(),
+            run: RUNS.replace(RUNS.get() + 1) + 1,
+            changes: Cell::default(),
         };
         let simulation = Self(Rc::new(state));
         CURRENT.set(Some(simulation.clone()));
@@ -156,7 +172,8 @@ impl Simulation {
         let actors = self.0.actors.borrow();
         let running = running.map(|id| &actors[id].name);
         let actors: Vec<_> = going_on.iter().map(|id| (&actors[*id].name, actors[*id].past)).collect();
-        hash(&(items, &*self.0.provider.borrow(), &*self.0.executions.borrow(), actors, running))
+        let (provider, executions) = (self.0.provider.borrow(), self.0.executions.borrow());
+        hash(&(items, &*provider, &*executions, &*self.0.pages.borrow(), actors, running))
     }
 
     /// Stops all tasks.
@@ -213,6 +230,46 @@ impl Simulation {
         if sweeping { now.plus_seconds(self.0.sweep_ahead) } else { now }
     }
 
+    /// The records of the table's stream; `None` if the scenario does not read it.
+    pub fn stream(&self) -> RefMut<'_, Option<Vec<Value>>> {
+        self.0.stream.borrow_mut()
+    }
+
+    /// The pages in the cache.
+    pub fn pages(&self) -> RefMut<'_, Pages> {
+        self.0.pages.borrow_mut()
+    }
+
+    /// An invalidation of the cache has failed: pages may be outdated until the stream is delivered.
+    pub fn excuse_cache(&self) {
+        self.0.cache_excused.set(true);
+    }
+
+    /// Whether an invalidation of the cache has failed.
+    pub fn is_cache_excused(&self) -> bool {
+        self.0.cache_excused.get()
+    }
+
+    /// Notes something that is wrong.
+    pub fn find(&self, wrong: String) {
+        self.0.findings.borrow_mut().push(wrong);
+    }
+
+    /// What was noted as wrong.
+    pub fn findings(&self) -> Vec<String> {
+        self.0.findings.borrow().clone()
+    }
+
+    /// The number of this run in its thread. Functions live longer than a run.
+    pub fn run_number(&self) -> u64 {
+        self.0.run
+    }
+
+    /// The number of steps so far that may have changed what a gate waits for.
+    pub fn changes(&self) -> u64 {
+        self.0.changes.get()
+    }
+
     /// The status of each execution, by its name as a resource.
     pub fn executions(&self) -> RefMut<'_, BTreeMap<String, &'static str>> {
         self.0.executions.borrow_mut()
@@ -232,7 +289,7 @@ impl Simulation {
         let kind = kind(sender);
         let mut access = match &kind {
             Kind::Request(sent, _) => sent.access(),
-            _ => crate::point::Access::default(),
+            _ => Access::default(),
         };
         let of_actor = &self.0.actors.borrow()[actor].name;
         if matches!(kind, Kind::Request(..)) && of_actor.starts_with("execution ") {
@@ -262,7 +319,7 @@ impl Simulation {
 
     /// Waits for a condition.
     pub fn until(&self, what: &str, condition: impl Fn(&Self) -> bool + 'static) -> Waiting<()> {
-        self.point(what.to_owned(), |sender| Kind::Gate(Box::new(condition), sender))
+        self.point(what.to_owned(), |sender| Kind::Gate(Gate::new(Box::new(condition), sender)))
     }
 
     /// Changes the world outside.
@@ -350,141 +407,9 @@ impl Simulation {
                 true
             }
             Kind::Invocation(.., sender) => !sender.is_canceled(),
-            Kind::Timer(_, sender) | Kind::Gate(_, sender) | Kind::Outside(_, sender) => {
-                !sender.is_canceled()
-            }
+            Kind::Gate(gate) => !gate.reply.is_canceled(),
+            Kind::Timer(_, sender) | Kind::Outside(_, sender) => !sender.is_canceled(),
         });
-    }
-
-    fn happen(&self, number: u64, fate: Fate) {
-        let point = {
-            let mut points = self.0.points.borrow_mut();
-            let index = points.iter().position(|point| point.number == number).expect("a point");
-            points.remove(index)
-        };
-        self.0.clock.set(self.0.clock.get() + self.0.step_ms);
-        self.note(&point, fate);
-        let Point { task, actor, kind, .. } = point;
-        match kind {
-            Kind::Request(sent, reply) => self.request(task, actor, point.label, sent, reply, fate),
-            Kind::Invocation(function, event, reply) => self.begin(actor, function, event, reply, fate),
-            Kind::Timer(due, reply) => {
-                self.pass_to(due);
-                let _ = reply.send(());
-            }
-            Kind::Gate(_, reply) => drop(reply.send(())),
-            Kind::Outside(change, reply) => {
-                change(self);
-                let _ = reply.send(());
-            }
-        }
-    }
-
-    fn note(&self, point: &Point, fate: Fate) {
-        let time = self.0.clock.get() - samples::later(3600).unix_milliseconds();
-        self.0.trace.borrow_mut().note(time, &self.0.tasks.borrow()[point.task].name, point, fate);
-    }
-
-    fn request(
-        &self,
-        task: TaskId,
-        actor: ActorId,
-        label: String,
-        sent: Sent,
-        reply: Option<Sender<Reply>>,
-        fate: Fate,
-    ) {
-        let answer = match fate {
-            Fate::Proceed => Some(Ok(sent.carry_out(self))),
-            Fate::Throttle | Fate::Conflict | Fate::Fail => Some(Ok(sent.refused(fate, self))),
-            Fate::Unreachable => Some(Err(Unanswered::Reset)),
-            Fate::LoseAnswer => {
-                sent.carry_out(self);
-                Some(Err(Unanswered::Reset))
-            }
-            Fate::ArriveLate => {
-                let number = self.0.next_point.replace(self.0.next_point.get() + 1);
-                let (access, kind, label) = (sent.access(), Kind::Request(sent, None), label.clone());
-                self.0.points.borrow_mut().push(Point { number, task, actor, label, access, kind });
-                Some(Err(Unanswered::TimedOut))
-            }
-            Fate::Crash => None,
-            Fate::CrashAfter => {
-                sent.carry_out(self);
-                None
-            }
-        };
-        let past = &mut self.0.actors.borrow_mut()[actor].past;
-        *past = hash(&(*past, label, answer.as_ref().map(|answer| format!("{answer:?}"))));
-        match answer {
-            Some(answer) => drop(reply.map(|reply| reply.send(answer))),
-            None => self.stop(task),
-        }
-    }
-
-    fn begin(
-        &self,
-        actor: ActorId,
-        function: &'static str,
-        event: Event,
-        reply: Sender<Invoked>,
-        fate: Fate,
-    ) {
-        let refused = match fate {
-            Fate::Throttle => Some("Lambda.TooManyRequestsException"),
-            Fate::Fail => Some("Lambda.ServiceException"),
-            _ => None,
-        };
-        if let Some(error) = refused {
-            let _ = reply.send(Err(Failed::of_lambda(error)));
-            return;
-        }
-        let handler = lambda::function(function);
-        let of_actor = &self.0.actors.borrow()[actor].name;
-        let earlier = format!("{of_actor}: {function} #");
-        let earlier = self.0.tasks.borrow().iter().filter(|task| task.name.starts_with(&earlier)).count();
-        let name = format!("{of_actor}: {function} #{}", earlier + 1);
-        let mut reply = Some(reply);
-        if fate == Fate::LoseAnswer
-            && let Some(reply) = reply.take()
-        {
-            let _ = reply.send(Err(Failed::of_lambda("Lambda.ClientExecutionTimeoutException")));
-        }
-        self.spawn(actor, name, Some(FUNCTION_TIMEOUT_MS), async move {
-            let result = handler(event).await;
-            if let Some(reply) = reply {
-                let _ = reply.send(result);
-            }
-        });
-    }
-
-    /// Stops a function: its process ends.
-    fn stop(&self, task: TaskId) {
-        let stopped = self.0.tasks.borrow_mut()[task].future.take();
-        drop(stopped);
-    }
-
-    /// Lets time pass. Functions that reach their time limit are stopped; requests that are under way for long arrive.
-    pub fn pass_to(&self, due: u64) {
-        let sent_before = due.saturating_sub(LATEST_ARRIVAL_MS);
-        if self.0.clock.get() < sent_before {
-            self.find_orphans();
-            let late: Vec<u64> = {
-                let points = self.0.points.borrow();
-                let late = points.iter().filter(|point| matches!(point.kind, Kind::Request(_, None)));
-                late.map(|point| point.number).collect()
-            };
-            for number in late {
-                self.happen(number, Fate::Proceed);
-            }
-        }
-        self.0.clock.set(self.0.clock.get().max(due));
-        let count = self.0.tasks.borrow().len();
-        for task in 0..count {
-            if self.0.tasks.borrow()[task].expires <= due {
-                self.stop(task);
-            }
-        }
     }
 }
 

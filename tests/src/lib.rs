@@ -14,6 +14,7 @@ mod database;
 pub mod generated;
 mod histories;
 pub mod items;
+pub mod pages;
 pub mod project;
 pub mod samples;
 pub mod template;
