@@ -28,6 +28,25 @@ impl fmt::Display for Route {
 /// The route for requests that match no other route. It is described in prose, not listed as a route.
 const DEFAULT: &str = "$default";
 
+/// The method of routes that are beside those of GET. They are described in prose, not listed as routes.
+const HEAD: &str = "HEAD ";
+
+/// Whether the contract lists the route as one of its own.
+fn is_listed(route: &Route) -> bool {
+    route.key != DEFAULT && !route.key.starts_with(HEAD)
+}
+
+/// HEAD is answered wherever GET is, by the same function and with the same access.
+fn unlike_get(routes: &BTreeSet<Route>) -> Vec<String> {
+    let of = |method: &str| -> BTreeSet<Route> {
+        let of_method = routes.iter().filter_map(|route| {
+            Some(Route { key: route.key.strip_prefix(method)?.to_owned(), ..route.clone() })
+        });
+        of_method.collect()
+    };
+    differences(("the routes of GET", &of("GET ")), ("the routes of HEAD", &of(HEAD)))
+}
+
 fn of_template(template: &Template) -> BTreeSet<Route> {
     let mut routes = BTreeSet::new();
     for function in template.functions() {
@@ -65,7 +84,7 @@ fn of_document(document: &Value) -> BTreeSet<Route> {
 
 /// The table of routes in README.md, sorted by function.
 fn table(routes: &BTreeSet<Route>) -> String {
-    let mut routes: Vec<&Route> = routes.iter().filter(|route| route.key != DEFAULT).collect();
+    let mut routes: Vec<&Route> = routes.iter().filter(|route| is_listed(route)).collect();
     routes.sort_by_key(|route| (&route.function, &route.key));
     let mut rows = vec!["| method and path | function | |\n|---|---|---|\n".to_owned()];
     rows.extend(routes.iter().map(|Route { key, function, public }| {
@@ -128,7 +147,7 @@ fn mains() -> Vec<Source> {
 fn the_document_has_the_routes_of_the_template() {
     let document = serde_json::from_str(web::openapi::DOCUMENT).unwrap();
     let mut deployed = of_template(&Template::ours());
-    deployed.retain(|route| route.key != DEFAULT);
+    deployed.retain(is_listed);
     assert_none(&differences(
         ("template.yaml", &deployed),
         ("the OpenAPI document", &of_document(&document)),
@@ -142,9 +161,10 @@ fn the_readme_has_the_routes_of_the_template() {
 
 #[test]
 fn line_1_of_each_function_names_its_route() {
-    let deployed = without_access(&of_template(&Template::ours()));
+    let mut deployed = of_template(&Template::ours());
+    deployed.retain(|route| !route.key.starts_with(HEAD));
     assert_none(&differences(
-        ("template.yaml", &deployed),
+        ("template.yaml", &without_access(&deployed)),
         ("line 1 of the function's main.rs", &of_code(&mains())),
     ));
 }
@@ -152,6 +172,11 @@ fn line_1_of_each_function_names_its_route() {
 #[test]
 fn line_1_of_each_step_names_its_machine() {
     assert_none(&unlike_steps(&Template::ours(), &mains()));
+}
+
+#[test]
+fn head_is_answered_wherever_get_is() {
+    assert_none(&unlike_get(&of_template(&Template::ours())));
 }
 
 /// A route without `Auth` in the template must need a token.
@@ -187,6 +212,9 @@ fn the_checks_find_differences_between_routes() {
     let deployed = of_template(&template);
     let shown: Vec<String> = deployed.iter().map(Route::to_string).collect();
     assert_eq!(shown, ["$default (a)", "GET /a/{id} (a, public)", "POST /a (a)"]);
+
+    let found = unlike_get(&deployed);
+    assert_eq!(found, ["/a/{id} (a, public): in the routes of GET, not in the routes of HEAD"]);
 
     let document = serde_json::json!({
         "security": [{"t": []}],

@@ -148,11 +148,11 @@ fn paths_and_methods_that_do_not_exist() {
         assert_eq!(answer.header("content-type"), "application/problem+json");
     }
     for (method, path, allow) in [
-        ("PUT", "/products", "GET, POST"),
-        ("POST", "/products/x", "DELETE, GET, PATCH"),
-        ("HEAD", "/health", "GET"),
-        ("TRACE", "/health", "GET"),
-        ("DELETE", "/users/me", "GET"),
+        ("PUT", "/products", "GET, HEAD, POST"),
+        ("POST", "/products/x", "DELETE, GET, HEAD, PATCH"),
+        ("HEAD", "/sessions", "POST"),
+        ("TRACE", "/health", "GET, HEAD"),
+        ("DELETE", "/users/me", "GET, HEAD"),
     ] {
         let answer = SOUK.send(Call::new(method, path));
         assert_eq!((answer.status, answer.header("allow")), (405, allow), "{method} {path}");
@@ -197,6 +197,65 @@ fn every_route_that_is_not_public_needs_a_token() {
         }
     }
     assert!(public >= 7 && guarded >= 5, "{public} {guarded}");
+}
+
+/// Each path of the contract with a method, and whether it is public. Parameters are ids of nothing.
+fn paths_with(method: &str) -> Vec<(String, bool)> {
+    let document = SOUK.get("/openapi.json").body;
+    let id = "018bcfe5-6800-7000-8000-000000000000";
+    let filled = |template: &str| {
+        let parts = template.split('/').map(|part| if part.starts_with('{') { id } else { part });
+        parts.collect::<Vec<_>>().join("/")
+    };
+    let paths = document["paths"].as_object().unwrap().iter();
+    let with_method = paths.filter(|(_, item)| item[method].is_object());
+    with_method.map(|(template, item)| (filled(template), item[method]["security"] == json!([]))).collect()
+}
+
+#[test]
+fn head_is_answered_as_get_is_without_a_body() {
+    let user = SOUK.user();
+    let product = SOUK.product(&user);
+    let mut paths = paths_with("get");
+    assert!(paths.len() >= 10, "{paths:?}");
+    paths.push((product.header("location").to_owned(), true));
+    paths.push((format!("/products?seller={}", user.id), true));
+    for (path, public) in paths {
+        let [get, head] = ["GET", "HEAD"].map(|method| SOUK.send(user.call(method, &path)));
+        assert_eq!((head.status, head.text.as_str()), (get.status, ""), "{path}");
+        for name in ["content-type", "etag", "cache-control", "strict-transport-security", "allow"] {
+            assert_eq!(head.header(name), get.header(name), "{path} {name}");
+        }
+        let bare = SOUK.send(Call::new("HEAD", &path));
+        assert_eq!(bare.status == 401, !public, "{path}: {bare:?}");
+    }
+}
+
+#[test]
+fn answers_tell_browsers_and_caches_what_they_may_do() {
+    let user = SOUK.user();
+    let product = SOUK.product(&user);
+    let location = product.header("location").to_owned();
+    let private = [
+        ("a write", product),
+        ("a profile", SOUK.send(user.call("GET", "/users/me"))),
+        ("orders", SOUK.send(user.call("GET", "/orders"))),
+        ("an anonymous write", SOUK.send(Call::new("POST", "/users").json(&json!({})))),
+        ("tokens", SOUK.log_in(&user.email)),
+        ("a problem", SOUK.get("/products/x")),
+        ("no route", SOUK.get("/nothing")),
+    ];
+    for (what, answer) in &private {
+        assert_eq!(answer.header("cache-control"), "no-store", "{what}");
+    }
+    let public = [("a page", SOUK.get(&location)), ("the contract", SOUK.get("/openapi.json"))];
+    for (what, answer) in &public {
+        assert_ne!(answer.header("cache-control"), "no-store", "{what}");
+    }
+    for (what, answer) in private.iter().chain(&public) {
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{what}");
+        assert!(answer.header("strict-transport-security").starts_with("max-age=63072000;"), "{what}");
+    }
 }
 
 #[test]

@@ -12,7 +12,6 @@ use domain::{
     user::{Caller, Credentials},
 };
 use futures::try_join;
-use http::header;
 use table::Credential;
 use web::{Problem, Request, Response, password::Verdict, respond, token};
 
@@ -55,5 +54,5 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
     };
     let access = app.tokens.issue(&Caller { user_id, session_id: session.session_id }, now).await?;
     app.table.create_session(&session).await?;
-    Ok(respond::created(&Tokens::new(access, &refresh))?.with(header::CACHE_CONTROL, "no-store"))
+    respond::created(&Tokens::new(access, &refresh))
 }

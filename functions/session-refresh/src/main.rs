@@ -10,7 +10,6 @@ use domain::{
     session::{REFRESH_SECONDS, Refresh, RefreshSecret, RefreshToken, Tokens},
     user::Caller,
 };
-use http::header;
 use web::{Problem, Request, Response, respond, token};
 
 const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
@@ -32,5 +31,5 @@ async fn refresh_session(app: &App, request: Request) -> Result<Response, Proble
         app.tokens.issue(&Caller { user_id: shown.user_id, session_id: shown.session_id }, now).await?;
     let (old, new) = (token::hash(&shown.secret), token::hash(&next.secret));
     app.table.rotate_session(&shown, &old, &new, now, now.plus_seconds(REFRESH_SECONDS)).await?;
-    Ok(respond::created(&Tokens::new(access, &next))?.with(header::CACHE_CONTROL, "no-store"))
+    respond::created(&Tokens::new(access, &next))
 }

@@ -50,6 +50,8 @@ async fn answer(
     let invocation = Invocation::begin(host.now());
     let route = event.request_context.route_key.clone().unwrap_or_default();
     let id = event.request_context.request_id.clone().unwrap_or_default();
+    let method = event.request_context.http.method.clone();
+    let is_public = event.request_context.authorizer.is_none();
     let outcome = match to_request(event, host.now()) {
         Ok(request) => AssertUnwindSafe(handler(request))
             .catch_unwind()
@@ -61,7 +63,8 @@ async fn answer(
         Ok(_) => (None, None),
         Err(problem) => (Some(problem.kind.describe().1), problem.cause.clone()),
     };
-    let mut response = outcome.unwrap_or_else(|problem| problem.into_response(&id));
+    let response = outcome.unwrap_or_else(|problem| problem.into_response(&id));
+    let mut response = response.completed(&method, is_public);
     response.headers.extend(HeaderValue::from_str(&id).ok().map(|id| (REQUEST_ID, id)));
     invocation.end(&LogRecord {
         request_id: &id,

@@ -54,11 +54,12 @@ fn brotli(text: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(compressed)
 }
 
-/// Rust code: each path with its methods.
+/// Rust code: each path with its methods. HEAD is answered wherever GET is, and is not an operation of its own.
 fn paths(document: &Value) -> Result<String, std::fmt::Error> {
     let mut code = String::from("/// The paths of the document.\npub const PATHS: &[PathItem] = &[\n");
     for (template, item) in document["paths"].as_object().into_iter().flatten() {
-        let methods = assemble::METHODS.iter().filter(|method| item.get(method).is_some());
+        let has = |method: &str| item.get(if method == "head" { "get" } else { method }).is_some();
+        let methods = assemble::METHODS.iter().filter(|method| has(method));
         let methods: Vec<String> = methods.map(|method| method.to_ascii_uppercase()).collect();
         writeln!(code, "    PathItem {{ template: {template:?}, methods: &{methods:?} }},")?;
     }

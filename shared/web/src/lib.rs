@@ -14,6 +14,7 @@ pub mod query;
 pub mod request;
 pub mod respond;
 pub mod response;
+pub mod security_headers;
 pub mod submission;
 pub mod token;
 
