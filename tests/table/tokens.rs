@@ -134,6 +134,23 @@ async fn a_replaced_key_signs_nothing_after_seven_minutes_and_its_tokens_stay_va
     assert!(!api.accepts(&forged_for_later, later(15 * MINUTE)).await);
 }
 
+/// A verifier has read the keys just before an issuer extended the time of its key, and the old time has passed.
+#[tokio::test]
+async fn a_key_whose_time_was_extended_after_the_last_read_signs_on() {
+    let api = Api::new();
+    let first = api.issue(now()).await;
+    // The first time of the key ends 273 seconds from now.
+    let [read, extended, issued] = [240, 241, 280];
+    assert!(api.accepts(&first, later(read)).await);
+    api.issue(later(extended)).await;
+    let late = api.issue(later(issued)).await;
+    api.sent();
+    assert!(api.accepts(&late, later(issued)).await);
+    assert_eq!(api.sent(), ["Query SIGNING"]);
+    assert!(api.accepts(&late, later(issued)).await);
+    assert_eq!(api.sent(), [""; 0]);
+}
+
 #[tokio::test]
 async fn a_key_that_is_in_use_signs_on() {
     let api = Api::new();

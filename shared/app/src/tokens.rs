@@ -16,7 +16,7 @@ use crate::{
 use domain::{Error, Timestamp, user::Caller};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::PublishedKey;
-use web::token::{self, Authority, Signer, Verified, VerifyingKey};
+use web::token::{self, Authority, Signer, TokenFault, Verified, VerifyingKey};
 
 /// How long an issuer signs with a key before it reads the secret again, in seconds.
 const SIGNER_SECONDS: u64 = 60;
@@ -103,23 +103,35 @@ struct KnownKeys {
     searched_at: Option<Timestamp>,
 }
 
+impl KnownKeys {
+    fn find(&self, kid: &str) -> Option<VerifyingKey> {
+        let key = self.keys.iter().find(|key| key.kid == kid);
+        key.map(|key| VerifyingKey { public: key.public, signs_until: key.signs_until })
+    }
+}
+
 impl TokenVerifier {
     /// The caller and expiry in the token; `None` if the token is not valid.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Option<Verified>, Error> {
         let Some(kid) = token::claimed_kid(token) else { return Ok(None) };
-        let key = self.key(&kid, now).await?;
-        Ok(key.and_then(|key| token::verify(token, &key, &self.authority, now)))
+        let Some(key) = self.key(&kid, now).await? else { return Ok(None) };
+        match token::verify(token, &key, &self.authority, now) {
+            Ok(verified) => Ok(Some(verified)),
+            Err(TokenFault::Invalid) => Ok(None),
+            // An issuer may have extended the key's time since the last read. Only those who have the key can cause this
+            // read, so it has no minimum interval: the gateway caches a refusal.
+            Err(TokenFault::AfterKey) => {
+                let key = self.read(&kid, now).await?;
+                Ok(key.and_then(|key| token::verify(token, &key, &self.authority, now).ok()))
+            }
+        }
     }
 
     /// The key of this id. A key that is not known may be newly published, and one that is known may be revoked.
     async fn key(&self, kid: &str, now: Timestamp) -> Result<Option<VerifyingKey>, Error> {
-        let find = |known: &KnownKeys| {
-            let key = known.keys.iter().find(|key| key.kid == kid);
-            key.map(|key| VerifyingKey { public: key.public, signs_until: key.signs_until })
-        };
         {
             let mut known = lock(&self.known);
-            let found = find(&known);
+            let found = known.find(kid);
             let (last, seconds) = match found {
                 Some(_) => (known.read_at, KNOWN_SECONDS),
                 None => (known.searched_at, UNKNOWN_SECONDS),
@@ -132,11 +144,15 @@ impl TokenVerifier {
                 known.searched_at = Some(now);
             }
         }
+        self.read(kid, now).await
+    }
+
+    async fn read(&self, kid: &str, now: Timestamp) -> Result<Option<VerifyingKey>, Error> {
         let keys = self.table.signing_keys(now).await?;
         let mut known = lock(&self.known);
         known.keys = keys;
         known.read_at = Some(now);
-        Ok(find(&known))
+        Ok(known.find(kid))
     }
 }
 

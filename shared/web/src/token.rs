@@ -158,9 +158,32 @@ fn header(token: &str) -> Option<Header> {
     (header.alg == Algorithm::EdDSA && header.crit.is_none()).then_some(header)
 }
 
-/// The content of a token; `None` unless this key signed it for this authority, for no longer than [`ACCESS_SECONDS`],
-/// and it is valid at `now`.
-pub fn verify(token: &str, key: &VerifyingKey, authority: &Authority, now: Timestamp) -> Option<Verified> {
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFault {
+    /// The key signed it, and it is valid but for its issue time, which is after the key's `signs_until`.
+    AfterKey,
+    /// Anything else.
+    Invalid,
+}
+
+/// The content of a token that this key signed for this authority, for no longer than [`ACCESS_SECONDS`], and that is
+/// valid at `now`.
+pub fn verify(
+    token: &str,
+    key: &VerifyingKey,
+    authority: &Authority,
+    now: Timestamp,
+) -> Result<Verified, TokenFault> {
+    let claims = valid_claims(token, &key.public, authority, now).ok_or(TokenFault::Invalid)?;
+    if claims.iat > key.signs_until.unix_seconds() {
+        return Err(TokenFault::AfterKey);
+    }
+    let caller = Caller { user_id: claims.sub, session_id: claims.sid };
+    Ok(Verified { caller, expires_at: claims.exp })
+}
+
+fn valid_claims(token: &str, public: &[u8; 32], authority: &Authority, now: Timestamp) -> Option<Claims> {
     header(token)?;
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_issuer(&[&authority.issuer]);
@@ -168,17 +191,15 @@ pub fn verify(token: &str, key: &VerifyingKey, authority: &Authority, now: Times
     validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
     // The times are checked below against `now`, the time of the request.
     validation.validate_exp = false;
-    let public = DecodingKey::from_ed_der(&key.public);
+    let public = DecodingKey::from_ed_der(public);
     let claims = jsonwebtoken::decode::<Claims>(token, &public, &validation).ok()?.claims;
     let lifetime = claims.exp.checked_sub(claims.iat)?;
     let (now, latest) = (now.unix_seconds(), now.unix_seconds() + SKEW_SECONDS);
     let good = claims.exp > now
         && claims.iat <= latest
         && claims.nbf.is_none_or(|nbf| nbf <= latest)
-        && claims.iat <= key.signs_until.unix_seconds()
         && lifetime <= ACCESS_SECONDS;
-    let caller = Caller { user_id: claims.sub, session_id: claims.sid };
-    good.then_some(Verified { caller, expires_at: claims.exp })
+    good.then_some(claims)
 }
 
 #[cfg(test)]
@@ -211,7 +232,7 @@ mod tests {
     }
 
     fn verified(token: &str) -> Option<Verified> {
-        verify(token, &key(), &authority(), now())
+        verify(token, &key(), &authority(), now()).ok()
     }
 
     /// A token with changed claims and a valid signature.
@@ -245,8 +266,8 @@ mod tests {
         assert_eq!(verified(&token), Some(Verified { caller: caller(), expires_at }));
         assert_eq!(claimed_kid(&token).as_deref(), Some(signer().kid()));
         let later = |seconds| verify(&token, &key(), &authority(), now().plus_seconds(seconds));
-        assert!(later(899).is_some());
-        assert_eq!(later(900), None);
+        assert!(later(899).is_ok());
+        assert_eq!(later(900), Err(TokenFault::Invalid));
     }
 
     #[test]
@@ -309,7 +330,7 @@ mod tests {
         let token = token_with(&json!({}));
         let other = Signer::from_secret(&SECRET.to_lowercase()).unwrap();
         let other = VerifyingKey { public: *other.public(), ..key() };
-        assert_eq!(verify(&token, &other, &authority(), now()), None);
+        assert_eq!(verify(&token, &other, &authority(), now()), Err(TokenFault::Invalid));
         let changed = token_with(&json!({"sub": UserId::new(now(), [9; 10])}));
         let mixed: Vec<&str> = token.split('.').collect();
         assert_eq!(verified(&[mixed[0], &claims_of(&changed), mixed[2]].join(".")), None);
@@ -388,8 +409,10 @@ mod tests {
         let at =
             |seconds| signer().sign(&authority(), &caller(), [7; 16], now().plus_seconds(seconds)).unwrap();
         let later = now().plus_seconds(100);
-        assert!(verify(&at(60), &until(60), &authority(), later).is_some());
-        assert_eq!(verify(&at(61), &until(60), &authority(), later), None);
+        assert!(verify(&at(60), &until(60), &authority(), later).is_ok());
+        assert_eq!(verify(&at(61), &until(60), &authority(), later), Err(TokenFault::AfterKey));
+        let expired = now().plus_seconds(61 + ACCESS_SECONDS);
+        assert_eq!(verify(&at(61), &until(60), &authority(), expired), Err(TokenFault::Invalid));
     }
 
     /// The example of RFC 8037, appendix A.3.
