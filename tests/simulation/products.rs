@@ -159,8 +159,9 @@ impl Shown {
     }
 }
 
+/// A count of the table; a negative one, which agrees with nothing, is the largest number.
 fn number(value: &Value) -> u64 {
-    value["N"].as_str().map_or(0, |text| text.parse().unwrap())
+    value["N"].as_str().map_or(0, |text| text.parse().unwrap_or(u64::MAX))
 }
 
 fn reviews(simulation: &Simulation, id: ProductId) -> BTreeSet<(String, u64)> {
