@@ -113,7 +113,8 @@ def advance(mapping: str, shard: int, end: int, stream: str) -> bool:
             return False
         read = _positions[mapping]
         read[shard] = end
-        # What ministack stores. After a restart, a shard that was ahead of others has some of its records again.
+        # ministack stores one position for each mapping: the lowest of its shards. After a restart, the shards that were
+        # ahead of it deliver some records again.
         lambda_svc._dynamodb_stream_positions[mapping] = min(read.values())
         return len(read) > 1
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Input {}
 
-/// What was done.
+/// The result of a revocation.
 #[derive(Serialize)]
 pub struct Output {
     /// The id of the new key.

@@ -151,7 +151,7 @@ impl Undo {
             Refunded::Done => Ok(Undone::Undone),
             Refunded::Pending => Ok(Undone::Refunding),
             Refunded::Refused(why) => {
-                // What the person or a bank does may be told by no event, or by one that came too early.
+                // The provider may send no event about a later refund, or send it before this entry is written.
                 let again = now.plus_seconds(REFUSED_AGAIN_SECONDS);
                 self.table.leave_to_a_person(order.order_id, epoch, &why, Some(again)).await?;
                 Ok(Undone::RefundRefused)

@@ -9,7 +9,7 @@ pub const MOST_ATTEMPTS: u32 = 24;
 const FIRST_PAUSE_SECONDS: u64 = 5 * 60;
 const LONGEST_PAUSE_SECONDS: u64 = 60 * 60;
 
-/// What follows from a failed attempt.
+/// The time of the attempt after a failed one, if there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextAttempt {
     /// The work is tried again, not before this time.

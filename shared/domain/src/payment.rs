@@ -59,7 +59,7 @@ impl fmt::Display for PaymentId {
     }
 }
 
-/// What an order says of a refund that is not done.
+/// The status of a refund that is not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RefundStatus {

@@ -52,7 +52,7 @@ pub enum Refunded {
     Refused(String),
 }
 
-/// What happened to a payment after it was captured.
+/// The failed refunds and the dispute of a captured payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Aftermath {
     /// The number of refunds that failed.
@@ -95,6 +95,6 @@ pub trait Payments {
     /// The customer and the order of a payment; `None` if it is not a payment of an order.
     async fn order_of(&self, payment: &PaymentId) -> Result<Option<(UserId, OrderId)>, Error>;
 
-    /// What happened to a payment after it was captured.
+    /// The failed refunds and the dispute of a captured payment.
     async fn aftermath(&self, payment: &PaymentId) -> Result<Aftermath, Error>;
 }
