@@ -176,7 +176,6 @@ pub fn session(number: u32, secret: u8) -> (Session, RefreshToken) {
         user_id: token.user_id,
         session_id: token.session_id,
         secret_hash: [secret; 32],
-        created_at: now(),
         expires_at: later(1000),
     };
     (session, token)

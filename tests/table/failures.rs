@@ -114,6 +114,7 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ("spend", table.spend("log-in", limit, "x", now()).await.map(drop)),
         ("user", table.user(user_id(1)).await.map(drop)),
         ("end_session", table.end_session(first_session.user_id, first_session.session_id, now()).await),
+        ("end_sessions", table.end_sessions(user_id(2), None, now()).await),
         ("hide_product", table.hide_product(withdrawal(product_id(1), 3)).await.map(drop)),
         ("begin_deletion_run", table.begin_deletion_run(&withdrawal(product_id(2), 1).next()).await),
         ("withdrawn_products", table.withdrawn_products(later(9), &SweepPosition::start()).await.map(drop)),

@@ -119,7 +119,7 @@ const READ_SECRET: &str = "GetSecretValue";
 const READ: &str = "GetItem EMAIL#";
 const PUBLISH: &str = "UpdateItem SIGNING";
 const RENEW: &str = "UpdateItem EMAIL#";
-const OPEN: &str = "PutItem USER#";
+const OPEN: &str = "PutItem SESSION#";
 
 /// The credential is read after the limits, and the secrets do not wait for either.
 #[tokio::test]

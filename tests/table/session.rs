@@ -2,12 +2,11 @@
 
 use crate::is_unavailable;
 use domain::{Error, session::Session};
-use serde_json::{Value, json};
-use std::sync::Arc;
+use serde_json::json;
 use table::keys;
 use tests::{
     Fault, World,
-    samples::{later, now, session},
+    samples::{later, now, session, user_id},
 };
 
 const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
@@ -27,9 +26,8 @@ async fn a_session_is_stored_with_the_hash_of_its_secret_alone() {
     assert_eq!(
         world.items(),
         [json!({
-            "pk": {"S": format!("USER#{id}")}, "sk": {"S": format!("SESSION#{id}")},
+            "pk": {"S": format!("SESSION#{id}")}, "sk": {"S": id},
             "secretHash": {"B": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="},
-            "createdAt": {"S": "2025-11-20T17:30:27.040Z"},
             "expiresAt": {"N": "1763660827040"}, "ttl": {"N": "1763660827"},
         })]
     );
@@ -101,9 +99,7 @@ async fn a_reuse_whose_end_of_the_session_failed_is_unavailable() {
     let world = World::new();
     let (session, token) = session(1, 1);
     world.table.create_session(&session).await.unwrap();
-    let untouched = Fault::Altered(Arc::new(|_: &mut Value| {}));
-    let throttled = || Fault::Throttled;
-    world.wire.next("UpdateItem", [untouched, throttled(), throttled(), throttled()]);
+    world.wire.next("PutItem", [(); 3].map(|()| Fault::Throttled));
     let reuse = world.table.rotate_session(&token, &THIRD, &SECOND, now(), later(2000)).await;
     assert!(is_unavailable(&reuse), "{reuse:?}");
     assert_eq!(world.item(&keys::session(&session))["expiresAt"], json!({"N": "1763660827040"}));
@@ -146,10 +142,65 @@ async fn a_session_ends_once_and_stays_ended() {
     world.table.create_session(&second).await.unwrap();
     let end = world.table.end_session(first.user_id, first.session_id, now());
     world.measure("end_session", "", end).await.unwrap();
-    world.wire.next("UpdateItem", [Fault::AnswerLost]);
+    world.wire.next("PutItem", [Fault::AnswerLost]);
     world.table.end_session(first.user_id, first.session_id, now()).await.unwrap();
     assert_ended(&world, &first);
     assert!(world.item(&keys::session(&second))["secretHash"].is_object(), "the other session goes on");
+}
+
+/// Stores these sessions of the same user.
+async fn sessions(world: &World, numbers: std::ops::Range<u32>) -> Vec<Session> {
+    let mut stored = Vec::new();
+    for number in numbers {
+        let session = Session { user_id: user_id(1), ..session(number, 1).0 };
+        world.table.create_session(&session).await.unwrap();
+        stored.push(session);
+    }
+    world.measured();
+    stored
+}
+
+fn is_open(world: &World, session: &Session) -> bool {
+    world.item(&keys::session(session))["secretHash"].is_object()
+}
+
+#[tokio::test]
+async fn all_sessions_of_a_user_end_but_one() {
+    let world = World::new();
+    let own = sessions(&world, 0..3).await;
+    let (other, _) = session(9, 1);
+    world.table.create_session(&other).await.unwrap();
+    world.measured();
+
+    let end = world.table.end_sessions(user_id(1), Some(own[1].session_id), now());
+    assert_eq!(world.measure("end_sessions", "two of three", end).await, Ok(()));
+    assert_ended(&world, &own[0]);
+    assert_ended(&world, &own[2]);
+    assert!(is_open(&world, &own[1]) && is_open(&world, &other));
+
+    assert_eq!(world.table.end_sessions(user_id(1), None, now()).await, Ok(()));
+    assert_ended(&world, &own[1]);
+    assert!(is_open(&world, &other));
+    world.measured();
+    let end = world.table.end_sessions(user_id(1), None, now());
+    assert_eq!(world.measure("end_sessions", "none", end).await, Ok(()));
+}
+
+/// What fails on the way is ended when the call is repeated.
+#[tokio::test]
+async fn ending_all_sessions_goes_on_where_it_stopped() {
+    let world = World::new();
+    let own = sessions(&world, 0..130).await;
+    world.wire.next("BatchWriteItem", [(); 4].map(|()| Fault::LeftOver(0)));
+    world.wire.always("BatchWriteItem", Fault::Throttled);
+    assert!(is_unavailable(&world.table.end_sessions(user_id(1), None, now()).await));
+    assert_eq!(own.iter().filter(|session| is_open(&world, session)).count(), 30);
+    world.wire.heal();
+    world.wire.take_sent();
+    assert_eq!(world.table.end_sessions(user_id(1), None, now()).await, Ok(()));
+    assert!(own.iter().all(|session| !is_open(&world, session)));
+    let written = world.wire.take_sent().iter().filter(|sent| sent.operation == "BatchWriteItem").count();
+    assert_eq!(written, 2, "the 100 that had ended were not ended again");
 }
 
 /// The SDK repeats a PutItem that was not answered in time; the first one may arrive after all that followed.

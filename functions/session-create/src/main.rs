@@ -49,7 +49,6 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
         user_id,
         session_id: refresh.session_id,
         secret_hash: token::hash(&refresh.secret),
-        created_at: now,
         expires_at: now.plus_seconds(REFRESH_SECONDS),
     };
     let access = app.tokens.issue(&Caller { user_id, session_id: session.session_id }, now).await?;

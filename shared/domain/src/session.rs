@@ -95,8 +95,6 @@ pub struct Session {
     pub session_id: SessionId,
     /// SHA-256 of the secret in the valid refresh token.
     pub secret_hash: [u8; 32],
-    /// The time of the log-in.
-    pub created_at: Timestamp,
     /// The end of the session if it is not refreshed.
     pub expires_at: Timestamp,
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | credential | `EMAIL#<lower-case e-mail>` | `CREDENTIAL` | | |
 //! | profile | `USER#<userId>` | `PROFILE` | | |
-//! | session | `USER#<userId>` | `SESSION#<sessionId>` | | |
+//! | session | `SESSION#<userId>` | `<sessionId>` | | |
 //! | product | `PRODUCT#<productId>` | `PRODUCT` | `PRODUCT#<productId>` / `~PRODUCT` | `CATEGORY#<category>` / `<productId>` |
 //! | stock | `PRODUCT#<productId>` | `PRODUCT#STOCK` | `PRODUCT#<productId>` / `~STOCK` | |
 //! | rating | `PRODUCT#<productId>` | `RATING` | `PRODUCT#<productId>` / `~RATING` | |
@@ -29,7 +29,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
     geo::Level,
-    id::{BandId, ConcertId, OrderId, ProductId, UserId, VenueId},
+    id::{BandId, ConcertId, OrderId, ProductId, SessionId, UserId, VenueId},
     product::{Category, ReviewPosition},
     session::Session,
     user::Email,
@@ -132,14 +132,25 @@ pub fn profile(id: UserId) -> Key {
     Key::new(user_partition(id), "PROFILE")
 }
 
+/// The partition of a user's sessions. It is not the partition of the user, so that a role which may write there cannot
+/// write a session.
+pub fn session_partition(user: UserId) -> String {
+    format!("SESSION#{user}")
+}
+
 /// A session.
 pub fn session(session: &Session) -> Key {
     session_of(session.user_id, session.session_id)
 }
 
 /// A session, by its ids.
-pub fn session_of(user: UserId, session: domain::id::SessionId) -> Key {
-    Key::new(user_partition(user), format!("SESSION#{session}"))
+pub fn session_of(user: UserId, session: SessionId) -> Key {
+    Key::new(session_partition(user), session.to_string())
+}
+
+/// The session id in the sort key of a session.
+pub fn parse_session(sk: &str) -> Option<SessionId> {
+    sk.parse().ok()
 }
 
 /// The partition of a product, in the table and in the first index.
@@ -376,7 +387,7 @@ pub const TTL: &str = "ttl";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::id::{Id, SessionId};
+    use domain::id::Id;
     use serde_json::json;
 
     fn assert_key(key: &Key, pk: &str, sk: &str) {
@@ -399,7 +410,7 @@ mod tests {
         let position = ReviewPosition { created_at: now, author_id: user };
         assert_key(&credential(&email), "EMAIL#ada@example.com", "CREDENTIAL");
         assert_key(&profile(user), &format!("USER#{u}"), "PROFILE");
-        assert_key(&session_of(user, session_id), &format!("USER#{u}"), &format!("SESSION#{s}"));
+        assert_key(&session_of(user, session_id), &format!("SESSION#{u}"), s);
         assert_key(&product(product_id), &format!("PRODUCT#{p}"), "PRODUCT");
         assert_key(&product_on_page(product_id), &format!("PRODUCT#{p}"), "~PRODUCT");
         assert_key(&product_in_category(&"Books".parse().unwrap(), product_id), "CATEGORY#Books", p);
@@ -448,6 +459,8 @@ mod tests {
         let order_id = OrderId::new(now, [3; 10]);
         assert_eq!(parse_order(&order(user, order_id).sk), Some(order_id));
         assert_eq!(parse_signing_key(&signing_key("k").sk), Some("k"));
+        let session_id = SessionId::new(now, [4; 10]);
+        assert_eq!(parse_session(&session_of(user, session_id).sk), Some(session_id));
     }
 
     #[test]

@@ -5,16 +5,17 @@
 
 use crate::{
     engine::{
-        item::{Item, b, bytes, n, number, s},
+        item::{Item, b, bytes, n, number, s, text},
         request::Written,
         table::Table,
     },
-    keys,
+    keys::{self, PK, SK},
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Error, Timestamp,
     id::{SessionId, UserId},
+    page::Page,
     session::{RefreshToken, Session},
 };
 
@@ -22,17 +23,18 @@ use domain::{
 const SECRET_HASH: &str = "secretHash";
 /// The end of the session in milliseconds since 1970. Reads check it because DynamoDB's `ttl` deletes items late.
 const EXPIRES_AT: &str = "expiresAt";
-const CREATED_AT: &str = "createdAt";
 
 /// How long an ended session is kept. AWS refuses a request that arrives more than five minutes after it was signed.
 const ENDED_SECONDS: u64 = 60 * 60;
+
+/// The maximum number of sessions that are read at once.
+const SESSION_PAGE: i32 = 100;
 
 impl Table {
     /// Stores a new session, unless it is stored or has ended already. Idempotent, because its id is new.
     pub async fn create_session(&self, session: &Session) -> Result<(), Error> {
         let mut item: Item = keys::session(session).primary();
         item.insert(SECRET_HASH.into(), b(&session.secret_hash));
-        item.insert(CREATED_AT.into(), s(session.created_at.to_string()));
         item.insert(EXPIRES_AT.into(), to_milliseconds(session.expires_at));
         item.extend([keys::ttl(session.expires_at)]);
         self.create_item(item).await.map(drop)
@@ -80,18 +82,68 @@ impl Table {
 
     /// Ends a session: its refresh token is void. Idempotent.
     pub async fn end_session(&self, user: UserId, session: SessionId, now: Timestamp) -> Result<(), Error> {
-        let update = self
-            .client()
-            .update_item()
-            .set_key(Some(keys::session_of(user, session).primary()))
-            .update_expression("SET #ttl = :ttl REMOVE #secret, #created, #expires")
-            .expression_attribute_names("#ttl", keys::TTL)
-            .expression_attribute_names("#secret", SECRET_HASH)
-            .expression_attribute_names("#created", CREATED_AT)
-            .expression_attribute_names("#expires", EXPIRES_AT)
-            .expression_attribute_values(":ttl", keys::ttl(now.plus_seconds(ENDED_SECONDS)).1);
-        self.update(update).await.map(drop)
+        let put = self.client().put_item().set_item(Some(ended(user, session, now)));
+        self.put(put).await.map(drop)
     }
+
+    /// Ends the sessions of a user, but for one. Idempotent: when it is repeated after a failure, it goes on where it
+    /// stopped.
+    ///
+    /// A session that a log-in stores during this call may stay. A function that replaces a password stores the new hash
+    /// first: a log-in with the old one reads the credential again after it has stored its session.
+    pub async fn end_sessions(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let page = self.open_sessions(user, after).await?;
+            let others = page.items.into_iter().filter(|session| Some(*session) != except);
+            self.batch_put(others.map(|session| ended(user, session, now)).collect()).await?;
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A page of the sessions of a user that have not ended. Strongly consistent.
+    async fn open_sessions(
+        &self,
+        user: UserId,
+        after: Option<SessionId>,
+    ) -> Result<Page<SessionId, SessionId>, Error> {
+        let query = self
+            .client()
+            .query()
+            .key_condition_expression("#pk = :pk")
+            .filter_expression("attribute_exists(#secret)")
+            .projection_expression("#sk")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#sk", SK)
+            .expression_attribute_names("#secret", SECRET_HASH)
+            .expression_attribute_values(":pk", s(keys::session_partition(user)))
+            .set_exclusive_start_key(after.map(|session| keys::session_of(user, session).primary()))
+            .consistent_read(true)
+            .limit(SESSION_PAGE);
+        let sent = self.query(query).await?;
+        let next = sent.last_evaluated_key.as_ref().and_then(id_of);
+        let items = sent.items.unwrap_or_default().iter().filter_map(id_of).collect();
+        Ok(Page { items, next })
+    }
+}
+
+/// The item of a session that has ended.
+fn ended(user: UserId, session: SessionId, now: Timestamp) -> Item {
+    let mut item: Item = keys::session_of(user, session).primary();
+    item.extend([keys::ttl(now.plus_seconds(ENDED_SECONDS))]);
+    item
+}
+
+fn id_of(item: &Item) -> Option<SessionId> {
+    keys::parse_session(text(item, SK)?)
 }
 
 /// The same error for every fault of a refresh token, so that it does not reveal which one.

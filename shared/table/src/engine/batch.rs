@@ -4,7 +4,10 @@ use crate::{
     engine::{failure::failure, item::Item, table::Table, transaction::pause},
     keys::Key,
 };
-use aws_sdk_dynamodb::types::{DeleteRequest, KeysAndAttributes, ReturnConsumedCapacity, WriteRequest};
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    types::{DeleteRequest, KeysAndAttributes, PutRequest, ReturnConsumedCapacity, WriteRequest},
+};
 use domain::Error;
 use futures::future::try_join_all;
 use std::collections::HashMap;
@@ -58,18 +61,30 @@ impl Table {
 
     /// Deletes these items, at most [`MAX_WRITES`] at a time.
     pub(crate) async fn batch_delete(&self, keys: Vec<Key>) -> Result<(), Error> {
-        let chunks: Vec<Vec<Key>> = keys.chunks(MAX_WRITES).map(<[Key]>::to_vec).collect();
-        try_join_all(chunks.into_iter().map(|chunk| self.batch_delete_chunk(chunk))).await?;
-        Ok(())
-    }
-
-    async fn batch_delete_chunk(&self, keys: Vec<Key>) -> Result<(), Error> {
         let delete = |key: Key| {
             let request = DeleteRequest::builder().set_key(Some(key.primary())).build();
             request.map(|request| WriteRequest::builder().delete_request(request).build())
         };
-        let writes: Result<Vec<_>, _> = keys.into_iter().map(delete).collect();
+        self.batch_write(keys.into_iter().map(delete).collect()).await
+    }
+
+    /// Puts these items without a condition, at most [`MAX_WRITES`] at a time.
+    pub(crate) async fn batch_put(&self, items: Vec<Item>) -> Result<(), Error> {
+        let put = |item: Item| {
+            let request = PutRequest::builder().set_item(Some(item)).build();
+            request.map(|request| WriteRequest::builder().put_request(request).build())
+        };
+        self.batch_write(items.into_iter().map(put).collect()).await
+    }
+
+    async fn batch_write(&self, writes: Result<Vec<WriteRequest>, BuildError>) -> Result<(), Error> {
         let writes = writes.map_err(|error| Error::internal(format!("BatchWriteItem: {error}")))?;
+        let chunks: Vec<Vec<WriteRequest>> = writes.chunks(MAX_WRITES).map(<[_]>::to_vec).collect();
+        try_join_all(chunks.into_iter().map(|chunk| self.batch_write_chunk(chunk))).await?;
+        Ok(())
+    }
+
+    async fn batch_write_chunk(&self, writes: Vec<WriteRequest>) -> Result<(), Error> {
         let mut left = Some(HashMap::from([(self.name.clone(), writes)]));
         for attempt in 1..=TRIES {
             let Some(writes) = left.take() else { return Ok(()) };
