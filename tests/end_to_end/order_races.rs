@@ -19,7 +19,8 @@ fn exactly_50_of_200_orders_get_one_of_50() {
     let buyers: Vec<&User> = users.iter().cycle().take(ORDERS).collect();
     let body = order(&[(&jam, 1)], VISA);
     let asked = at_once(ORDERS, |number| {
-        let call = buyers[number].call("POST", "/orders").header("idempotency-key", &number.to_string()).json(&body);
+        let call =
+            buyers[number].call("POST", "/orders").header("idempotency-key", &number.to_string()).json(&body);
         // The emulator is slow under this load: a request that fails or times out is sent again with the same key.
         loop {
             let answer = souk.send(call.clone());
