@@ -1,4 +1,4 @@
-//! `/users`, `/sessions`.
+//! `/users`, and `POST /sessions`.
 
 use crate::souk::{Call, PASSWORD, SOUK, at_once, new_email, registration, unique};
 use serde_json::{Value, json};
@@ -10,10 +10,7 @@ fn register_log_in_read_the_profile_log_out() {
     assert_eq!((profile.status, profile.body["email"].as_str()), (200, Some(user.email.as_str())));
     assert_eq!(profile.body["userId"], user.id);
     assert_eq!(SOUK.send(user.call("DELETE", "/sessions/current")).status, 204);
-    let refreshed =
-        SOUK.send(Call::new("POST", "/sessions/refresh").json(&json!({"refreshToken": user.refresh})));
-    refreshed.problem(401, "unauthenticated");
-    assert_eq!(SOUK.send(user.call("DELETE", "/sessions/current")).status, 204);
+    assert_eq!(SOUK.send(user.call("GET", "/users/me")).status, 403);
 }
 
 #[test]
@@ -131,41 +128,6 @@ fn an_old_hash_is_good_for_a_log_in_which_renews_it() {
     assert_eq!(SOUK.log_in(&user.email).status, 201);
     assert!(with_pepper(&SOUK.item(&key)), "{}", SOUK.item(&key));
     assert_eq!(SOUK.log_in(&user.email).status, 201);
-}
-
-#[test]
-fn a_refresh_token_is_good_once_and_its_reuse_ends_the_session() {
-    let user = SOUK.user();
-    let refresh =
-        |token: &str| SOUK.send(Call::new("POST", "/sessions/refresh").json(&json!({"refreshToken": token})));
-    let second = refresh(&user.refresh);
-    assert_eq!((second.status, second.header("cache-control")), (201, "no-store"));
-    let second_token = second.body["refreshToken"].as_str().unwrap();
-    let third = refresh(second_token);
-    assert_eq!(third.status, 201);
-    // The reuse of the first token may mean that it was stolen, so the session ends: its newest token fails too.
-    refresh(&user.refresh).problem(401, "unauthenticated");
-    refresh(third.body["refreshToken"].as_str().unwrap()).problem(401, "unauthenticated");
-}
-
-#[test]
-fn a_reuse_ends_no_other_session_of_the_user() {
-    let user = SOUK.user();
-    let other = SOUK.log_in(&user.email);
-    let refresh =
-        |token: &str| SOUK.send(Call::new("POST", "/sessions/refresh").json(&json!({"refreshToken": token})));
-    assert_eq!(refresh(&user.refresh).status, 201);
-    refresh(&user.refresh).problem(401, "unauthenticated");
-    assert_eq!(refresh(other.body["refreshToken"].as_str().unwrap()).status, 201);
-}
-
-#[test]
-fn at_most_one_of_ten_concurrent_refreshes_succeeds() {
-    let user = SOUK.user();
-    let body = json!({"refreshToken": user.refresh});
-    let answers = at_once(10, |_| SOUK.send(Call::new("POST", "/sessions/refresh").json(&body)).status);
-    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 1, "{answers:?}");
-    assert_eq!(answers.iter().filter(|status| **status == 401).count(), 9, "{answers:?}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod ratings;
 mod requests;
 mod reviews;
 mod saga;
+mod sessions;
 mod souk;
 mod stock;
 mod tokens;

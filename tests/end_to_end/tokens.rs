@@ -128,7 +128,7 @@ fn a_revoked_key_verifies_nothing_and_users_log_in_again() {
     let stolen = signer(&own.souk);
     let output = own.souk.invoke("signing-key-revoke", &json!({}));
     assert_eq!((output["revoked"].as_u64(), output["kid"] == stolen.kid()), (Some(1), false), "{output}");
-    // Functions keep keys, and the gateway the authorizer's answers, for a minute; after a restart neither does.
+    // Functions keep keys for a minute; after a restart they read them.
     own.restart();
     let refresh = json!({"refreshToken": user.refresh});
     let refreshed = own.souk.send(Call::new("POST", "/sessions/refresh").json(&refresh));

@@ -8,7 +8,7 @@ use domain::{
     product::{Category, ListedProduct, NewProduct, Product},
     rating::Rating,
     review::{Review, Stars},
-    session::{RefreshSecret, RefreshToken, Session},
+    session::{Exchange, RefreshSecret, RefreshToken, Session},
     stock::Stock,
     user::{Caller, Email, User},
 };
@@ -179,6 +179,11 @@ pub fn session(number: u32, secret: u8) -> (Session, RefreshToken) {
         expires_at: later(1000),
     };
     (session, token)
+}
+
+/// An exchange of secrets whose hashes consist of these bytes. The first was issued by us.
+pub fn exchange(shown: u8, next: u8) -> Exchange {
+    Exchange { shown: [shown; 32], next: [next; 32], issued: true }
 }
 
 /// The stored attributes of a review, without its keys.

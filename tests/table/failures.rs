@@ -18,8 +18,8 @@ use table::{Afterwards, Epoch, PublishedKey, Recount, SweepPosition};
 use tests::{
     Fault, World,
     samples::{
-        STREAM, account, later, next_review, next_version, now, position, product, product_id, review,
-        session, stars, stock, user_id, withdrawal,
+        STREAM, account, exchange, later, next_review, next_version, now, position, product, product_id,
+        review, session, stars, stock, user_id, withdrawal,
     },
 };
 
@@ -109,10 +109,12 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ("require_product", table.require_product(product_id(1)).await),
         ("review", table.review(product_id(1), author).await.map(drop)),
         ("reviews_of", table.reviews_of(product_id(1), None, page, None).await.map(drop)),
-        ("rotate_session", table.rotate_session(&token, &[1; 32], &[2; 32], now(), later(2000)).await),
+        ("rotate_session", table.rotate_session(&token, exchange(1, 2), now()).await.map(drop)),
         ("signing_keys", table.signing_keys(now()).await.map(drop)),
         ("spend", table.spend("log-in", limit, "x", now()).await.map(drop)),
         ("user", table.user(user_id(1)).await.map(drop)),
+        ("require_session", table.require_session(user_id(1), first_session.session_id, now()).await),
+        ("end_oldest_sessions", table.end_oldest_sessions(user_id(1), now()).await),
         ("end_session", table.end_session(first_session.user_id, first_session.session_id, now()).await),
         ("end_sessions", table.end_sessions(user_id(2), None, now()).await),
         ("hide_product", table.hide_product(withdrawal(product_id(1), 3)).await.map(drop)),

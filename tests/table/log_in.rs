@@ -5,10 +5,10 @@ use domain::user::{Credentials, Email};
 use domain::{Input, password::Password};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use table::Credential;
+use std::{collections::HashMap, sync::Arc};
+use table::{Credential, keys};
 use tests::{
-    World,
+    Fault, TABLE_NAME, World,
     samples::{account, now},
     units::describe,
 };
@@ -120,6 +120,7 @@ const READ: &str = "GetItem EMAIL#";
 const PUBLISH: &str = "UpdateItem SIGNING";
 const RENEW: &str = "UpdateItem EMAIL#";
 const OPEN: &str = "PutItem SESSION#";
+const READ_SESSIONS: &str = "Query SESSION#";
 
 /// The credential is read after the limits, and the secrets do not wait for either.
 #[tokio::test]
@@ -128,10 +129,10 @@ async fn a_new_instance_reads_its_secrets_while_it_reads_the_table() {
     let (answer, sent) = log_in.attempt(PASSWORD).await;
     assert_eq!(answer, Ok(StatusCode::CREATED));
     assert_eq!(sent[..4], [COUNTED[0], COUNTED[1], READ_SECRET, READ_SECRET]);
-    let mut after = sent[4..].to_vec();
+    let mut after = sent[4..6].to_vec();
     after.sort_unstable();
-    assert_eq!(after, [READ, OPEN, PUBLISH]);
-    assert_eq!(sent.last().map(String::as_str), Some(OPEN));
+    assert_eq!(after, [READ, PUBLISH]);
+    assert_eq!(sent[6..], [OPEN, READ, READ_SESSIONS]);
 }
 
 #[tokio::test]
@@ -142,7 +143,7 @@ async fn a_warm_instance_reads_no_secret() {
     log_in.world.wire.take_sent();
     let (answer, sent) = log_in.attempt(PASSWORD).await;
     assert_eq!(answer, Ok(StatusCode::CREATED));
-    assert_eq!(sent, [COUNTED[0], COUNTED[1], READ, OPEN]);
+    assert_eq!(sent, [COUNTED[0], COUNTED[1], READ, OPEN, READ, READ_SESSIONS]);
     assert_eq!(log_in.stored_hash().await, before);
 }
 
@@ -187,4 +188,55 @@ async fn a_hash_with_an_unknown_pepper_makes_a_warm_instance_read_the_secret_aga
 async fn a_pepper_that_was_removed_is_our_fault_and_not_a_wrong_password() {
     let log_in = LogIn::with(&hash(1), secret(0)).await;
     assert_eq!(log_in.attempt(PASSWORD).await.0, Err(Kind::Internal));
+}
+
+/// Replaces the stored hash as soon as the next request of this operation is carried out.
+fn replace_hash_after(log_in: &LogIn, operation: &'static str, hash: String) {
+    let (wire, key) = (log_in.world.wire.clone(), keys::credential(&log_in.email));
+    let replace = move |_: &mut Value| {
+        let update = json!({"TableName": TABLE_NAME, "Key": {"pk": {"S": key.pk}, "sk": {"S": key.sk}},
+            "UpdateExpression": "SET passwordHash = :hash", "ExpressionAttributeValues": {":hash": {"S": hash}}});
+        assert_eq!(wire.carry_out("UpdateItem", update).status, 200);
+    };
+    log_in.world.wire.next(operation, [Fault::Altered(Arc::new(replace))]);
+}
+
+fn hash_of(password: &str) -> String {
+    password::hash(&credentials(password).password, &Peppers::parse(&secret(0)).unwrap()).unwrap()
+}
+
+/// Somebody replaces the password while a log-in with the old one is under way, and then ends all sessions. Those that are
+/// stored later are not among them.
+#[tokio::test]
+async fn a_log_in_with_a_password_that_is_replaced_meanwhile_leaves_no_session() {
+    for operation in ["GetItem", "PutItem"] {
+        let log_in = LogIn::with(&hash(0), secret(0)).await;
+        replace_hash_after(&log_in, operation, hash_of("another good password"));
+        let (answer, sent) = log_in.attempt(PASSWORD).await;
+        assert_eq!(answer, Err(Kind::Unauthenticated), "{operation}");
+        assert_eq!(sent.last().map(String::as_str), Some(OPEN), "the item of an ended session replaces it");
+        let open = log_in.world.items().iter().filter(|item| item["secretHash"].is_object()).count();
+        assert_eq!(open, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_log_in_of_an_account_that_is_deleted_meanwhile_leaves_no_session() {
+    let log_in = LogIn::with(&hash(0), secret(0)).await;
+    let (world, key) = (log_in.world.wire.clone(), keys::credential(&log_in.email));
+    let delete = move |_: &mut Value| {
+        let delete = json!({"TableName": TABLE_NAME, "Key": {"pk": {"S": key.pk}, "sk": {"S": key.sk}}});
+        assert_eq!(world.carry_out("DeleteItem", delete).status, 200);
+    };
+    log_in.world.wire.next("GetItem", [Fault::Altered(Arc::new(delete))]);
+    assert_eq!(log_in.attempt(PASSWORD).await.0, Err(Kind::Unauthenticated));
+    assert!(log_in.world.items().iter().all(|item| item["secretHash"].is_null()));
+}
+
+/// Another log-in renews the hash of the same password.
+#[tokio::test]
+async fn a_log_in_whose_hash_is_renewed_meanwhile_succeeds() {
+    let log_in = LogIn::with(&hash(0), secret(0)).await;
+    replace_hash_after(&log_in, "GetItem", hash_of(PASSWORD));
+    assert_eq!(log_in.attempt(PASSWORD).await.0, Ok(StatusCode::CREATED));
 }

@@ -4,6 +4,7 @@
 
 mod application;
 mod audit;
+mod authorizer;
 mod band_venue;
 mod concert;
 mod concert_growth;

@@ -1,20 +1,22 @@
 //! Log-in sessions.
 
 use crate::is_unavailable;
-use domain::{Error, session::Session};
+use domain::{
+    Error,
+    session::{Exchange, MOST_SESSIONS, RefreshToken, Session},
+};
 use serde_json::json;
 use table::keys;
 use tests::{
     Fault, World,
-    samples::{later, now, session, user_id},
+    samples::{exchange, later, now, session, user_id},
 };
 
 const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
 
-/// Stand-ins for SHA-256 hashes of refresh secrets.
-const FIRST: [u8; 32] = [1; 32];
-const SECOND: [u8; 32] = [2; 32];
-const THIRD: [u8; 32] = [3; 32];
+const ENDED: Error = Error::Unauthenticated { detail: "The session has ended." };
+
+const DAY: u64 = 24 * 60 * 60;
 
 #[tokio::test]
 async fn a_session_is_stored_with_the_hash_of_its_secret_alone() {
@@ -42,44 +44,68 @@ async fn a_session_whose_answer_was_lost_is_written_once() {
 }
 
 #[tokio::test]
-async fn a_secret_is_exchanged_once_for_the_next() {
+async fn a_secret_is_exchanged_for_the_next() {
     let world = World::new();
     let (session, token) = session(1, 1);
     world.table.create_session(&session).await.unwrap();
-    let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, later(1), later(2000));
-    assert_eq!(world.measure("rotate_session", "the secret that is good", rotate).await, Ok(()));
+    let rotate = world.table.rotate_session(&token, exchange(1, 2), later(1));
+    let rotated = world.measure("rotate_session", "the secret that is good", rotate).await;
+    assert_eq!(rotated, Ok(later(1 + 30 * DAY)));
 
     let stored = world.item(&keys::session(&session));
     assert_eq!(stored["secretHash"], json!({"B": "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="}));
-    assert_eq!(stored["expiresAt"], json!({"N": "1763661827040"}));
-    assert_eq!(stored["ttl"], json!({"N": "1763661827"}));
-    let rotate = world.table.rotate_session(&token, &SECOND, &THIRD, later(2), later(2000));
-    assert_eq!(rotate.await, Ok(()));
+    assert_eq!(stored["previousHash"], json!({"B": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="}));
+    assert_eq!(stored["expiresAt"], json!({"N": "1766251828040"}));
+    assert_eq!(stored["ttl"], json!({"N": "1766251828"}));
+    assert!(world.table.rotate_session(&token, exchange(2, 3), later(2)).await.is_ok());
+}
+
+/// The session is opened, and its secrets 1 and 2 are exchanged now.
+async fn exchanged_twice(world: &World) -> (Session, RefreshToken) {
+    let (session, token) = session(1, 1);
+    world.table.create_session(&session).await.unwrap();
+    for secret in [1, 2] {
+        world.table.rotate_session(&token, exchange(secret, secret + 1), now()).await.unwrap();
+    }
+    world.measured();
+    (session, token)
 }
 
 #[tokio::test]
-async fn a_secret_that_is_used_again_ends_the_session() {
+async fn an_exchanged_secret_gets_the_same_successor_for_some_seconds_and_then_ends_the_session() {
     let world = World::new();
-    let (session, token) = session(1, 1);
-    world.table.create_session(&session).await.unwrap();
-    world.table.rotate_session(&token, &FIRST, &SECOND, now(), later(2000)).await.unwrap();
-
-    let reuse = world.table.rotate_session(&token, &FIRST, &THIRD, now(), later(2000));
-    let refused = world.measure("rotate_session", "a secret used before", reuse).await;
-    assert_eq!(refused, Err(REFUSED));
-    assert_ended(&world, &session);
-    let rightful = world.table.rotate_session(&token, &SECOND, &THIRD, now(), later(2000));
-    assert_eq!(rightful.await, Err(REFUSED), "the present secret is void as well");
+    let (session, token) = exchanged_twice(&world).await;
+    for seconds in [0, 9] {
+        let again = world.table.rotate_session(&token, exchange(2, 3), later(seconds)).await;
+        assert_eq!(again, Ok(later(30 * DAY)), "the end of the first exchange");
+    }
+    world.measured();
+    let reuse = world.table.rotate_session(&token, exchange(2, 3), later(10));
+    assert_eq!(world.measure("rotate_session", "a secret used before", reuse).await, Err(REFUSED));
+    assert!(!is_open(&world, &session));
+    let rightful = world.table.rotate_session(&token, exchange(3, 4), later(10)).await;
+    assert_eq!(rightful, Err(REFUSED), "the present secret is void as well");
 }
 
+/// Somebody may exchange a stolen secret several times before its owner exchanges it.
 #[tokio::test]
-async fn a_secret_that_never_was_ends_the_session() {
+async fn an_older_secret_ends_the_session_at_once() {
     let world = World::new();
-    let (session, token) = session(1, 1);
-    world.table.create_session(&session).await.unwrap();
-    let forged = world.table.rotate_session(&token, &THIRD, &SECOND, now(), later(2000));
-    assert_eq!(forged.await, Err(REFUSED));
+    let (session, token) = exchanged_twice(&world).await;
+    assert_eq!(world.table.rotate_session(&token, exchange(1, 2), now()).await, Err(REFUSED));
     assert_ended(&world, &session);
+}
+
+/// Session and user ids are no secrets: who knows them cannot end the session.
+#[tokio::test]
+async fn a_made_up_secret_changes_nothing() {
+    let world = World::new();
+    let (session, token) = exchanged_twice(&world).await;
+    let before = world.item(&keys::session(&session));
+    let made_up = Exchange { issued: false, ..exchange(9, 3) };
+    let refused = world.table.rotate_session(&token, made_up, now());
+    assert_eq!(world.measure("rotate_session", "a made-up secret", refused).await, Err(REFUSED));
+    assert_eq!(world.item(&keys::session(&session)), before);
 }
 
 #[tokio::test]
@@ -88,24 +114,39 @@ async fn an_exchange_whose_answer_was_lost_has_succeeded() {
     let (session, token) = session(1, 1);
     world.table.create_session(&session).await.unwrap();
     world.wire.next("UpdateItem", [Fault::AnswerLost]);
-    let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, now(), later(2000));
-    assert_eq!(rotate.await, Ok(()));
-    assert_eq!(world.items().len(), 1, "the session goes on");
+    let rotate = world.table.rotate_session(&token, exchange(1, 2), now());
+    assert_eq!(rotate.await, Ok(later(30 * DAY)));
+    assert!(is_open(&world, &session));
 }
 
 /// If the end of the session fails, a reuse returns another error, and the next reuse ends the session.
 #[tokio::test]
 async fn a_reuse_whose_end_of_the_session_failed_is_unavailable() {
     let world = World::new();
-    let (session, token) = session(1, 1);
-    world.table.create_session(&session).await.unwrap();
+    let (session, token) = exchanged_twice(&world).await;
     world.wire.next("PutItem", [(); 3].map(|()| Fault::Throttled));
-    let reuse = world.table.rotate_session(&token, &THIRD, &SECOND, now(), later(2000)).await;
+    let reuse = world.table.rotate_session(&token, exchange(1, 2), now()).await;
     assert!(is_unavailable(&reuse), "{reuse:?}");
-    assert_eq!(world.item(&keys::session(&session))["expiresAt"], json!({"N": "1763660827040"}));
-    let reuse = world.table.rotate_session(&token, &THIRD, &SECOND, now(), later(2000)).await;
-    assert_eq!(reuse, Err(REFUSED));
+    assert!(is_open(&world, &session));
+    assert_eq!(world.table.rotate_session(&token, exchange(1, 2), now()).await, Err(REFUSED));
     assert_ended(&world, &session);
+}
+
+#[tokio::test]
+async fn no_refresh_extends_a_session_beyond_90_days() {
+    let world = World::new();
+    let (session, token) = session(1, 1);
+    let session = Session { expires_at: later(30 * DAY), ..session };
+    world.table.create_session(&session).await.unwrap();
+    for (secret, day, end) in [(1, 29, 59), (2, 58, 88), (3, 80, 90), (4, 89, 90)] {
+        let rotate = world.table.rotate_session(&token, exchange(secret, secret + 1), later(day * DAY));
+        assert_eq!(rotate.await, Ok(later(end * DAY)), "{day}");
+    }
+    let user = session.user_id;
+    let open = async |at| world.table.require_session(user, session.session_id, at).await;
+    assert_eq!(open(later(90 * DAY - 1)).await, Ok(()));
+    assert_eq!(open(later(90 * DAY)).await, Err(ENDED));
+    assert_eq!(world.table.rotate_session(&token, exchange(5, 6), later(90 * DAY)).await, Err(REFUSED));
 }
 
 /// DynamoDB deletes expired items late, so the expiry time is checked.
@@ -115,11 +156,12 @@ async fn an_expired_session_is_refused_although_it_is_still_stored() {
     let (session, token) = session(1, 1);
     world.table.create_session(&session).await.unwrap();
     for at in [session.expires_at, session.expires_at.plus_seconds(1)] {
-        let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, at, at.plus_seconds(9)).await;
-        assert_eq!(rotate, Err(REFUSED));
+        for secret in [1, 3] {
+            let rotate = world.table.rotate_session(&token, exchange(secret, 2), at).await;
+            assert_eq!(rotate, Err(REFUSED));
+        }
+        assert_eq!(world.table.require_session(session.user_id, session.session_id, at).await, Err(ENDED));
     }
-    let forged = world.table.rotate_session(&token, &THIRD, &SECOND, session.expires_at, later(2000)).await;
-    assert_eq!(forged, Err(REFUSED));
     let stored = world.item(&keys::session(&session));
     assert_eq!(stored["ttl"], json!({"N": "1763660827"}), "neither revived nor deleted ahead of time");
 }
@@ -128,7 +170,7 @@ async fn an_expired_session_is_refused_although_it_is_still_stored() {
 async fn a_session_that_is_not_there_is_refused_and_not_made() {
     let world = World::new();
     let (_, token) = session(1, 1);
-    let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, now(), later(2000));
+    let rotate = world.table.rotate_session(&token, exchange(1, 2), now());
     let refused = world.measure("rotate_session", "no session", rotate).await;
     assert_eq!(refused, Err(REFUSED));
     assert_eq!(world.items().len(), 0);
@@ -186,6 +228,47 @@ async fn all_sessions_of_a_user_end_but_one() {
     assert_eq!(world.measure("end_sessions", "none", end).await, Ok(()));
 }
 
+#[tokio::test]
+async fn an_open_session_is_read_by_half_a_unit() {
+    let world = World::new();
+    let own = sessions(&world, 0..1).await;
+    let id = own[0].session_id;
+    let read = world.table.require_session(user_id(1), id, now());
+    assert_eq!(world.measure("require_session", "open", read).await, Ok(()));
+    assert_eq!(world.table.require_session(user_id(2), id, now()).await, Err(ENDED), "another user's");
+
+    world.table.end_session(user_id(1), id, now()).await.unwrap();
+    world.measured();
+    let read = world.table.require_session(user_id(1), id, now());
+    assert_eq!(world.measure("require_session", "ended", read).await, Err(ENDED));
+}
+
+/// The first request of a client follows its log-in within milliseconds.
+#[tokio::test]
+async fn a_new_session_that_an_eventually_consistent_read_misses_is_read_again() {
+    let world = World::new();
+    let own = sessions(&world, 0..1).await;
+    world.wire.next("GetItem", [Fault::Answered(json!({}))]);
+    assert_eq!(world.table.require_session(user_id(1), own[0].session_id, now()).await, Ok(()));
+    world.measured();
+    let read = world.table.require_session(user_id(1), session(7, 1).0.session_id, now());
+    assert_eq!(world.measure("require_session", "never stored", read).await, Err(ENDED));
+}
+
+#[tokio::test]
+async fn a_user_keeps_the_newest_sessions() {
+    let world = World::new();
+    let most = u32::try_from(MOST_SESSIONS).unwrap();
+    let mut own = sessions(&world, 0..most + 2).await;
+    own.sort_by_key(|session| session.session_id);
+    let end = world.table.end_oldest_sessions(user_id(1), now());
+    assert_eq!(world.measure("end_oldest_sessions", "two of 52", end).await, Ok(()));
+    let open: Vec<bool> = own.iter().map(|session| is_open(&world, session)).collect();
+    assert_eq!(open, [vec![false; 2], vec![true; MOST_SESSIONS]].concat());
+    let end = world.table.end_oldest_sessions(user_id(1), now());
+    assert_eq!(world.measure("end_oldest_sessions", "none of 50", end).await, Ok(()));
+}
+
 /// What fails on the way is ended when the call is repeated.
 #[tokio::test]
 async fn ending_all_sessions_goes_on_where_it_stopped() {
@@ -212,7 +295,7 @@ async fn a_session_that_has_ended_is_not_revived_by_a_late_request() {
     world.table.end_session(session.user_id, session.session_id, now()).await.unwrap();
     assert_eq!(world.table.create_session(&session).await, Ok(()));
     assert_ended(&world, &session);
-    let rotate = world.table.rotate_session(&token, &FIRST, &SECOND, later(1), later(2000));
+    let rotate = world.table.rotate_session(&token, exchange(1, 2), later(1));
     assert_eq!(rotate.await, Err(REFUSED));
     assert_ended(&world, &session);
 }
@@ -223,10 +306,9 @@ async fn a_secret_that_was_exchanged_is_not_revived_by_a_late_request() {
     let world = World::new();
     let (session, token) = session(1, 1);
     world.table.create_session(&session).await.unwrap();
-    world.table.rotate_session(&token, &FIRST, &SECOND, later(1), later(2000)).await.unwrap();
+    world.table.rotate_session(&token, exchange(1, 2), later(1)).await.unwrap();
     assert_eq!(world.table.create_session(&session).await, Ok(()));
-    let rotate = world.table.rotate_session(&token, &SECOND, &THIRD, later(2), later(2000));
-    assert_eq!(rotate.await, Ok(()));
+    assert!(world.table.rotate_session(&token, exchange(2, 3), later(2)).await.is_ok());
 }
 
 /// An ended session has no secret, and is deleted an hour later.

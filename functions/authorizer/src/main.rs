@@ -1,14 +1,17 @@
 //! The gateway asks it to check the access token of every route that is not public.
 
-use app::tokens::TokenVerifier;
+use app::{table::Table, tokens::TokenVerifier};
 use domain::Error;
+use futures::try_join;
 use serde::{Deserialize, Serialize};
-use web::token::Verified;
+use web::token::{self, Verified};
+
+const REFUSED: Error = Error::Unauthenticated { detail: "The access token is not valid." };
 
 /// The event (payload format 2.0): the values of the identity sources, here the `Authorization` header.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event {
+pub struct Event {
     #[serde(default)]
     identity_source: Vec<String>,
 }
@@ -16,7 +19,7 @@ struct Event {
 /// The simple response; API Gateway passes the context to the function of the route.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+pub struct Answer {
     is_authorized: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<Context>,
@@ -30,23 +33,38 @@ struct Context {
     expires_at: u64,
 }
 
-app::clients! { verifier: TokenVerifier }
+app::clients! { table: Table, verifier: TokenVerifier }
 
 fn main() -> runtime::Exit {
     runtime::step(authorize)
 }
 
-async fn authorize(app: &App, event: Event) -> Result<Answer, Error> {
-    let verified = match event.identity_source.first().and_then(|value| bearer(value)) {
-        Some(token) => app.verifier.verify(token, app.now()).await?,
+/// Lets a request through whose token is valid and whose session is open.
+pub async fn authorize(app: &App, event: Event) -> Result<Answer, Error> {
+    let context = match event.identity_source.first().and_then(|value| bearer(value)) {
+        Some(token) => match verify(app, token).await {
+            Err(Error::Unauthenticated { .. }) => None,
+            verified => Some(verified?),
+        },
         None => None,
     };
-    let context = verified.map(|Verified { caller, expires_at }| Context {
+    let context = context.map(|Verified { caller, expires_at }| Context {
         user_id: caller.user_id.to_string(),
         session_id: caller.session_id.to_string(),
         expires_at,
     });
     Ok(Answer { is_authorized: context.is_some(), context })
+}
+
+async fn verify(app: &App, token: &str) -> Result<Verified, Error> {
+    let now = app.now();
+    let claimed = token::claimed_caller(token).ok_or(REFUSED)?;
+    let verified = async { app.verifier.verify(token, now).await?.ok_or(REFUSED) };
+    let open = app.table.require_session(claimed.user_id, claimed.session_id, now);
+    // The session is read while the keys are, once a minute. Futures are polled in this order: a token that the known keys
+    // refuse causes no read.
+    let (verified, ()) = try_join!(verified, open)?;
+    Ok(verified)
 }
 
 /// The token of `Bearer <token>` (RFC 6750); the scheme is case-insensitive.

@@ -7,8 +7,9 @@ use app::{
     tokens::TokenIssuer,
 };
 use domain::{
-    Error,
-    session::{REFRESH_SECONDS, RefreshSecret, RefreshToken, Session, Tokens},
+    Error, Timestamp,
+    password::Password,
+    session::{self, Session, Tokens},
     user::{Caller, Credentials},
 };
 use futures::try_join;
@@ -37,21 +38,44 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
     let (credential, (), ()) = try_join!(read, app.passwords.prepare(now), app.tokens.prepare(now))?;
     let hash = credential.as_ref().map(|credential| credential.password_hash.clone());
     let verdict = app.passwords.verify(password.clone(), hash, now).await?;
-    let Credential { user_id, password_hash } =
+    let Credential { user_id, mut password_hash } =
         credential.filter(|_| verdict != Verdict::Wrong).ok_or(REFUSED)?;
     if verdict == Verdict::RightButOutdated {
-        let renewed = app.passwords.hash(password, now).await?;
+        let renewed = app.passwords.hash(password.clone(), now).await?;
         app.table.renew_password_hash(&email, &password_hash, &renewed).await?;
+        password_hash = renewed;
     }
 
-    let refresh = RefreshToken { user_id, session_id: app.new_id()?, secret: RefreshSecret(app.random()?) };
-    let session = Session {
-        user_id,
-        session_id: refresh.session_id,
-        secret_hash: token::hash(&refresh.secret),
-        expires_at: now.plus_seconds(REFRESH_SECONDS),
-    };
-    let access = app.tokens.issue(&Caller { user_id, session_id: session.session_id }, now).await?;
-    app.table.create_session(&session).await?;
-    respond::created(&Tokens::new(access, &refresh))
+    let caller = Caller { user_id, session_id: app.new_id()? };
+    let access = app.tokens.issue(&caller, now).await?;
+    let refresh = app.tokens.first_refresh_token(&caller, now).await?;
+    let expires_at = session::end_of(caller.session_id, now);
+    let secret_hash = token::hash(&refresh.secret);
+    app.table
+        .create_session(&Session { user_id, session_id: caller.session_id, secret_hash, expires_at })
+        .await?;
+    let (credential, ()) =
+        try_join!(app.table.credential(&email), app.table.end_oldest_sessions(user_id, now))?;
+    if !is_still_right(app, password, &Credential { user_id, password_hash }, credential, now).await? {
+        app.table.end_session(user_id, caller.session_id, now).await?;
+        return Err(REFUSED.into());
+    }
+    respond::created(&Tokens::new(access, &refresh, expires_at, now))
+}
+
+/// Whether the password is still right after the session was stored. Who replaces a password stores it before they end
+/// the sessions: either they find this session, or this finds their password.
+async fn is_still_right(
+    app: &App,
+    password: Password,
+    verified: &Credential,
+    stored: Option<Credential>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let stored = stored.filter(|stored| stored.user_id == verified.user_id);
+    if stored.as_ref() == Some(verified) {
+        return Ok(true);
+    }
+    let hash = stored.map(|stored| stored.password_hash);
+    Ok(app.passwords.verify(password, hash, now).await? != Verdict::Wrong)
 }

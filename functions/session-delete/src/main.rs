@@ -1,4 +1,4 @@
-//! `DELETE /sessions/current`: logs out. The refresh token is revoked; access tokens stay valid until they expire.
+//! `DELETE /sessions/current`: logs out. The session's refresh token and access tokens are void at once.
 
 use app::table::Table;
 use web::{Problem, Request, Response, respond};

@@ -1,4 +1,4 @@
-//! `POST /sessions/refresh`: exchanges a refresh token for new tokens. Reuse of an exchanged one ends the session.
+//! `POST /sessions/refresh`: exchanges a refresh token for new tokens. A later use of an exchanged one ends the session.
 
 use app::{
     limits::{Limits, Refreshes},
@@ -7,10 +7,10 @@ use app::{
 };
 use domain::{
     Error,
-    session::{REFRESH_SECONDS, Refresh, RefreshSecret, RefreshToken, Tokens},
+    session::{Refresh, Tokens},
     user::Caller,
 };
-use web::{Problem, Request, Response, respond, token};
+use web::{Problem, Request, Response, respond};
 
 const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
 
@@ -25,11 +25,10 @@ async fn refresh_session(app: &App, request: Request) -> Result<Response, Proble
     let now = request.received_at;
     app.limits.admit([&request.source_network()], now).await?;
     let shown = shown.ok_or(REFUSED)?;
-    let next = RefreshToken { secret: RefreshSecret(app.random()?), ..shown };
-    // Signed before the rotation: if signing fails after the rotation, the client loses its session.
+    let (next, exchange) = app.tokens.exchange(&shown, now).await?;
+    // Signed before the exchange: if signing fails after the exchange, the client may lose its session.
     let access =
         app.tokens.issue(&Caller { user_id: shown.user_id, session_id: shown.session_id }, now).await?;
-    let (old, new) = (token::hash(&shown.secret), token::hash(&next.secret));
-    app.table.rotate_session(&shown, &old, &new, now, now.plus_seconds(REFRESH_SECONDS)).await?;
-    respond::created(&Tokens::new(access, &next))
+    let ends_at = app.table.rotate_session(&shown, exchange, now).await?;
+    respond::created(&Tokens::new(access, &next, ends_at, now))
 }

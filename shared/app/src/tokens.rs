@@ -1,10 +1,13 @@
-//! Access tokens and the keys that sign them.
+//! Access tokens, refresh tokens, and the keys that both are made with.
 //!
 //! The signing key is derived from a random text in Secrets Manager. Before it signs, an issuer publishes the public
 //! key in the table, with the time until which it signs; a verifier reads the table only. A new text in the secret
 //! rotates the key: issuers read the secret again every minute, and nobody extends the time of the old key any more.
 //! After that time it signs nothing, even for somebody who knows it, and it stays in the table until its last token has
 //! expired. A revoked key verifies nothing from the next read on.
+//!
+//! The key of refresh tokens is derived from the same text. A session outlives it: the table has the hash of the secret
+//! that is good.
 
 use crate::{
     client::{Client, Needs},
@@ -13,10 +16,17 @@ use crate::{
     settings::Settings,
     table::Table,
 };
-use domain::{Error, Timestamp, user::Caller};
+use domain::{
+    Error, Timestamp,
+    session::{Exchange, RefreshToken},
+    user::Caller,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::PublishedKey;
-use web::token::{self, Authority, Signer, TokenFault, Verified, VerifyingKey};
+use web::{
+    refresh::RefreshKey,
+    token::{self, Authority, Signer, TokenFault, Verified, VerifyingKey},
+};
 
 /// How long an issuer signs with a key before it reads the secret again, in seconds.
 const SIGNER_SECONDS: u64 = 60;
@@ -36,28 +46,61 @@ const SECRET: &str = "SIGNING_SECRET_ARN";
 const ISSUER: &str = "TOKEN_ISSUER";
 const AUDIENCE: &str = "TOKEN_AUDIENCE";
 
-/// Issues access tokens.
+/// Issues access tokens and refresh tokens.
 pub struct TokenIssuer {
     context: Context,
     table: Table,
     authority: Authority,
-    signer: Derived<Signer>,
+    keys: Derived<Keys>,
+}
+
+/// What the secret is for.
+struct Keys {
+    signer: Signer,
+    refresh: RefreshKey,
 }
 
 impl TokenIssuer {
     /// An access token for the caller.
     pub async fn issue(&self, caller: &Caller, now: Timestamp) -> Result<String, Error> {
-        self.signer(now).await?.sign(&self.authority, caller, self.context.random()?, now)
+        self.keys(now).await?.signer.sign(&self.authority, caller, self.context.random()?, now)
     }
 
-    /// Reads and publishes the key if it is not known, so that [`TokenIssuer::issue`] need not wait for it.
+    /// The first refresh token of a new session.
+    pub async fn first_refresh_token(&self, caller: &Caller, now: Timestamp) -> Result<RefreshToken, Error> {
+        let &Caller { user_id, session_id } = caller;
+        let secret = self.keys(now).await?.refresh.first(session_id, self.context.random()?);
+        Ok(RefreshToken { user_id, session_id, secret })
+    }
+
+    /// The token for which this one is exchanged, and what the table has to know for the exchange.
+    pub async fn exchange(
+        &self,
+        shown: &RefreshToken,
+        now: Timestamp,
+    ) -> Result<(RefreshToken, Exchange), Error> {
+        let keys = self.keys(now).await?;
+        let next = RefreshToken { secret: keys.refresh.next(shown), ..*shown };
+        let exchange = Exchange {
+            shown: token::hash(&shown.secret),
+            next: token::hash(&next.secret),
+            issued: keys.refresh.issued(shown),
+        };
+        Ok((next, exchange))
+    }
+
+    /// Reads the secret and publishes the key if they are not known, so that the other methods need not wait for it.
     pub async fn prepare(&self, now: Timestamp) -> Result<(), Error> {
-        self.signer(now).await?;
+        self.keys(now).await?;
         Ok(())
     }
 
-    async fn signer(&self, now: Timestamp) -> Result<Arc<Signer>, Error> {
-        self.signer.get(now, async |secret| self.publish(Signer::from_secret(&secret)?, now).await).await
+    async fn keys(&self, now: Timestamp) -> Result<Arc<Keys>, Error> {
+        let derive = async |secret: String| {
+            let signer = self.publish(Signer::from_secret(&secret)?, now).await?;
+            Ok(Keys { signer, refresh: RefreshKey::from_secret(&secret) })
+        };
+        self.keys.get(now, derive).await
     }
 
     /// Publishes the public key before the first token is signed.
@@ -81,7 +124,7 @@ impl Client for TokenIssuer {
         Ok(Self {
             table: context.table()?,
             authority: authority(context.settings())?,
-            signer: Derived::of(context, SECRET, SIGNER_SECONDS)?,
+            keys: Derived::of(context, SECRET, SIGNER_SECONDS)?,
             context: context.clone(),
         })
     }
@@ -119,7 +162,7 @@ impl TokenVerifier {
             Ok(verified) => Ok(Some(verified)),
             Err(TokenFault::Invalid) => Ok(None),
             // An issuer may have extended the key's time since the last read. Only those who have the key can cause this
-            // read, so it has no minimum interval: the gateway caches a refusal.
+            // read, so it has no minimum interval.
             Err(TokenFault::AfterKey) => {
                 let key = self.read(&kid, now).await?;
                 Ok(key.and_then(|key| token::verify(token, &key, &self.authority, now).ok()))

@@ -31,6 +31,12 @@ macro_rules! id {
                 self.0.as_bytes()
             }
 
+            /// The time at which the id was made, to the millisecond.
+            pub fn made_at(&self) -> Timestamp {
+                let milliseconds = self.0.as_u128() >> 80;
+                Timestamp::from_unix_milliseconds(u64::try_from(milliseconds).unwrap_or_default())
+            }
+
             /// The largest value that sorts before this id, for a list in descending order that continues after it.
             #[must_use]
             pub fn before(&self) -> Self {
@@ -120,6 +126,7 @@ mod tests {
         assert!(early < late);
         assert!(early.to_string() < late.to_string());
         assert_eq!(early.0.get_version_num(), 7);
+        assert_eq!(late.made_at(), Timestamp::from_unix_milliseconds(1_700_000_000_001));
         assert_eq!(late.to_string().parse(), Ok(late));
     }
 

@@ -1,7 +1,8 @@
 //! Sessions and refresh tokens.
 //!
-//! A refresh token names its session and contains a secret. Each refresh replaces the secret (token rotation). A second
-//! use of a token means that it was copied, so the whole session ends (reuse detection).
+//! A refresh token names its session and contains a secret. Each refresh exchanges the secret for the next one (token
+//! rotation). A later use of a secret that was exchanged means that it was copied, so the whole session ends (reuse
+//! detection).
 
 use crate::{
     Error, Fault, Input, Timestamp,
@@ -19,6 +20,21 @@ pub const ACCESS_SECONDS: u64 = 15 * 60;
 
 /// The lifetime of an unused refresh token, in seconds.
 pub const REFRESH_SECONDS: u64 = 30 * 24 * 60 * 60;
+
+/// The longest life of a session, however often it is refreshed, in seconds.
+pub const SESSION_SECONDS: u64 = 90 * 24 * 60 * 60;
+
+/// For how long after an exchange the exchanged secret still gets the same successor, in seconds: for two tabs of a
+/// browser that refresh at once, and for a client that did not get the answer.
+pub const OVERLAP_SECONDS: u64 = 10;
+
+/// The maximum number of open sessions of a user. A log-in ends the oldest ones beyond it.
+pub const MOST_SESSIONS: usize = 50;
+
+/// The end of a session that is opened or refreshed now and not refreshed again.
+pub fn end_of(session: SessionId, now: Timestamp) -> Timestamp {
+    now.plus_seconds(REFRESH_SECONDS).min(session.made_at().plus_seconds(SESSION_SECONDS))
+}
 
 /// The secret part of a refresh token. `Debug` does not print it, and only its hash is stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,7 +102,7 @@ impl Input for Refresh {
     }
 }
 
-/// A session as it is stored, with the hash of its only valid refresh token.
+/// A session as it is opened, with the hash of its first refresh token's secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
     /// The user.
@@ -97,6 +113,56 @@ pub struct Session {
     pub secret_hash: [u8; 32],
     /// The end of the session if it is not refreshed.
     pub expires_at: Timestamp,
+}
+
+/// An attempt to exchange the secret of a refresh token for the next one, with SHA-256 hashes of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchange {
+    /// The hash of the secret in the request.
+    pub shown: [u8; 32],
+    /// The hash of its successor.
+    pub next: [u8; 32],
+    /// Whether the secret proves that we issued it for this session. A secret that was issued with a key that has been
+    /// replaced since does not.
+    pub issued: bool,
+}
+
+/// The secrets of an open session, as hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Secrets {
+    /// The secret that can be exchanged.
+    pub current: [u8; 32],
+    /// The secret that was exchanged for it, and when.
+    pub previous: Option<([u8; 32], Timestamp)>,
+}
+
+/// What follows from an attempt to exchange a secret that is not the current one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Late {
+    /// The secret was exchanged just now: the current one is given once more.
+    Repeated,
+    /// The secret was exchanged before, so somebody has a copy of it: the session ends.
+    Stolen,
+    /// Nothing: we do not know the secret, or an exchange with another key has just overtaken this one.
+    Refused,
+}
+
+impl Secrets {
+    /// Judges an attempt to exchange a secret that is not the current one.
+    pub fn judge(&self, exchange: &Exchange, now: Timestamp) -> Late {
+        match self.previous {
+            Some((previous, at)) if previous == exchange.shown && now < at.plus_seconds(OVERLAP_SECONDS) => {
+                if self.current == exchange.next {
+                    Late::Repeated
+                } else {
+                    Late::Refused
+                }
+            }
+            Some((previous, _)) if previous == exchange.shown => Late::Stolen,
+            _ if exchange.issued => Late::Stolen,
+            _ => Late::Refused,
+        }
+    }
 }
 
 /// The response to a log-in or a refresh.
@@ -116,14 +182,15 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Both tokens with their lifetimes.
-    pub fn new(access_token: String, refresh: &RefreshToken) -> Self {
+    /// Both tokens with their lifetimes, for a session that ends at this time.
+    pub fn new(access_token: String, refresh: &RefreshToken, ends_at: Timestamp, now: Timestamp) -> Self {
+        let left = ends_at.unix_seconds().saturating_sub(now.unix_seconds());
         Self {
             access_token,
             token_type: "Bearer",
-            expires_in: ACCESS_SECONDS,
+            expires_in: ACCESS_SECONDS.min(left),
             refresh_token: refresh.encode(),
-            refresh_expires_in: REFRESH_SECONDS,
+            refresh_expires_in: left,
         }
     }
 }
@@ -143,6 +210,74 @@ mod tests {
         };
         assert_eq!(RefreshToken::decode(&token.encode()), Some(token));
         assert!(!format!("{token:?}").contains('3'.to_string().repeat(3).as_str()));
+    }
+
+    fn opened() -> Timestamp {
+        Timestamp::from_unix_milliseconds(1_763_659_827_040)
+    }
+
+    const DAY: u64 = 24 * 60 * 60;
+
+    #[test]
+    fn a_session_slides_for_30_days_and_ends_after_90() {
+        let id = SessionId::new(opened(), [1; 10]);
+        for (refreshed, ends) in [(0, 30), (1, 31), (60, 90), (61, 90), (89, 90)] {
+            let end = end_of(id, opened().plus_seconds(refreshed * DAY));
+            assert_eq!(end, opened().plus_seconds(ends * DAY), "{refreshed}");
+        }
+    }
+
+    #[test]
+    fn tokens_do_not_outlive_their_session() {
+        let id = SessionId::new(opened(), [1; 10]);
+        let refresh = RefreshToken {
+            user_id: UserId::new(opened(), [1; 10]),
+            session_id: id,
+            secret: RefreshSecret([3; 32]),
+        };
+        for (before_end, access, rest) in [(60 * DAY, 900, 30 * DAY), (100, 100, 100)] {
+            let now = opened().plus_seconds(90 * DAY - before_end);
+            let tokens = Tokens::new(String::new(), &refresh, end_of(id, now), now);
+            assert_eq!((tokens.expires_in, tokens.refresh_expires_in), (access, rest));
+        }
+    }
+
+    const FIRST: [u8; 32] = [1; 32];
+    const SECOND: [u8; 32] = [2; 32];
+    const THIRD: [u8; 32] = [3; 32];
+    const FOURTH: [u8; 32] = [4; 32];
+
+    /// The second secret was exchanged for the third; an attempt with this secret and its successor, so many seconds later.
+    fn late(shown: [u8; 32], next: [u8; 32], issued: bool, seconds: u64) -> Late {
+        let secrets = Secrets { current: THIRD, previous: Some((SECOND, opened())) };
+        secrets.judge(&Exchange { shown, next, issued }, opened().plus_seconds(seconds))
+    }
+
+    #[test]
+    fn an_exchanged_secret_gets_the_same_successor_for_ten_seconds() {
+        for issued in [true, false] {
+            assert_eq!(late(SECOND, THIRD, issued, 0), Late::Repeated);
+            assert_eq!(late(SECOND, THIRD, issued, 9), Late::Repeated);
+            assert_eq!(late(SECOND, THIRD, issued, 10), Late::Stolen);
+        }
+    }
+
+    /// The key that successors are derived with was replaced between the two attempts.
+    #[test]
+    fn another_successor_of_a_secret_that_was_just_exchanged_is_not_given() {
+        assert_eq!(late(SECOND, FOURTH, true, 9), Late::Refused);
+        assert_eq!(late(SECOND, FOURTH, true, 10), Late::Stolen);
+    }
+
+    #[test]
+    fn an_older_secret_of_ours_ends_the_session_and_a_made_up_one_does_nothing() {
+        for seconds in [0, 10] {
+            assert_eq!(late(FIRST, SECOND, true, seconds), Late::Stolen);
+            assert_eq!(late(FIRST, SECOND, false, seconds), Late::Refused);
+        }
+        let fresh = Secrets { current: FIRST, previous: None };
+        let made_up = Exchange { shown: SECOND, next: THIRD, issued: false };
+        assert_eq!(fresh.judge(&made_up, opened()), Late::Refused);
     }
 
     #[test]

@@ -11,16 +11,19 @@ use crate::{
     },
     keys::{self, PK, SK},
 };
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 use domain::{
     Error, Timestamp,
     id::{SessionId, UserId},
-    page::Page,
-    session::{RefreshToken, Session},
+    session::{self, Exchange, Late, MOST_SESSIONS, RefreshToken, Secrets, Session},
 };
 
 /// SHA-256 of the secret of the current refresh token.
 const SECRET_HASH: &str = "secretHash";
+/// SHA-256 of the secret that was exchanged for it.
+const PREVIOUS_HASH: &str = "previousHash";
+/// The time of that exchange in milliseconds since 1970.
+const EXCHANGED_AT: &str = "exchangedAt";
 /// The end of the session in milliseconds since 1970. Reads check it because DynamoDB's `ttl` deletes items late.
 const EXPIRES_AT: &str = "expiresAt";
 
@@ -40,44 +43,71 @@ impl Table {
         self.create_item(item).await.map(drop)
     }
 
-    /// Rotates the refresh token of a session. `shown` is the hash of the secret in the client's request, `next` that
-    /// of the new secret.
+    /// Exchanges the secret of a session for its successor, and returns the end of the session.
     ///
-    /// Reuse of a rotated secret means that it was copied: the session is ended. When the SDK repeats the update
-    /// after a lost response, the stored hash equals `next`, which counts as success.
+    /// The successor follows from the secret, so that it does not matter who was first when the SDK repeats the update
+    /// after a lost response, or when two requests come at once: each gets the same.
     pub async fn rotate_session(
         &self,
         token: &RefreshToken,
-        shown: &[u8; 32],
-        next: &[u8; 32],
+        exchange: Exchange,
         now: Timestamp,
-        expires_at: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Timestamp, Error> {
+        let ends_at = session::end_of(token.session_id, now);
         let update = self
             .client()
             .update_item()
             .set_key(Some(keys::session_of(token.user_id, token.session_id).primary()))
-            .update_expression("SET #secret = :next, #expires = :expires, #ttl = :ttl")
+            .update_expression(
+                "SET #secret = :next, #previous = :shown, #exchanged = :now, #expires = :expires, #ttl = :ttl",
+            )
             .condition_expression("#secret = :shown AND #expires > :now")
             .expression_attribute_names("#secret", SECRET_HASH)
+            .expression_attribute_names("#previous", PREVIOUS_HASH)
+            .expression_attribute_names("#exchanged", EXCHANGED_AT)
             .expression_attribute_names("#expires", EXPIRES_AT)
             .expression_attribute_names("#ttl", keys::TTL)
-            .expression_attribute_values(":shown", b(shown))
-            .expression_attribute_values(":next", b(next))
+            .expression_attribute_values(":shown", b(&exchange.shown))
+            .expression_attribute_values(":next", b(&exchange.next))
             .expression_attribute_values(":now", to_milliseconds(now))
-            .expression_attribute_values(":expires", to_milliseconds(expires_at))
-            .expression_attribute_values(":ttl", keys::ttl(expires_at).1);
-        let Written::Refused(stored) = self.update(update).await? else { return Ok(()) };
-        let Some(stored) = &stored else { return Err(REFUSED) };
-        let live = number(stored, EXPIRES_AT).is_some_and(|expires| expires > now.unix_milliseconds());
-        match bytes(stored, SECRET_HASH) {
-            Some(hash) if hash == next => Ok(()),
-            Some(hash) if live && hash != shown => {
+            .expression_attribute_values(":expires", to_milliseconds(ends_at))
+            .expression_attribute_values(":ttl", keys::ttl(ends_at).1);
+        let Written::Refused(stored) = self.update(update).await? else { return Ok(ends_at) };
+        let open = stored.as_ref().and_then(|item| Some((secrets_of(item)?, open_until(item, now)?)));
+        let (secrets, stored_end) = open.ok_or(REFUSED)?;
+        match secrets.judge(&exchange, now) {
+            Late::Repeated => Ok(stored_end),
+            Late::Stolen => {
                 self.end_session(token.user_id, token.session_id, now).await?;
                 Err(REFUSED)
             }
-            _ => Err(REFUSED),
+            Late::Refused => Err(REFUSED),
         }
+    }
+
+    /// Fails unless the session is open. An eventually consistent read, which may show a session as open for a moment
+    /// after it has ended.
+    pub async fn require_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let key = keys::session_of(user, session);
+        let item = match self.get_item(key.clone(), false).await? {
+            Some(item) => Some(item),
+            // An eventually consistent read may miss a session that was just stored.
+            None => self.get_item(key, true).await?,
+        };
+        item.and_then(|item| open_until(&item, now)).map(drop).ok_or(ENDED)
+    }
+
+    /// Ends the oldest sessions of a user, so that [`MOST_SESSIONS`] stay open. Approximate when log-ins come at once.
+    pub async fn end_oldest_sessions(&self, user: UserId, now: Timestamp) -> Result<(), Error> {
+        let newest_first = self.open_sessions(user).scan_index_forward(false).consistent_read(false);
+        let sent = self.query(newest_first).await?;
+        let oldest = sent.items().iter().filter_map(id_of).skip(MOST_SESSIONS);
+        self.batch_put(oldest.map(|session| ended(user, session, now)).collect()).await
     }
 
     /// Ends a session: its refresh token is void. Idempotent.
@@ -99,24 +129,20 @@ impl Table {
     ) -> Result<(), Error> {
         let mut after = None;
         loop {
-            let page = self.open_sessions(user, after).await?;
-            let others = page.items.into_iter().filter(|session| Some(*session) != except);
+            let page = self.open_sessions(user).limit(SESSION_PAGE).set_exclusive_start_key(after);
+            let sent = self.query(page).await?;
+            let others = sent.items().iter().filter_map(id_of).filter(|session| Some(*session) != except);
             self.batch_put(others.map(|session| ended(user, session, now)).collect()).await?;
-            after = page.next;
+            after = sent.last_evaluated_key;
             if after.is_none() {
                 return Ok(());
             }
         }
     }
 
-    /// A page of the sessions of a user that have not ended. Strongly consistent.
-    async fn open_sessions(
-        &self,
-        user: UserId,
-        after: Option<SessionId>,
-    ) -> Result<Page<SessionId, SessionId>, Error> {
-        let query = self
-            .client()
+    /// The query for the ids of a user's sessions that have not ended. Strongly consistent.
+    fn open_sessions(&self, user: UserId) -> QueryFluentBuilder {
+        self.client()
             .query()
             .key_condition_expression("#pk = :pk")
             .filter_expression("attribute_exists(#secret)")
@@ -125,13 +151,7 @@ impl Table {
             .expression_attribute_names("#sk", SK)
             .expression_attribute_names("#secret", SECRET_HASH)
             .expression_attribute_values(":pk", s(keys::session_partition(user)))
-            .set_exclusive_start_key(after.map(|session| keys::session_of(user, session).primary()))
             .consistent_read(true)
-            .limit(SESSION_PAGE);
-        let sent = self.query(query).await?;
-        let next = sent.last_evaluated_key.as_ref().and_then(id_of);
-        let items = sent.items.unwrap_or_default().iter().filter_map(id_of).collect();
-        Ok(Page { items, next })
     }
 }
 
@@ -142,12 +162,26 @@ fn ended(user: UserId, session: SessionId, now: Timestamp) -> Item {
     item
 }
 
+/// The end of a session that is open.
+fn open_until(item: &Item, now: Timestamp) -> Option<Timestamp> {
+    number(item, EXPIRES_AT).map(Timestamp::from_unix_milliseconds).filter(|end| *end > now)
+}
+
+/// The secrets of a session that has not ended.
+fn secrets_of(item: &Item) -> Option<Secrets> {
+    let hash = |name| bytes(item, name)?.try_into().ok();
+    let exchanged_at = number(item, EXCHANGED_AT).map(Timestamp::from_unix_milliseconds);
+    Some(Secrets { current: hash(SECRET_HASH)?, previous: hash(PREVIOUS_HASH).zip(exchanged_at) })
+}
+
 fn id_of(item: &Item) -> Option<SessionId> {
     keys::parse_session(text(item, SK)?)
 }
 
 /// The same error for every fault of a refresh token, so that it does not reveal which one.
 const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
+
+const ENDED: Error = Error::Unauthenticated { detail: "The session has ended." };
 
 fn to_milliseconds(at: Timestamp) -> AttributeValue {
     n(at.unix_milliseconds())

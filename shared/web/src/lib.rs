@@ -11,6 +11,7 @@ pub mod password;
 pub mod problem;
 pub mod product_document;
 pub mod query;
+pub mod refresh;
 pub mod request;
 pub mod respond;
 pub mod response;
