@@ -33,9 +33,13 @@ class User:
     @property
     def token(self):
         if self.logged_in is None or time.monotonic() - self.logged_in > 240:
-            self.known_token = post("/sessions", {"email": self.email, "password": PASSWORD})["accessToken"]
+            self.known_token = self.new_token()
             self.logged_in = time.monotonic()
         return self.known_token
+
+    def new_token(self):
+        """The token of a session of its own."""
+        return post("/sessions", {"email": self.email, "password": PASSWORD})["accessToken"]
 
 
 @functools.cache
@@ -46,6 +50,12 @@ def caller():
 
 @functools.cache
 def somebody_else():
+    return User()
+
+
+@functools.cache
+def leaver():
+    """The user whose sessions are ended by cases: the caller's token has to last."""
     return User()
 
 
