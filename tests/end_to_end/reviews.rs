@@ -1,6 +1,9 @@
 //! `/products/{productId}/reviews`, and the ratings that follow from them.
 
-use crate::souk::{Answer, Call, SOUK, User, at_once, eventually, unique};
+use crate::{
+    orders,
+    souk::{Answer, Call, SOUK, User, at_once, eventually, unique},
+};
 use serde_json::{Value, json};
 
 fn draft(rating: u64) -> Value {
@@ -185,4 +188,43 @@ fn no_review_survives_its_product() {
         table::keys::product_partition(product.body["productId"].as_str().unwrap().parse().unwrap());
     eventually("nothing of the product is left", || SOUK.items_in(&partition) == 0);
     SOUK.send(Call::new("GET", &format!("{path}/reviews"))).problem(404, "not-found");
+}
+
+#[test]
+fn a_review_says_whether_its_author_has_bought_the_product() {
+    let (seller, buyer, other) = (SOUK.user(), SOUK.user(), SOUK.user());
+    let product = SOUK.product(&seller);
+    let path = product.header("location").to_owned();
+    review(&seller, &path, &draft(5)).problem(403, "forbidden");
+    assert_eq!(review(&other, &path, &draft(5)).body["verifiedPurchase"], false);
+    let early = review(&buyer, &path, &draft(4));
+    assert_eq!((early.status, &early.body["verifiedPurchase"]), (201, &json!(false)));
+
+    let buy = || {
+        let placed = orders::place(&SOUK, &buyer, &unique(), &orders::order(&[(&product, 1)], orders::VISA));
+        assert_eq!((placed.status, &placed.body["status"]), (201, &json!("confirmed")), "{placed:?}");
+        placed.header("location").to_owned()
+    };
+    let (first, second) = (buy(), buy());
+    let change = || {
+        let call = buyer.call("PATCH", early.header("location")).header("if-match", "*");
+        let changed = SOUK.send(call.json(&json!({"title": "Bought"})));
+        assert_eq!(changed.status, 200, "{changed:?}");
+        changed.body["verifiedPurchase"] == true
+    };
+    eventually("a changed review says that it was bought", change);
+    let listed = |filter: &str| SOUK.walk(&format!("{path}/reviews?{filter}&limit=1"), "authorId").concat();
+    assert_eq!(listed("verifiedPurchase=true"), [buyer.id.as_str()]);
+    assert_eq!(listed("stars=5&verifiedPurchase=true"), [""; 0]);
+    let wrong = SOUK.get(&format!("{path}/reviews?verifiedPurchase=false"));
+    assert_eq!(wrong.problem(400, "validation").faults(), ["verifiedPurchase"]);
+
+    for (order, ends_verified) in [(first, true), (second, false)] {
+        let cancelled = SOUK.send(buyer.call("POST", &format!("{order}/cancellation")));
+        assert!(matches!(cancelled.status, 200 | 202), "{cancelled:?}");
+        let id = order.rsplit_once('/').unwrap().1.to_owned();
+        eventually("the cancellation is done", || orders::is_settled(&SOUK, &id));
+        let verified = listed("verifiedPurchase=true");
+        assert_eq!(!verified.is_empty(), ends_verified, "{verified:?}");
+    }
 }

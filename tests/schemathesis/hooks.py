@@ -221,7 +221,8 @@ def mend_review_list(case, broken):
         query.pop("cursor")
         product, following = reviewed_product()
         stars = str(query.get("stars"))
-        if case.path_parameters.get("productId") == product and stars in following and "stars" not in broken:
+        if case.path_parameters.get("productId") == product and stars in following and not broken & {"stars", "verifiedPurchase"}:
+            query.pop("verifiedPurchase", None)
             query["cursor"] = following[stars]
 
 
@@ -247,7 +248,7 @@ def mend_review_change(case, broken):
     path = case.path_parameters
     if names_nothing(case, broken):
         author = caller() if mostly(content_of(case)[1:]) else somebody_else()
-        product = new_product()
+        product = new_product(seller=somebody_else() if author == caller() else caller())
         etags[product, author.id] = write_review(product, author)
         path.update(productId=product, authorId=author.id)
     current = etags.get((path.get("productId"), path.get("authorId")))

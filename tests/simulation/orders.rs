@@ -10,7 +10,7 @@ use crate::{
 };
 use domain::id::{OrderId, UserId};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use table::keys;
 use tests::{
     items,
@@ -256,6 +256,7 @@ fn check(simulation: &Simulation) -> Vec<String> {
     let number = |value: &Value| value["N"].as_str().and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
     let mut wrong = Vec::new();
     let (mut orders, mut left, mut entries) = (Vec::new(), HashMap::new(), Vec::new());
+    let mut bought = HashSet::new();
     for item in simulation.world().items() {
         let (pk, sk) = (item["pk"]["S"].as_str().unwrap(), item["sk"]["S"].as_str().unwrap());
         if let Some(id) = sk.strip_prefix("ORDER#") {
@@ -269,6 +270,8 @@ fn check(simulation: &Simulation) -> Vec<String> {
                 refund: item["refund"]["S"].as_str().map(str::to_owned),
                 dispute: item["dispute"]["S"].as_str().map(str::to_owned),
             });
+        } else if pk.starts_with("BOUGHT#") && item["revoked"].is_null() {
+            bought.insert(sk.split_once('#').unwrap().1.to_owned());
         } else if is_unsettled(&item) {
             entries.push((sk.to_owned(), item["reserved"].is_null()));
         } else if sk == keys::stock(product_id(1)).sk {
@@ -308,6 +311,9 @@ fn check(simulation: &Simulation) -> Vec<String> {
             }
             if taken != due {
                 wrong.push(format!("order {id} is {status}, and {taken} of {due} are taken"));
+            }
+            if bought.contains(id) != (status == "confirmed") {
+                wrong.push(format!("order {id} is {status}, and its purchase says the opposite"));
             }
             if status == "pending" {
                 wrong.push(format!("order {id} is still pending"));

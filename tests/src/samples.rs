@@ -191,6 +191,7 @@ pub fn review_attributes(review: &Review) -> Value {
     let members = serde_json::to_value(review).expect("a review is JSON");
     let attribute = |value: &Value| match value {
         Value::String(text) => json!({"S": text}),
+        Value::Bool(yes) => json!({"BOOL": yes}),
         number => json!({"N": number.to_string()}),
     };
     members.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), attribute(value))).collect()

@@ -12,6 +12,7 @@ use domain::{
     page::PageSize,
     payment::{DisputeStatus, RefundStatus},
     rating::RatingChange,
+    review::ReviewFilter,
     stock::StockChange,
 };
 use table::{Afterwards, Epoch, PublishedKey, Recount, SweepPosition};
@@ -106,9 +107,11 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ),
         ("stock", table.stock(product_id(1)).await.map(drop)),
         ("replace_review", table.replace_review(&next_review(&written(1)), table::Writer([1; 16])).await),
+        ("has_bought", table.has_bought(user_id(1), product_id(1)).await.map(drop)),
         ("require_product", table.require_product(product_id(1)).await),
+        ("seller_of", table.seller_of(product_id(1)).await.map(drop)),
         ("review", table.review(product_id(1), author).await.map(drop)),
-        ("reviews_of", table.reviews_of(product_id(1), None, page, None).await.map(drop)),
+        ("reviews_of", table.reviews_of(product_id(1), ReviewFilter::default(), page, None).await.map(drop)),
         ("rotate_session", table.rotate_session(&token, exchange(1, 2), now()).await.map(drop)),
         ("signing_keys", table.signing_keys(now()).await.map(drop)),
         ("spend", table.spend("log-in", limit, "x", now()).await.map(drop)),
@@ -147,7 +150,9 @@ async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> 
         ("reserve_stock", table.reserve_stock(&request, now()).await),
         ("begin_payment", table.begin_payment(order_id(1), &paid).await),
         ("confirm_order", table.confirm_order(&request, &paid).await),
+        ("record_purchases", table.record_purchases(&request, now()).await),
         ("settle_paid", table.settle_paid(order_id(1)).await),
+        ("revoke_purchases", table.revoke_purchases(&request, now()).await),
         ("cancel_order", table.cancel_order(confirmed).await.map(drop)),
         ("fail_payment", table.fail_payment(&request, &reason).await.map(drop)),
         (

@@ -292,6 +292,7 @@ impl<'a> Life<'a> {
 fn to_review(image: &Value) -> Review {
     let plain = |value: &Value| match value["N"].as_str() {
         Some(number) => json!(number.parse::<u64>().unwrap()),
+        None if value["BOOL"].is_boolean() => value["BOOL"].clone(),
         None => value["S"].clone(),
     };
     let members = image.as_object().unwrap().iter().map(|(name, value)| (name.clone(), plain(value)));

@@ -38,6 +38,7 @@ mod product_list;
 mod product_page;
 mod product_sweep;
 mod provider;
+mod purchase;
 mod races;
 mod rating;
 mod review;

@@ -28,7 +28,7 @@ async fn shop() -> World {
 
 fn samples() -> [(PlacedOrder, [f64; 4]); 2] {
     // Write units of a confirmed order, one whose payment is declined, one that is out of stock, and a cancellation.
-    [(placed(1, &[(1, 1)]), [17.0, 20.0, 8.0, 10.0]), (placed_of_10(1), [48.0, 77.0, 11.0, 39.0])]
+    [(placed(1, &[(1, 1)]), [18.0, 20.0, 8.0, 11.0]), (placed_of_10(1), [58.0, 77.0, 11.0, 49.0])]
 }
 
 #[tokio::test]
@@ -36,6 +36,7 @@ async fn an_order_costs_in_all() {
     for (placed, [expected, ..]) in samples() {
         let world = shop().await;
         confirm(&world, &placed, &payment(1)).await;
+        world.table.record_purchases(&placed.request(), now()).await.unwrap();
         world.table.settle_paid(order_id(1)).await.unwrap();
         assert_write(&world, expected, "a whole order");
     }
@@ -65,6 +66,7 @@ async fn a_cancellation_costs_in_all() {
     for (placed, [.., expected]) in samples() {
         let world = shop().await;
         let confirmed = confirm(&world, &placed, &payment(1)).await;
+        world.table.record_purchases(&placed.request(), now()).await.unwrap();
         world.table.settle_paid(order_id(1)).await.unwrap();
         world.table.take_units();
         let cancelled = world.table.cancel_order(confirmed).await.unwrap();
@@ -73,6 +75,7 @@ async fn a_cancellation_costs_in_all() {
             (OrderStatus::Cancelled, placed.order.total)
         );
         world.table.close_payment(order_id(1), Epoch::CANCELLATION).await.unwrap();
+        world.table.revoke_purchases(&cancelled.request(), now()).await.unwrap();
         world
             .table
             .release_stock(&cancelled.request(), Epoch::CANCELLATION, Afterwards::Settled, now())

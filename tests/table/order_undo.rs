@@ -27,6 +27,7 @@ const READ_SECRET: &str = "GetSecretValue";
 const RELEASE: &str = "TransactWriteItems (Update PRODUCT#, Update UNSETTLED#)";
 const RELEASE_AND_SETTLE: &str = "TransactWriteItems (Delete UNSETTLED#, Update PRODUCT#)";
 const REJECT: &str = "UpdateItem USER#";
+const REVOKE: [&str; 3] = ["UpdateItem BOUGHT#", "Query BOUGHT#", "UpdateItem PRODUCT#"];
 const SETTLE: &str = "DeleteItem UNSETTLED#";
 
 /// The progress of an order when it is undone.
@@ -104,7 +105,13 @@ fn cases() -> [Case; 7] {
             &[CLOSE],
             Confirmed,
         ),
-        case(Stage::Cancelled, None, "undone", &[CLOSE, READ_SECRET, VOID, RELEASE_AND_SETTLE], Cancelled),
+        case(
+            Stage::Cancelled,
+            None,
+            "undone",
+            &[CLOSE, REVOKE[0], REVOKE[1], REVOKE[2], READ_SECRET, VOID, RELEASE_AND_SETTLE],
+            Cancelled,
+        ),
     ]
 }
 
@@ -157,7 +164,7 @@ impl Shop {
 
     /// Makes one of the requests of an undo fail, including the client's retries.
     fn fail(&self, requests: &[&str], position: usize, fault: ProviderFault) {
-        let operations = ["UpdateItem", "DeleteItem", "TransactWriteItems", READ_SECRET, VOID];
+        let operations = ["UpdateItem", "DeleteItem", "TransactWriteItems", "Query", READ_SECRET, VOID];
         let operation =
             |request: &str| operations.into_iter().find(|name| request.starts_with(name)).unwrap();
         let failing = operation(requests[position]);

@@ -45,6 +45,7 @@ fn bytes_of(item: &Value) -> usize {
         let value = match value.as_object().unwrap().iter().next().unwrap() {
             (kind, Value::String(text)) if kind == "S" => text.len(),
             (kind, Value::String(text)) if kind == "B" => text.len() / 4 * 3 - text.matches('=').count(),
+            (_, Value::Bool(_)) => 1,
             _ => 2,
         };
         name.len() + value
@@ -58,6 +59,8 @@ async fn a_product_that_can_be_reviewed_is_half_a_read_unit() {
     world.publish(&product(1, 7)).await;
     let require = world.table.require_product(product_id(1));
     assert_eq!(world.measure("require_product", "", require).await, Ok(()));
+    let seller = world.table.seller_of(product_id(1));
+    assert_eq!(world.measure("seller_of", "", seller).await, Ok(user_id(7)));
 }
 
 #[tokio::test]
@@ -65,6 +68,8 @@ async fn a_product_that_is_not_there_or_hidden_cannot_be_reviewed() {
     let world = World::new();
     let require = world.table.require_product(product_id(1));
     assert_eq!(world.measure("require_product", "not there", require).await, Err(NO_PRODUCT));
+    let seller = world.table.seller_of(product_id(1));
+    assert_eq!(world.measure("seller_of", "not there", seller).await, Err(NO_PRODUCT));
     world.publish(&product(1, 7)).await;
     world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
     assert_eq!(world.table.require_product(product_id(1)).await, Err(NO_PRODUCT));
@@ -96,7 +101,7 @@ async fn a_review_is_stored_under_its_author_and_on_its_products_page() {
             "gsi1sk": {"S": format!("REVIEW#2025-11-20T17:30:29.040Z#{AUTHOR}")},
             "productId": {"S": PRODUCT}, "authorId": {"S": AUTHOR},
             "rating": {"N": "3"}, "title": {"S": "Review 2"}, "body": {"S": "Good."},
-            "version": {"N": "1"}, "writer": {"B": "CQkJCQkJCQkJCQkJCQkJCQ=="},
+            "verifiedPurchase": {"BOOL": false}, "version": {"N": "1"}, "writer": {"B": "CQkJCQkJCQkJCQkJCQkJCQ=="},
             "createdAt": {"S": "2025-11-20T17:30:29.040Z"}, "updatedAt": {"S": "2025-11-20T17:30:29.040Z"},
         })]
     );

@@ -3,7 +3,7 @@
 use app::table::Table;
 use domain::{
     id::ProductId,
-    review::{Review, ReviewDraft},
+    review::{self, Review, ReviewDraft},
 };
 use http::header;
 use table::Reviewed;
@@ -19,8 +19,10 @@ async fn create_review(app: &App, request: Request) -> Result<Response, Problem>
     let caller = request.caller()?;
     let id: ProductId = request.path("productId")?;
     let (draft, idempotency) = Problem::both(request.json::<ReviewDraft>(), request.idempotency())?;
-    app.table.require_product(id).await?;
-    let review = Review::write(id, &caller, draft, request.received_at);
+    let (seller, bought) =
+        futures::try_join!(app.table.seller_of(id), app.table.has_bought(caller.user_id, id))?;
+    review::allow(&caller, seller)?;
+    let review = Review::write(id, &caller, draft, bought, request.received_at);
     match app.table.create_review(&review, idempotency.as_ref(), app.new_writer()?).await? {
         Reviewed::Created => answer(&review),
         Reviewed::Before(review) => Ok(respond::replayed(answer(&review)?.to_answer())?),

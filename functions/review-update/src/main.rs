@@ -14,9 +14,12 @@ async fn update_review(app: &App, request: Request) -> Result<Response, Problem>
     let caller = request.caller()?;
     let (product, author) = (request.path("productId")?, request.path("authorId")?);
     let (patch, seen) = Problem::both(request.merge_patch::<MergePatch>(), request.if_match())?;
-    let (review, ()) =
-        futures::try_join!(app.table.review(product, author), app.table.require_product(product))?;
-    let changed = review.change(&caller, patch, &seen, request.received_at)?;
+    let (review, (), bought) = futures::try_join!(
+        app.table.review(product, author),
+        app.table.require_product(product),
+        app.table.has_bought(author, product)
+    )?;
+    let changed = review.change(&caller, patch, &seen, bought, request.received_at)?;
     app.table.replace_review(&changed, app.new_writer()?).await?;
     Ok(respond::ok(&changed)?.etag(changed.version))
 }

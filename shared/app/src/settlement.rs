@@ -42,6 +42,8 @@ impl Capture {
         payment: &PaymentId,
         now: Timestamp,
     ) -> Result<(), Error> {
+        // Before the capture, so that a customer can review what was bought while the provider does not answer.
+        self.table.record_purchases(order, now).await?;
         match self.payments.client().await?.capture(order.order_id, payment).await? {
             Captured::Done => self.table.settle_paid(order.order_id).await,
             Captured::Voided => self.give_back(order, now).await,
@@ -54,6 +56,7 @@ impl Capture {
         // If the customer cancelled the order in the meantime, the cancellation gives everything back.
         if self.table.fail_payment(order, &reason).await? {
             self.context.report(Incident::PaymentFailed, order.order_id, &reason.to_string());
+            self.table.revoke_purchases(order, now).await?;
             self.table.release_stock(order, Epoch::PLACEMENT, Afterwards::Settled, now).await?;
         }
         Ok(())
@@ -61,8 +64,10 @@ impl Capture {
 }
 
 impl Client for Capture {
-    const NEEDS: Needs =
-        Needs { settings: SETTINGS, operations: &["fail_payment", "release_stock", "settle_paid"] };
+    const NEEDS: Needs = Needs {
+        settings: SETTINGS,
+        operations: &["fail_payment", "record_purchases", "release_stock", "revoke_purchases", "settle_paid"],
+    };
 
     fn new(context: &Context) -> Result<Self, Error> {
         let payments = PaymentProvider::new(context)?;
@@ -121,6 +126,10 @@ impl Undo {
             Closed::Payment(payment) => (payment, None),
             Closed::Refund(payment, status) => (Some(payment), Some(status)),
         };
+        // An order that was never confirmed has no purchases, and one that says something of its refund has them revoked.
+        if epoch == Epoch::CANCELLATION && noted.is_none() {
+            self.table.revoke_purchases(order, now).await?;
+        }
         let refund = match payment {
             None => Ok(Refunded::Done),
             Some(payment) => {
@@ -195,6 +204,7 @@ impl Client for Undo {
             "reject_order",
             "reject_unsettled",
             "release_stock",
+            "revoke_purchases",
         ],
     };
 
@@ -264,9 +274,11 @@ impl Client for Settlement {
             "fail_payment",
             "leave_to_a_person",
             "note_refund",
+            "record_purchases",
             "reject_order",
             "reject_unsettled",
             "release_stock",
+            "revoke_purchases",
             "settle_paid",
         ],
     };

@@ -378,7 +378,7 @@ mod tests {
         let review = |author: u8, at, version| {
             let now = Timestamp::from_unix_milliseconds(at);
             let draft = ReviewDraft::from_json(json!({"rating": 5, "title": "a", "body": ""})).unwrap();
-            Review { version, ..Review::write(product().product_id, &caller(author), draft, now) }
+            Review { version, ..Review::write(product().product_id, &caller(author), draft, false, now) }
         };
         let id = |author| caller(author).user_id;
         let end = ReviewPosition { created_at: Timestamp::from_unix_milliseconds(20), author_id: id(2) };

@@ -81,12 +81,24 @@ pub struct Review {
     /// The fields that the author wrote.
     #[serde(flatten)]
     pub draft: ReviewDraft,
+    /// Whether the author had a confirmed order of the product when the review was written or last changed.
+    #[serde(default)]
+    pub verified_purchase: bool,
     /// The version, for optimistic locking. See [`Review::write`].
     pub version: Version,
     /// The time of creation.
     pub created_at: Timestamp,
     /// The time of the last change.
     pub updated_at: Timestamp,
+}
+
+/// Which reviews of a product a list has. The default is all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReviewFilter {
+    /// Only those with this number of stars.
+    pub stars: Option<Stars>,
+    /// Only those that say that their author had bought the product.
+    pub verified_purchase: bool,
 }
 
 /// A review without title and text.
@@ -100,6 +112,15 @@ pub struct Outline {
     pub created_at: Timestamp,
 }
 
+/// Checks that the caller may review a product of this seller: `Forbidden` for the seller.
+pub fn allow(caller: &Caller, seller: UserId) -> Result<(), Error> {
+    if caller.user_id == seller {
+        Err(Error::Forbidden { detail: "Sellers may not review their own products." })
+    } else {
+        Ok(())
+    }
+}
+
 impl Review {
     /// The review without title and text.
     pub fn outline(&self) -> Outline {
@@ -109,9 +130,15 @@ impl Review {
     /// A new review by the caller. Its first version is the time in milliseconds, so that a version of a review that the
     /// caller has deleted is no version of the review that takes its place: a review is changed far less often than once
     /// a millisecond.
-    pub fn write(product_id: ProductId, caller: &Caller, draft: ReviewDraft, now: Timestamp) -> Self {
+    pub fn write(
+        product_id: ProductId,
+        caller: &Caller,
+        draft: ReviewDraft,
+        verified_purchase: bool,
+        now: Timestamp,
+    ) -> Self {
         let (author_id, version) = (caller.user_id, now.unix_milliseconds());
-        Self { product_id, author_id, draft, version, created_at: now, updated_at: now }
+        Self { product_id, author_id, draft, verified_purchase, version, created_at: now, updated_at: now }
     }
 
     /// The next version of the review. `Forbidden` unless the caller is the author; `Stale` unless `seen` names the
@@ -121,12 +148,13 @@ impl Review {
         caller: &Caller,
         patch: MergePatch,
         seen: &Seen,
+        verified_purchase: bool,
         now: Timestamp,
     ) -> Result<Self, Error> {
         self.written_by(caller)?;
         let current = Revisable { draft: &self.draft, version: self.version, optional: &[] };
         let (draft, version) = patch.revise(&current, seen, ReviewDraft::read)?;
-        Ok(Self { draft, version, updated_at: now, ..self.clone() })
+        Ok(Self { draft, verified_purchase, version, updated_at: now, ..self.clone() })
     }
 
     /// Checks that the caller may remove the review: `Forbidden` unless the caller is the author; `Stale` unless `seen`
@@ -159,7 +187,7 @@ mod tests {
     fn review_of(milliseconds: u64) -> Review {
         let now = Timestamp::from_unix_milliseconds(milliseconds);
         let draft = ReviewDraft::from_json(json!({"rating": 4, "title": "Sweet", "body": ""})).unwrap();
-        Review::write(ProductId::new(now, [9; 10]), &caller(1), draft, now)
+        Review::write(ProductId::new(now, [9; 10]), &caller(1), draft, false, now)
     }
 
     fn changed(by: u8, patch: Value, seen: &Seen) -> Result<Review, Error> {
@@ -167,6 +195,7 @@ mod tests {
             &caller(by),
             MergePatch::from_json(patch)?,
             seen,
+            true,
             Timestamp::from_unix_milliseconds(5),
         )
     }
@@ -188,6 +217,19 @@ mod tests {
         assert!(matches!(review().remove(&caller(2), &Seen::Any), Err(Error::Forbidden { .. })));
         assert_eq!(review().remove(&caller(1), &stale), Err(Error::Stale { current: 7 }));
         assert_eq!(review().remove(&caller(1), &Seen::Any), Ok(()));
+    }
+
+    #[test]
+    fn sellers_may_not_review_their_own_products() {
+        assert_eq!(allow(&caller(1), caller(2).user_id), Ok(()));
+        assert!(matches!(allow(&caller(1), caller(1).user_id), Err(Error::Forbidden { .. })));
+    }
+
+    #[test]
+    fn a_change_says_anew_whether_the_product_was_bought() {
+        assert!(!review().verified_purchase);
+        assert!(changed(1, json!({}), &Seen::Any).unwrap().verified_purchase);
+        assert!(matches!(changed(1, json!({"verifiedPurchase": true}), &Seen::Any), Err(Error::Invalid(_))));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod product_item;
 mod product_list;
 mod product_page;
 mod product_parts;
+mod purchase;
 mod rating;
 mod refund;
 mod review;

@@ -14,6 +14,7 @@ use domain::{
     id::ProductId,
     page::{Page, PageSize},
     product::{ProductPage, ReviewPosition},
+    review::ReviewFilter,
 };
 
 impl Table {
@@ -46,8 +47,10 @@ impl Table {
     /// consistent index.
     pub async fn present_page(&self, id: ProductId, reviews: u8) -> Result<ProductPage, Error> {
         let size = PageSize::new(reviews.into()).unwrap_or(PageSize::DEFAULT);
-        let (listed, reviews) =
-            futures::try_join!(self.listed_product(id), self.reviews_of(id, None, size, None))?;
+        let (listed, reviews) = futures::try_join!(
+            self.listed_product(id),
+            self.reviews_of(id, ReviewFilter::default(), size, None)
+        )?;
         Ok(ProductPage { listed, reviews })
     }
 }

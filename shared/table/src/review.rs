@@ -37,13 +37,18 @@ pub enum Reviewed {
 }
 
 impl Table {
-    /// Fails with `NotFound` unless the product exists. Half a read unit, or 1.5 with a second, consistent read.
+    /// Fails with `NotFound` unless the product exists. Costs as [`Table::seller_of`].
     pub async fn require_product(&self, id: ProductId) -> Result<(), Error> {
+        self.seller_of(id).await.map(drop)
+    }
+
+    /// The seller of a product. Half a read unit, or 1.5 with a second, consistent read.
+    pub async fn seller_of(&self, id: ProductId) -> Result<UserId, Error> {
         for consistent in [false, true] {
             // An eventually consistent read may miss a product that was just published.
             let item = self.get_item(keys::product(id), consistent).await?;
-            if item.map(from_product_item).transpose()?.flatten().is_some() {
-                return Ok(());
+            if let Some(product) = item.map(from_product_item).transpose()?.flatten() {
+                return Ok(product.seller_id);
             }
         }
         Err(NO_PRODUCT)

@@ -11,6 +11,8 @@ use domain::{Error, product::ReviewPosition, review::Review};
 pub(crate) const BODY: &str = "body";
 /// The body, zstd-compressed.
 pub(crate) const BODY_ZSTD: &str = "bodyZstd";
+/// Whether the author had a confirmed order of the product. See [`Review::verified_purchase`].
+pub(crate) const VERIFIED_PURCHASE: &str = "verifiedPurchase";
 /// The maximum length of an uncompressed body, in bytes.
 const PLAIN_BYTES: usize = 1024;
 /// The maximum length of a body, in bytes: 10,000 characters of four bytes. Bounds decompression.
@@ -60,7 +62,7 @@ mod tests {
         let now = Timestamp::from_unix_milliseconds(0);
         let caller = Caller { user_id: Id::new(now, [1; 10]), session_id: Id::new(now, [2; 10]) };
         let draft = ReviewDraft::from_json(json!({"rating": 5, "title": "Sweet", "body": body})).unwrap();
-        Review::write(ProductId::new(now, [3; 10]), &caller, draft, now)
+        Review::write(ProductId::new(now, [3; 10]), &caller, draft, false, now)
     }
 
     #[test]

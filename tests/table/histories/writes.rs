@@ -18,7 +18,7 @@ impl Life<'_> {
         let author = caller(user_number(user));
         let change = |review: &Review, patch: Value| {
             let patch = MergePatch::from_json(patch).unwrap();
-            review.change(&author, patch, &Seen::Any, later(1)).unwrap()
+            review.change(&author, patch, &Seen::Any, false, later(1)).unwrap()
         };
         let stars = |stars| Stars::new(stars).unwrap();
         let item = self.world.item(&keys::product(id_of(product)));

@@ -1,0 +1,115 @@
+//! The literal keys of stored items, and their order.
+
+use super::*;
+use domain::id::Id;
+use serde_json::json;
+
+fn assert_key(key: &Key, pk: &str, sk: &str) {
+    assert_eq!((key.pk.as_str(), key.sk.as_str()), (pk, sk));
+}
+
+/// The stored items have these literal keys: changing one makes existing data unreachable.
+#[test]
+fn literal_keys() {
+    let now = Timestamp::from_unix_milliseconds(1_763_659_827_040);
+    let user = UserId::new(now, [1; 10]);
+    let product_id = ProductId::new(now, [2; 10]);
+    let session_id = SessionId::new(now, [3; 10]);
+    let (u, p, s) = (
+        "019aa251-4760-7101-8101-010101010101",
+        "019aa251-4760-7202-8202-020202020202",
+        "019aa251-4760-7303-8303-030303030303",
+    );
+    let email = Email::from_value(json!("Ada@Example.com")).unwrap();
+    let position = ReviewPosition { created_at: now, author_id: user };
+    assert_key(&credential(&email), "EMAIL#ada@example.com", "CREDENTIAL");
+    assert_key(&profile(user), &format!("USER#{u}"), "PROFILE");
+    assert_key(&session_of(user, session_id), &format!("SESSION#{u}"), s);
+    assert_key(&product(product_id), &format!("PRODUCT#{p}"), "PRODUCT");
+    assert_key(&product_on_page(product_id), &format!("PRODUCT#{p}"), "~PRODUCT");
+    assert_key(&product_in_category(&"Books".parse().unwrap(), product_id), "CATEGORY#Books", p);
+    assert_key(&sellers_product(user, product_id), &format!("USER#{u}"), &format!("PRODUCT#{p}"));
+    assert_key(&stock(product_id), &format!("PRODUCT#{p}"), "PRODUCT#STOCK");
+    assert_key(&stock_on_page(product_id), &format!("PRODUCT#{p}"), "~STOCK");
+    assert_key(&rating(product_id), &format!("PRODUCT#{p}"), "RATING");
+    assert_key(&rating_on_page(product_id), &format!("PRODUCT#{p}"), "~RATING");
+    assert_key(&review(product_id, user), &format!("PRODUCT#{p}"), &format!("REVIEW#{u}"));
+    let on_page = format!("REVIEW#2025-11-20T17:30:27.040Z#{u}");
+    assert_key(&review_on_page(product_id, &position), &format!("PRODUCT#{p}"), &on_page);
+    assert_key(
+        &purchase(user, product_id, OrderId::new(now, [5; 10])),
+        &format!("BOUGHT#{u}"),
+        &format!("{p}#019aa251-4760-7505-8505-050505050505"),
+    );
+    let key = idempotency(user, "product-create", "k");
+    assert_key(&key, &format!("USER#{u}"), "IDEMPOTENCY#product-create#k");
+    assert_key(&limit("log-in", "source", "192.0.2.1", 900), "LIMIT#log-in#source#192.0.2.1", "900");
+    assert_key(&signing_key("k1"), "SIGNING", "KEY#k1");
+    assert_key(&webhook_event("evt_1"), "EVENT#evt_1", "EVENT");
+    let order_id = OrderId::new(now, [3; 10]);
+    assert_key(&order(user, order_id), &format!("USER#{u}"), &format!("ORDER#{s}"));
+    assert_key(&unsettled(order_id), "UNSETTLED#3", s);
+    assert_key(&withdrawn(product_id), "WITHDRAWN#2", p);
+    assert_key(&unfinished(ConcertId::new(now, [3; 10])), "UNFINISHED#3", s);
+    let (band_id, venue_id, concert_id) =
+        (BandId::new(now, [1; 10]), VenueId::new(now, [2; 10]), ConcertId::new(now, [3; 10]));
+    let (concert_pk, starts) = (format!("CONCERT#{s}"), format!("2025-11-20T17:30:27.040Z#{s}"));
+    assert_key(&band(band_id), &format!("BAND#{u}"), "BAND");
+    assert_key(&venue(venue_id), &format!("VENUE#{p}"), "VENUE");
+    assert_key(&concert(concert_id), &concert_pk, "CONCERT");
+    assert_key(&concert_request(concert_id), &concert_pk, "REQUEST");
+    assert_key(&line_up_entry(concert_id, band_id), &concert_pk, &format!("BAND#{u}"));
+    assert_key(&concert_place(concert_id, Level::Middle), &concert_pk, "GEO#MIDDLE");
+    assert_key(&concert_place(concert_id, Level::Fine), &concert_pk, "GEO#FINE");
+    assert_key(&concert_of_band(band_id, now, concert_id), &format!("BAND#{u}"), &starts);
+    assert_key(&concert_in_cell("8265", now, concert_id), "GEO#8265", &starts);
+}
+
+#[test]
+fn parsing_a_key_returns_the_ids_it_was_built_from() {
+    let now = Timestamp::from_unix_milliseconds(1);
+    let (user, id) = (UserId::new(now, [1; 10]), ProductId::new(now, [2; 10]));
+    assert_eq!(parse_sellers_product(&sellers_product(user, id).sk), Some(id));
+    assert_eq!(parse_sellers_product("PRODUCT#x"), None);
+    assert_eq!(parse_product_partition(&product_partition(id)), Some(id));
+    assert_eq!(parse_review(&review(id, user).sk), Some(user));
+    let position = ReviewPosition { created_at: now, author_id: user };
+    assert_eq!(parse_review_on_page(&review_on_page(id, &position).sk), Some(position));
+    let order_id = OrderId::new(now, [3; 10]);
+    assert_eq!(parse_order(&order(user, order_id).sk), Some(order_id));
+    assert_eq!(parse_signing_key(&signing_key("k").sk), Some("k"));
+    let session_id = SessionId::new(now, [4; 10]);
+    assert_eq!(parse_session(&session_of(user, session_id).sk), Some(session_id));
+}
+
+#[test]
+fn keys_that_may_contain_an_email_address_are_private() {
+    let email = Email::from_value(json!("ada@example.com")).unwrap();
+    let user = UserId::new(Timestamp::from_unix_milliseconds(1), [1; 10]);
+    assert!(is_private(&credential(&email).pk));
+    assert!(is_private(&limit("log-in", "email", &email.account(), 900).pk));
+    assert!(!is_private(&profile(user).pk));
+}
+
+/// The page Query reads in descending order: stock, rating, product, newest review.
+#[test]
+fn the_page_query_returns_stock_then_rating_then_product_then_reviews() {
+    let now = Timestamp::from_unix_milliseconds(0);
+    let position = ReviewPosition { created_at: now, author_id: UserId::new(now, [255; 10]) };
+    let id = ProductId::new(now, [0; 10]);
+    assert!(stock_on_page(id).sk > rating_on_page(id).sk);
+    assert!(rating_on_page(id).sk > product_on_page(id).sk);
+    assert!(product_on_page(id).sk > review_on_page(id, &position).sk);
+}
+
+/// One Query reads a product, its stock and its rating, and no review.
+#[test]
+fn stock_is_between_product_and_rating_and_reviews_are_not() {
+    let now = Timestamp::from_unix_milliseconds(0);
+    let id = ProductId::new(now, [0; 10]);
+    let listed = product(id).sk..=rating(id).sk;
+    assert!(listed.contains(&stock(id).sk));
+    for byte in [0, 255] {
+        assert!(!listed.contains(&review(id, UserId::new(now, [byte; 10])).sk));
+    }
+}
