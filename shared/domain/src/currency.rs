@@ -27,6 +27,15 @@ const ACTIVE: [[u8; 3]; 155] = [
     *b"ZWG",
 ];
 
+/// The currencies without a minor unit, sorted.
+const WITHOUT_DECIMALS: [[u8; 3]; 16] = [
+    *b"BIF", *b"CLP", *b"DJF", *b"GNF", *b"ISK", *b"JPY", *b"KMF", *b"KRW", *b"PYG", *b"RWF", *b"UGX",
+    *b"VND", *b"VUV", *b"XAF", *b"XOF", *b"XPF",
+];
+
+/// The currencies whose minor unit is a thousandth, sorted.
+const WITH_THREE_DECIMALS: [[u8; 3]; 7] = [*b"BHD", *b"IQD", *b"JOD", *b"KWD", *b"LYD", *b"OMR", *b"TND"];
+
 /// The text is not the code of an active currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotACurrency;
@@ -35,6 +44,17 @@ impl Currency {
     /// The code, three upper-case letters.
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The number of decimals of the minor unit: 0, 2 or 3 (ISO 4217).
+    pub fn decimals(&self) -> u8 {
+        if WITHOUT_DECIMALS.binary_search(&self.0).is_ok() {
+            0
+        } else if WITH_THREE_DECIMALS.binary_search(&self.0).is_ok() {
+            3
+        } else {
+            2
+        }
     }
 
     /// All active currencies, sorted by code.
@@ -79,6 +99,15 @@ mod tests {
     fn active_codes_are_sorted_and_parse() {
         assert!(ACTIVE.is_sorted());
         assert!(Currency::all().all(|currency| currency.code().parse() == Ok(currency)));
+    }
+
+    #[test]
+    fn minor_units_have_none_two_or_three_decimals() {
+        assert!(WITHOUT_DECIMALS.is_sorted() && WITH_THREE_DECIMALS.is_sorted());
+        let exceptions = WITHOUT_DECIMALS.iter().chain(&WITH_THREE_DECIMALS);
+        assert!(exceptions.clone().all(|code| ACTIVE.contains(code)), "{exceptions:?}");
+        let decimals = |code: &str| code.parse::<Currency>().unwrap().decimals();
+        assert_eq!([decimals("JPY"), decimals("SGD"), decimals("KWD")], [0, 2, 3]);
     }
 
     #[test]

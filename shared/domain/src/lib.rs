@@ -3,6 +3,7 @@
 //! No AWS, no async, no clock, no random numbers: time and ids are arguments.
 
 pub mod attempt;
+pub mod back_off;
 pub mod band;
 pub mod common_password;
 pub mod concert;
@@ -15,11 +16,13 @@ pub mod idempotency;
 pub mod input;
 pub mod limit;
 pub mod money;
+pub mod observation;
 pub mod order;
 pub mod order_draft;
 pub mod page;
 pub mod password;
 pub mod payment;
+pub mod price_text;
 pub mod product;
 pub mod rating;
 pub mod rejection;
