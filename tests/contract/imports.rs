@@ -7,11 +7,12 @@ use tests::project;
 
 /// The crates of `shared/`, and those of them that each may depend on. A function may depend on all of them, but not on
 /// another function.
-const ROOMS: [(&str, &[&str]); 7] = [
+const ROOMS: [(&str, &[&str]); 8] = [
     ("domain", &[]),
     ("table", &["domain"]),
     ("web", &["domain"]),
     ("cache", &["domain"]),
+    ("crawl", &["domain"]),
     ("payments", &["domain"]),
     ("app", &["cache", "domain", "payments", "table", "web"]),
     // Depends on `table` for stream records and capacity units; it has no client.
@@ -29,9 +30,10 @@ const RESERVED: [(&str, &str); 6] = [
 ];
 
 /// Dependencies that these crates must not have, by the prefix of their names.
-const UNKNOWN: [(&str, &[&str]); 5] = [
+const UNKNOWN: [(&str, &[&str]); 6] = [
     ("domain", &["aws", "futures", "getrandom", "http", "lambda", "tokio"]),
     ("cache", &["aws", "lambda"]),
+    ("crawl", &["aws-sdk", "lambda"]),
     ("payments", &["aws-sdk", "lambda"]),
     ("runtime", &["aws"]),
     ("web", &["aws-credential", "aws-sdk", "aws-smithy", "aws-types", "lambda", "tokio"]),
@@ -101,18 +103,18 @@ fn the_checks_find_forbidden_imports() {
     let right = json!({"packages": [
         package("domain", &["serde"]), package("table", &["domain", "aws-sdk-dynamodb"]),
         package("web", &["domain", "aws-lc-rs"]), package("app", &["table", "web", "payments", "cache", "aws-sdk-sfn"]), package("runtime", &["table", "web", "lambda_http"]),
-        package("payments", &["domain", "aws-smithy-http-client"]),
+        package("payments", &["domain", "aws-smithy-http-client"]), package("crawl", &["domain", "url"]),
         package("cache", &["redis"]), package("order-sweep", &["app", "runtime", "payments", "table"]),
         package("product-get", &["runtime", "web", "domain", "table"]), package("tests", &["table", "dynoxide-rs"]),
     ]});
     assert_none(&forbidden(&right));
     let wrong = json!({"packages": [
         package("domain", &["tokio", "table"]), package("table", &["web", "lambda_http"]),
-        package("web", &["aws-types"]), package("runtime", &["aws-sdk-dynamodb", "app"]), package("app", &["runtime", "redis"]), package("cache", &[]),
+        package("web", &["aws-types"]), package("runtime", &["aws-sdk-dynamodb", "app"]), package("app", &["runtime", "redis"]), package("cache", &[]), package("crawl", &["table"]),
         package("payments", &["table", "lambda_runtime"]),
         package("product-get", &["product-list", "aws-sdk-sfn"]), package("product-list", &["tests"]),
         package("tests", &[]),
     ]});
     let found = forbidden(&wrong);
-    assert_eq!(found.len(), 16, "{found:#?}");
+    assert_eq!(found.len(), 17, "{found:#?}");
 }

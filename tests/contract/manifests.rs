@@ -5,8 +5,12 @@ use tests::project::{self, Source};
 
 const INHERITED: [&str; 5] = ["version", "edition", "rust-version", "license", "publish"];
 
-/// The entries that a manifest declares itself instead of inheriting them.
+/// The entries that a manifest declares itself instead of inheriting them. One that is the root of a workspace of its own
+/// has nothing to inherit from.
 fn declared_here(manifest: &Source) -> Vec<String> {
+    if manifest.text.lines().any(|line| line == "[workspace]") {
+        return Vec::new();
+    }
     let mut findings = Vec::new();
     let mut finding = |what: &str| findings.push(format!("{}: {what}", manifest.path));
     let mut section = "";

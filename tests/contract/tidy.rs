@@ -28,10 +28,12 @@ fn is_shipped(source: &Source) -> bool {
     source.is("rs") && ["functions/", "shared/"].iter().any(|directory| source.path.starts_with(directory))
 }
 
-/// The lines before the unit tests, with their line numbers. A file `tests.rs` consists of unit tests.
+/// The lines before the unit tests, with their line numbers. A file `tests.rs`, and one that begins as a module of tests,
+/// consists of unit tests.
 fn without_tests(source: &Source) -> impl Iterator<Item = (usize, &str)> {
     let has_code = !source.path.ends_with("/tests.rs");
-    (1..).zip(source.text.lines()).take_while(move |(_, line)| has_code && *line != "#[cfg(test)]")
+    let begins_tests = |line: &str| line == "#[cfg(test)]" || line == "#![cfg(test)]";
+    (1..).zip(source.text.lines()).take_while(move |(_, line)| has_code && !begins_tests(line))
 }
 
 fn found(source: &Source, number: usize, what: &str) -> String {

@@ -1,0 +1,216 @@
+//! Visits a page as a polite crawler: robots.txt first, at the host's pace, through redirects, to the canonical page.
+
+use crate::{
+    Allowed, PageAddress, Reading,
+    client::{Answer, Failure, PageClient, Resource, ServedPage, Validators},
+    limiter::Limiter,
+    page,
+    resolver::Resolver,
+    robots::Robots,
+};
+use domain::observation::{Observation, Reason};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::time::{Instant, timeout};
+
+const MOST_REDIRECTS: usize = 5;
+
+/// The time that a visit may spend with hosts: robots.txt, redirects and the canonical page included. Waiting for the
+/// host's pace does not count.
+const TIME: Duration = Duration::from_secs(10);
+
+/// A visit that would have to wait longer for the host's pace fails, and says how long.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The time for which a robots.txt is not asked for again (RFC 9309, section 2.4: at most a day).
+const ROBOTS_KEPT: Duration = Duration::from_hours(1);
+
+/// A crawler with the limits of all hosts that it visits.
+#[derive(Debug)]
+pub struct Crawler {
+    client: PageClient,
+    allowed: Allowed,
+    /// The name that robots.txt files call it by: its user agent up to the version.
+    token: String,
+    limiter: Limiter,
+    robots: Mutex<HashMap<String, Arc<KnownRobots>>>,
+    time: Duration,
+}
+
+/// The robots.txt of an origin, and when it was read. Held while it is read, so that it is read once.
+type KnownRobots = tokio::sync::Mutex<Option<(Instant, Robots)>>;
+
+/// What a visit found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Visit {
+    /// The page has not changed since the visit that the validators are from.
+    NotModified,
+    /// The page.
+    Read {
+        /// Its address: that of the canonical page, after redirects.
+        address: PageAddress,
+        /// What it says.
+        observation: Observation,
+        /// For the next visit.
+        validators: Validators,
+    },
+}
+
+/// A page at the end of its redirects.
+struct Fetched {
+    address: PageAddress,
+    page: ServedPage,
+    reading: Reading,
+}
+
+impl Crawler {
+    /// A crawler with this `User-Agent`, which asks for public addresses and for those of the setting.
+    pub fn new(user_agent: &str, allowed: Allowed) -> Self {
+        Self::with_client(user_agent, allowed, PageClient::new(user_agent, Resolver::system()))
+    }
+
+    pub(crate) fn with_client(user_agent: &str, allowed: Allowed, client: PageClient) -> Self {
+        let token = user_agent.split(['/', ' ']).next().unwrap_or_default().to_owned();
+        let (limiter, robots) = (Limiter::default(), Mutex::default());
+        Self { client, allowed, token, limiter, robots, time: TIME }
+    }
+
+    /// The crawler with less time for a visit.
+    #[cfg(test)]
+    pub(crate) fn within(self, time: Duration) -> Self {
+        Self { time, ..self }
+    }
+
+    /// The addresses that it may ask for besides public ones.
+    pub fn allowed(&self) -> &Allowed {
+        &self.allowed
+    }
+
+    /// Reads a page, and the one that it calls its canonical page instead, if that can be read. `validators` are those of
+    /// an earlier visit to this address.
+    pub async fn visit(&self, address: &PageAddress, validators: &Validators) -> Result<Visit, Failure> {
+        let mut left = self.time;
+        let Some(fetched) = self.fetch(address, validators, &mut left).await? else {
+            return Ok(Visit::NotModified);
+        };
+        let canonical = match &fetched.reading.canonical {
+            Some(link) => self.canonical(link, &mut left).await,
+            None => None,
+        };
+        let Fetched { address, page, reading } = canonical.unwrap_or(fetched);
+        let observation = reading.observation?;
+        Ok(Visit::Read { address, observation, validators: page.validators })
+    }
+
+    /// The canonical page, if it can be read and does not name another one.
+    async fn canonical(&self, link: &PageAddress, left: &mut Duration) -> Option<Fetched> {
+        let fetched = self.fetch(link, &Validators::default(), left).await.ok().flatten()?;
+        let is_canonical = fetched.reading.observation.is_ok() && fetched.reading.canonical.is_none();
+        (is_canonical && fetched.address.has_host_of(link)).then_some(fetched)
+    }
+
+    /// Follows redirects to a page and reads it; `None` if it has not changed. Each address is checked as the first one
+    /// was.
+    async fn fetch(
+        &self,
+        address: &PageAddress,
+        validators: &Validators,
+        left: &mut Duration,
+    ) -> Result<Option<Fetched>, Failure> {
+        let mut address = address.clone();
+        for redirects in 0..=MOST_REDIRECTS {
+            let robots = self.robots(&address, left).await?;
+            if !robots.allows(address.path_and_query()) {
+                return Err(Reason::Robots.into());
+            }
+            // A redirect is a part of the same visit.
+            let delay = robots.crawl_delay.filter(|_| redirects == 0);
+            match self.get(&address, Resource::Page(validators), delay, left).await? {
+                Answer::NotModified => return Ok(None),
+                Answer::Page(page) => {
+                    let reading =
+                        page::read(&address, page.content_type.as_deref(), &page.body, &self.allowed);
+                    return Ok(Some(Fetched { address, page, reading }));
+                }
+                Answer::Redirect(location) => address = self.redirected(&address, &location)?,
+            }
+        }
+        Err(Reason::TooManyRedirects.into())
+    }
+
+    fn redirected(&self, address: &PageAddress, location: &str) -> Result<PageAddress, Failure> {
+        address.join(location, &self.allowed).map_err(|refused| Failure {
+            reason: refused.reason,
+            retry_after: None,
+            cause: format!("redirect: {}", refused.message),
+        })
+    }
+
+    /// One request, at the host's pace, within the time that is left.
+    async fn get(
+        &self,
+        address: &PageAddress,
+        resource: Resource<'_>,
+        delay: Option<Duration>,
+        left: &mut Duration,
+    ) -> Result<Answer, Failure> {
+        let permit = self.limiter.admit(&address.host(), delay, PATIENCE).await;
+        let _permit = permit.map_err(|wait| Failure {
+            reason: Reason::RateLimited,
+            retry_after: Some(wait),
+            cause: "the host's pace".to_owned(),
+        })?;
+        let start = Instant::now();
+        let answer = timeout(*left, self.client.get(address, resource)).await;
+        *left = left.saturating_sub(start.elapsed());
+        answer.unwrap_or_else(|_| Err(Reason::Timeout.into()))
+    }
+
+    /// The rules for an address, read once for each origin.
+    async fn robots(&self, address: &PageAddress, left: &mut Duration) -> Result<Robots, Failure> {
+        let known = {
+            let mut robots = self.robots.lock().unwrap_or_else(PoisonError::into_inner);
+            robots.entry(address.origin()).or_default().clone()
+        };
+        let mut known = known.lock().await;
+        if let Some((at, robots)) = known.as_ref()
+            && at.elapsed() < ROBOTS_KEPT
+        {
+            return Ok(robots.clone());
+        }
+        let robots = self.read_robots(address, left).await?;
+        *known = Some((Instant::now(), robots.clone()));
+        Ok(robots)
+    }
+
+    /// RFC 9309, section 2.3.1: without a robots.txt (4xx) everything is allowed; if the host fails (5xx), nothing is.
+    async fn read_robots(&self, address: &PageAddress, left: &mut Duration) -> Result<Robots, Failure> {
+        let mut address = self.redirected(address, "/robots.txt")?;
+        for _ in 0..=MOST_REDIRECTS {
+            match self.get(&address, Resource::Robots, None, left).await {
+                Ok(Answer::Page(page)) => {
+                    return Ok(Robots::parse(&String::from_utf8_lossy(&page.body), &self.token));
+                }
+                Ok(Answer::Redirect(location)) => address = self.redirected(&address, &location)?,
+                Ok(Answer::NotModified) => return Ok(Robots::closed()),
+                Err(failure) => return robots_after(failure),
+            }
+        }
+        Ok(Robots::default())
+    }
+}
+
+fn robots_after(failure: Failure) -> Result<Robots, Failure> {
+    match failure.reason {
+        Reason::Gone | Reason::Forbidden | Reason::NotHtml => Ok(Robots::default()),
+        Reason::ServerError => Ok(Robots::closed()),
+        // The host cannot be reached, or asks to come back later: so it is for its pages.
+        _ => Err(failure),
+    }
+}
+
+#[path = "crawler_tests.rs"]
+mod tests;
