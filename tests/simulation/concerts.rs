@@ -54,7 +54,7 @@ fn start(simulation: &Simulation, mut variation: u64) {
         let looks_at = below(3);
         simulation.client(&format!("reader {reader}"), move |simulation| async move {
             let is_there = move |simulation: &Simulation| first(simulation, looks_at).is_some();
-            simulation.until("something of a concert is there", is_there).await;
+            simulation.until("something of a concert is there", Vec::new(), is_there).await;
             if let Some(seen) = first(&simulation, looks_at) {
                 look(&simulation, &seen).await;
             }

@@ -85,15 +85,20 @@ impl Simulation {
         };
         if !self.executions().contains_key(&resource) {
             let input = serde_json::from_str(body["input"].as_str().expect("an input")).unwrap();
-            self.executions().insert(resource.clone(), "RUNNING");
-            let actor = self.actor(&resource);
-            let (this, machine, resource) = (self.clone(), machine.to_owned(), resource.clone());
-            self.spawn(actor, resource.clone(), None, async move {
-                let status = run(&this, &machine, input).await;
-                this.executions().insert(resource, status);
-            });
+            self.begin_execution(&resource, machine, input);
         }
         Answer { status: 200, body: json!({"executionArn": resource, "startDate": 1.0}) }
+    }
+
+    /// Begins an execution of a machine, as an actor of its own.
+    pub fn begin_execution(&self, resource: &str, machine: &str, input: Value) {
+        self.executions().insert(resource.to_owned(), "RUNNING");
+        let actor = self.actor(resource);
+        let (this, machine, resource) = (self.clone(), machine.to_owned(), resource.to_owned());
+        self.spawn(actor, resource.clone(), None, async move {
+            let status = run(&this, &machine, input).await;
+            this.executions().insert(resource, status);
+        });
     }
 
     /// Answers DescribeExecution.
@@ -116,7 +121,7 @@ pub fn end_of_execution(begun: &Value) -> impl Future<Output = Option<Value>> + 
     let name = resource.clone();
     let ended = move |simulation: &Simulation| simulation.executions()[&name] != "RUNNING";
     let simulation = simulation::current();
-    let end = simulation.until("the execution ends", ended);
+    let end = simulation.until("the execution ends", vec![resource.clone()], ended);
     let limit = simulation.wait_ms(SYNCHRONOUS_MS);
     async move {
         if let Either::Right(..) = futures::future::select(end, limit).await {

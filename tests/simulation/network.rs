@@ -54,7 +54,7 @@ pub enum Sent {
 }
 
 /// An HTTP response.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Answered {
     /// The status.
     pub status: u16,
@@ -65,7 +65,7 @@ pub struct Answered {
 }
 
 /// Why a request has no response.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unanswered {
     /// The connection broke.
     Reset,
@@ -83,7 +83,7 @@ impl From<Answer> for Answered {
 }
 
 impl Sent {
-    fn of(request: &HttpRequest) -> Self {
+    fn of(request: &HttpRequest, simulation: &Simulation) -> Self {
         let header = |name| request.headers().get(name).map(str::to_owned);
         let body = request.body().bytes().expect("the client sends its request in one piece");
         let Some(target) = header("x-amz-target") else {
@@ -98,8 +98,11 @@ impl Sent {
             });
         };
         let (service, operation) = target.split_once('.').expect("the client names the operation");
-        let (operation, body) =
-            (operation.to_owned(), serde_json::from_slice(body).expect("the client sends JSON"));
+        let operation = operation.to_owned();
+        let mut body: Value = serde_json::from_slice(body).expect("the client sends JSON");
+        if let Some(token) = body["ClientRequestToken"].as_str() {
+            body["ClientRequestToken"] = json!(simulation.token(token));
+        }
         if service.starts_with("DynamoDB") {
             Self::Table { operation, body }
         } else {
@@ -287,7 +290,8 @@ impl HttpConnector for Network {
         }
         let is_synchronous =
             request.headers().get("x-amz-target").is_some_and(|name| name.ends_with("SyncExecution"));
-        let waiting = simulation::current().send(Sent::of(&request));
+        let simulation = simulation::current();
+        let waiting = simulation.send(Sent::of(&request, &simulation));
         HttpConnectorFuture::new(async move {
             match waiting.await {
                 Some(Ok(Answered { status: 200, replayed, body })) if is_synchronous => {

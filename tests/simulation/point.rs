@@ -6,7 +6,7 @@ use crate::{
     simulation::Simulation,
 };
 use futures::channel::oneshot::Sender;
-use std::cell::Cell;
+use std::{cell::Cell, rc::Rc};
 
 /// A task's number.
 pub type TaskId = usize;
@@ -46,9 +46,15 @@ pub enum Kind {
     Outside(Box<dyn FnOnce(&Simulation)>, Sender<()>),
 }
 
+/// A condition of the world.
+pub type Condition = Rc<dyn Fn(&Simulation) -> bool>;
+
 /// A condition that a task waits for.
 pub struct Gate {
-    condition: Box<dyn Fn(&Simulation) -> bool>,
+    /// The condition.
+    pub condition: Condition,
+    /// The resources that it depends on; anything if there are none.
+    pub reads: Vec<String>,
     /// The task waits here.
     pub reply: Sender<()>,
     /// The last result, and the number of changes that it is of.
@@ -57,8 +63,8 @@ pub struct Gate {
 
 impl Gate {
     /// A condition that nobody has looked at.
-    pub fn new(condition: Box<dyn Fn(&Simulation) -> bool>, reply: Sender<()>) -> Self {
-        Self { condition, reply, last: Cell::default() }
+    pub fn new(condition: Condition, reads: Vec<String>, reply: Sender<()>) -> Self {
+        Self { condition, reads, reply, last: Cell::default() }
     }
 
     fn is_open(&self, simulation: &Simulation) -> bool {
@@ -83,7 +89,7 @@ pub struct Access {
 }
 
 /// What happens at a point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// It is carried out and answered.
     Proceed,

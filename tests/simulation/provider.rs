@@ -44,7 +44,7 @@ pub struct Intent {
 }
 
 /// The provider.
-#[derive(Default, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Provider {
     intents: BTreeMap<String, Intent>,
     /// The stored responses, with the time of the first request.

@@ -4,11 +4,12 @@ use crate::{
     chance::{Calm, Chance},
     lambda::Event,
     point::Chooser,
-    search::{Replay, Search},
+    search::{Bounds, Replay, Search, Wrong},
     simulation::{SWEEP_AFTER_SECONDS, Simulation},
 };
 use serde_json::{Value, json};
-use std::{env, time::Instant};
+use std::{env, rc::Rc, time::Instant};
+use tests::World;
 
 /// The hours before each of them: as long as a sweep waits before it tries again what failed, and what was refused.
 const LAST_SWEEP_PAUSES_HOURS: [u64; 6] = [1, 1, 1, 1, 25, 25];
@@ -66,7 +67,8 @@ impl Scenario {
         report
     }
 
-    fn come_to_rest(&self, simulation: &Simulation) -> Vec<String> {
+    /// Runs the sweeps until there is no work for them. Returns what is wrong then.
+    pub fn come_to_rest(&self, simulation: &Simulation) -> Vec<String> {
         for hours in LAST_SWEEP_PAUSES_HOURS {
             if !simulation.world().items().iter().any(self.is_unfinished) {
                 break;
@@ -109,40 +111,40 @@ impl Scenario {
         assert!(missing.is_empty() || seeds < ENOUGH_SEEDS, "no run of {seeds} reaches {missing:?}");
     }
 
-    /// Runs all orders with at most this number of preemptions, or as many as `SOUK_PREEMPTIONS` says.
-    pub fn assert_holds_in_every_order(&self, preemptions: usize) {
+    /// Runs all orders with at most this number of preemptions, or as many as `SOUK_PREEMPTIONS` says, and with at most
+    /// this number of faults, or as many as `SOUK_FAULTS` says.
+    pub fn assert_holds_in_every_order(&self, preemptions: Option<u64>, faults: u64) {
         if let Some(replay) = self.replay() {
             return self.show(&replay);
         }
-        let preemptions =
-            number("SOUK_PREEMPTIONS").map_or(preemptions, |number| usize::try_from(number).unwrap());
-        let mut search = Search::new(preemptions);
-        let (begun, mut whole, mut known) = (Instant::now(), 0, 0);
-        loop {
-            let mut schedule = search.schedule();
-            let simulation = Self::untimed();
-            match self.run(&simulation, 0, &mut schedule) {
-                Some(report) if report.wrong.is_empty() => whole += 1,
-                Some(report) => panic!("{}", self.describe(&report, &schedule.order())),
-                None => {
-                    simulation.end();
-                    known += 1;
-                }
-            }
-            if !schedule.advance() {
-                break;
+        let bounds = Bounds {
+            preemptions: match env::var("SOUK_PREEMPTIONS").as_deref() {
+                Ok("any") => None,
+                _ => number("SOUK_PREEMPTIONS").or(preemptions),
+            },
+            faults: number("SOUK_FAULTS").unwrap_or(faults),
+        };
+        let begun = Instant::now();
+        match Search::new(self, bounds).run() {
+            Ok(seen) => println!("{}, {bounds}: {seen}, in {:?}", self.name, begun.elapsed()),
+            Err(Wrong { lines, order, preemptions }) => {
+                println!("{}: with {preemptions} preemptions, in {:?}", self.name, begun.elapsed());
+                let mut replay = Replay::of(&order).expect("an order that the search wrote");
+                let report = self.run(&Self::untimed(), 0, &mut replay);
+                let trace = report.map(|report| report.trace).unwrap_or_default();
+                panic!("{}", self.describe(&Report { trace, wrong: lines }, &order))
             }
         }
-        println!(
-            "{}: {whole} schedules with at most {preemptions} preemptions, and {known} that came to a state of another one, in {:?}",
-            self.name,
-            begun.elapsed()
-        );
     }
 
     /// A world in which no time passes, and every order is old enough for the sweep.
-    fn untimed() -> Simulation {
-        Simulation::new(0, 10 * SWEEP_AFTER_SECONDS)
+    pub fn untimed() -> Simulation {
+        Self::untimed_on(Rc::new(World::new()))
+    }
+
+    /// The same on this table.
+    pub fn untimed_on(table: Rc<World>) -> Simulation {
+        Simulation::of(table, 0, 10 * SWEEP_AFTER_SECONDS)
     }
 
     /// The seed or the order that `SOUK_REPLAY` names for this scenario.

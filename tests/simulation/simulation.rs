@@ -13,7 +13,7 @@ use crate::{
     provider::Provider,
     run::Ending,
     trace::Trace,
-    waiting::{self, Waiting},
+    waiting::{Waiting, Waits},
 };
 use domain::Timestamp;
 use futures::{
@@ -24,8 +24,8 @@ use futures::{
 };
 use serde_json::Value;
 use std::{
-    cell::{Cell, RefCell, RefMut},
-    collections::{BTreeMap, BTreeSet},
+    cell::{Cell, Ref, RefCell, RefMut},
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
     sync::{
@@ -63,12 +63,13 @@ pub fn current() -> Simulation {
 pub struct Simulation(Rc<State>);
 
 struct State {
-    world: World,
+    world: Rc<World>,
     provider: RefCell<Provider>,
     /// The status of each execution, by machine and name.
     executions: RefCell<BTreeMap<String, &'static str>>,
     tasks: RefCell<Vec<Task>>,
-    actors: RefCell<Vec<Actor>>,
+    /// The names of the actors.
+    actors: RefCell<Vec<String>>,
     points: RefCell<Vec<Point>>,
     next_point: Cell<u64>,
     running: Cell<TaskId>,
@@ -85,6 +86,8 @@ struct State {
     pages: RefCell<Pages>,
     /// Whether an invalidation has failed, so that a page may be outdated until the stream is delivered.
     cache_excused: Cell<bool>,
+    /// For each token of a transaction that an AWS client has drawn: the one that it has here.
+    tokens: RefCell<BTreeMap<String, String>>,
     /// What clients found to be wrong.
     findings: RefCell<Vec<String>>,
     /// The number of this run in its thread.
@@ -93,18 +96,13 @@ struct State {
     changes: Cell<u64>,
 }
 
-struct Actor {
-    name: String,
-    /// A hash of all answers that it has received.
-    past: u64,
-}
-
 struct Task {
     name: String,
     actor: ActorId,
     /// `None` once it has ended.
     future: Option<LocalBoxFuture<'static, ()>>,
     woken: Arc<Woken>,
+    waits: Waits,
     /// The time at which it is stopped, if it is a function.
     expires: u64,
     random: u64,
@@ -121,9 +119,14 @@ impl ArcWake for Woken {
 impl Simulation {
     /// An empty world.
     pub fn new(step_ms: u64, sweep_ahead: u64) -> Self {
+        Self::of(Rc::new(World::new()), step_ms, sweep_ahead)
+    }
+
+    /// A simulation over a table that is there already.
+    pub fn of(world: Rc<World>, step_ms: u64, sweep_ahead: u64) -> Self {
         lambda::renew();
         let state = State {
-            world: World::new(),
+            world,
             provider: RefCell::default(),
             executions: RefCell::default(),
             tasks: RefCell::default(),
@@ -131,13 +134,14 @@ impl Simulation {
             points: RefCell::default(),
             next_point: Cell::new(0),
             running: Cell::new(0),
-            clock: Cell::new(samples::later(3600).unix_milliseconds()),
+            clock: Cell::new(beginning()),
             step_ms,
             sweep_ahead,
             trace: RefCell::default(),
             stream: RefCell::default(),
             pages: RefCell::default(),
             cache_excused: Cell::default(),
+            tokens: RefCell::default(),
             findings: RefCell::default(),
             run: RUNS.replace(RUNS.get() + 1) + 1,
             changes: Cell::default(),
@@ -162,18 +166,25 @@ impl Simulation {
         &self.0.trace
     }
 
-    /// A hash of the state: of the world, of what each actor that goes on has seen of it, and of which actor is running.
-    pub fn state(&self, running: Option<ActorId>) -> u64 {
+    /// A hash of the world: of the table, the provider and the executions.
+    pub fn state(&self) -> u64 {
         let mut items: Vec<String> = self.0.world.items().iter().map(Value::to_string).collect();
         items.sort();
-        let tasks = self.0.tasks.borrow();
-        let going_on: BTreeSet<ActorId> =
-            tasks.iter().filter(|task| task.future.is_some()).map(|task| task.actor).collect();
-        let actors = self.0.actors.borrow();
-        let running = running.map(|id| &actors[id].name);
-        let actors: Vec<_> = going_on.iter().map(|id| (&actors[*id].name, actors[*id].past)).collect();
-        let (provider, executions) = (self.0.provider.borrow(), self.0.executions.borrow());
-        hash(&(items, &*provider, &*executions, &*self.0.pages.borrow(), actors, running))
+        hash(&(items, &*self.0.provider.borrow(), &*self.0.executions.borrow()))
+    }
+
+    /// From now on, this is the simulation that functions find.
+    pub fn resume(&self) {
+        CURRENT.set(Some(self.clone()));
+    }
+
+    /// Forgets all actors, what was found and the time that has passed; only the world remains. Returns the number of
+    /// actors.
+    pub fn forget(&self) -> usize {
+        self.end();
+        self.0.clock.set(beginning());
+        self.0.findings.borrow_mut().clear();
+        std::mem::take(&mut *self.0.actors.borrow_mut()).len()
     }
 
     /// Stops all tasks.
@@ -181,7 +192,6 @@ impl Simulation {
         let tasks = std::mem::take(&mut *self.0.tasks.borrow_mut());
         drop(tasks);
         self.0.points.borrow_mut().clear();
-        waiting::forget_tasks();
         CURRENT.set(None);
     }
 
@@ -189,7 +199,7 @@ impl Simulation {
 
     /// A new actor.
     pub fn actor(&self, name: &str) -> ActorId {
-        self.0.actors.borrow_mut().push(Actor { name: name.to_owned(), past: 0 });
+        self.0.actors.borrow_mut().push(name.to_owned());
         self.0.actors.borrow().len() - 1
     }
 
@@ -203,9 +213,19 @@ impl Simulation {
     ) {
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         let expires = limit.map_or(u64::MAX, |limit| self.0.clock.get() + limit);
-        let (future, random) = (Some(future.boxed_local()), hash(&name));
-        waiting::add_task();
-        self.0.tasks.borrow_mut().push(Task { name, actor, future, woken, expires, random });
+        let (future, random, waits) = (Some(future.boxed_local()), hash(&name), Waits::default());
+        self.0.tasks.borrow_mut().push(Task { name, actor, future, woken, waits, expires, random });
+    }
+
+    /// Stops the tasks of all other actors.
+    pub fn keep_only(&self, actor: ActorId) {
+        let mut tasks = self.0.tasks.borrow_mut();
+        tasks.iter_mut().filter(|task| task.actor != actor).for_each(|task| task.future = None);
+    }
+
+    /// Whether no task goes on.
+    pub fn is_over(&self) -> bool {
+        self.0.tasks.borrow().iter().all(|task| task.future.is_none())
     }
 
     /// Starts a client of the API, or whatever else calls functions by itself.
@@ -221,6 +241,20 @@ impl Simulation {
         for byte in bytes {
             *byte = crate::chance::next(random).to_le_bytes()[0];
         }
+    }
+
+    /// The token of a transaction. The AWS clients draw it at random; here it depends on the task alone.
+    pub fn token(&self, drawn: &str) -> String {
+        let mut tokens = self.0.tokens.borrow_mut();
+        if let Some(token) = tokens.get(drawn) {
+            return token.clone();
+        }
+        let name = self.0.tasks.borrow()[self.0.running.get()].name.clone();
+        let mut candidates = (0..).map(|number: u64| format!("{:016x}", hash(&(&name, number))));
+        let is_new = |token: &String| !tokens.values().any(|known| known == token);
+        let token = candidates.find(is_new).expect("a new token");
+        tokens.insert(drawn.to_owned(), token.clone());
+        token
     }
 
     /// The time, as the running task's clock shows it.
@@ -284,14 +318,18 @@ impl Simulation {
 
     fn point<T>(&self, label: String, kind: impl FnOnce(Sender<T>) -> Kind) -> Waiting<T> {
         let task = self.0.running.get();
-        let actor = self.0.tasks.borrow()[task].actor;
-        let (sender, waiting) = Waiting::new(task);
+        let (actor, waits) = {
+            let task = &self.0.tasks.borrow()[task];
+            (task.actor, task.waits.clone())
+        };
+        let (sender, waiting) = Waiting::new(waits);
         let kind = kind(sender);
         let mut access = match &kind {
             Kind::Request(sent, _) => sent.access(),
+            Kind::Gate(gate) => Access { reads: gate.reads.clone(), writes: Vec::new() },
             _ => Access::default(),
         };
-        let of_actor = &self.0.actors.borrow()[actor].name;
+        let of_actor = &self.0.actors.borrow()[actor];
         if matches!(kind, Kind::Request(..)) && of_actor.starts_with("execution ") {
             // Its last request ends the execution.
             access.writes.push(of_actor.clone());
@@ -317,9 +355,19 @@ impl Simulation {
         self.point(format!("{} s pass", duration / 1000), |sender| Kind::Timer(due, sender))
     }
 
-    /// Waits for a condition.
-    pub fn until(&self, what: &str, condition: impl Fn(&Self) -> bool + 'static) -> Waiting<()> {
-        self.point(what.to_owned(), |sender| Kind::Gate(Gate::new(Box::new(condition), sender)))
+    /// Waits for a condition on these resources; on anything if none are named.
+    pub fn until(
+        &self,
+        what: &str,
+        reads: Vec<String>,
+        condition: impl Fn(&Self) -> bool + 'static,
+    ) -> Waiting<()> {
+        self.point(what.to_owned(), |sender| Kind::Gate(Gate::new(Rc::new(condition), reads, sender)))
+    }
+
+    /// What tasks wait for.
+    pub fn points(&self) -> Ref<'_, Vec<Point>> {
+        self.0.points.borrow()
     }
 
     /// Changes the world outside.
@@ -334,7 +382,7 @@ impl Simulation {
         RUNTIME.with(|runtime| {
             let _entered = runtime.enter();
             for _ in 0..MOST_STEPS {
-                self.settle(runtime);
+                self.settle_in(runtime);
                 let picked = {
                     let points = self.0.points.borrow();
                     let enabled = points.iter().filter(|point| point.is_enabled(self));
@@ -354,7 +402,14 @@ impl Simulation {
     }
 
     /// Lets all tasks run until they wait for points only.
-    fn settle(&self, runtime: &Runtime) {
+    pub fn settle(&self) {
+        RUNTIME.with(|runtime| {
+            let _entered = runtime.enter();
+            self.settle_in(runtime);
+        });
+    }
+
+    fn settle_in(&self, runtime: &Runtime) {
         let mut paused_since = None;
         loop {
             let count = self.0.tasks.borrow().len();
@@ -368,7 +423,7 @@ impl Simulation {
             // A task that waits for none of the simulation's points waits for a real timer.
             let pausing = (0..count).find(|task| {
                 let tasks = self.0.tasks.borrow();
-                tasks[*task].future.is_some() && !waiting::is_waiting(*task)
+                tasks[*task].future.is_some() && !tasks[*task].waits.any()
             });
             let Some(pausing) = pausing else { break };
             let since = *paused_since.get_or_insert_with(Instant::now);
@@ -411,6 +466,11 @@ impl Simulation {
             Kind::Timer(_, sender) | Kind::Outside(_, sender) => !sender.is_canceled(),
         });
     }
+}
+
+/// The time at which simulations begin, in milliseconds since 1970.
+fn beginning() -> u64 {
+    samples::later(3600).unix_milliseconds()
 }
 
 /// A hash that is the same in every run.

@@ -96,7 +96,7 @@ pub async fn deliver(simulation: Simulation, name: &'static str, product: Produc
     loop {
         let waiting =
             move |simulation: &Simulation| simulation.stream().as_ref().is_some_and(|all| all.len() > at);
-        simulation.until("the stream has records", waiting).await;
+        simulation.until("the stream has records", Vec::new(), waiting).await;
         let size = usize::try_from(1 + chance::next(&mut seed) % BATCH_SIZE).unwrap();
         // The positions in the stream, and the records of this shard that the consumer reads.
         let batch: Vec<(usize, Value)> = {

@@ -1,54 +1,47 @@
 //! What tasks await: the result of a point.
 
-use crate::point::TaskId;
 use futures::{
     FutureExt,
     channel::oneshot::{self, Receiver, Sender},
 };
 use std::{
-    cell::RefCell,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
 };
 
-thread_local! {
-    /// The number of points that each task waits for.
-    static WAITS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
+/// The number of points that a task waits for. It is atomic since the AWS client's connections have to be `Send`.
+#[derive(Clone, Default)]
+pub struct Waits(Arc<AtomicUsize>);
 
-/// Adds a task that waits for nothing yet.
-pub fn add_task() {
-    WAITS.with_borrow_mut(|waits| waits.push(0));
-}
-
-/// Forgets all tasks.
-pub fn forget_tasks() {
-    WAITS.with_borrow_mut(Vec::clear);
-}
-
-/// Whether a task waits for any point.
-pub fn is_waiting(task: TaskId) -> bool {
-    WAITS.with_borrow(|waits| waits[task] > 0)
+impl Waits {
+    /// Whether the task waits for any point.
+    pub fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
 }
 
 /// The result of a point; `None` if there is none, since the other side was stopped.
 pub struct Waiting<T> {
     answer: Receiver<T>,
-    task: TaskId,
+    of_task: Waits,
     over: bool,
 }
 
 impl<T> Waiting<T> {
     /// A point's sender, and what the task awaits.
-    pub fn new(task: TaskId) -> (Sender<T>, Self) {
+    pub fn new(of_task: Waits) -> (Sender<T>, Self) {
         let (sender, answer) = oneshot::channel();
-        WAITS.with_borrow_mut(|waits| waits[task] += 1);
-        (sender, Self { answer, task, over: false })
+        of_task.0.fetch_add(1, Ordering::Relaxed);
+        (sender, Self { answer, of_task, over: false })
     }
 
     fn end(&mut self) {
         if !std::mem::replace(&mut self.over, true) {
-            WAITS.with_borrow_mut(|waits| waits[self.task] -= 1);
+            self.of_task.0.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

@@ -1,13 +1,12 @@
 //! What happens when a point is chosen: a request is carried out or refused, a function begins, time passes.
 
-use super::{Simulation, hash};
+use super::{Simulation, beginning};
 use crate::{
     lambda::{self, Event, Failed, Invoked},
     network::{Reply, Sent, Unanswered},
     point::{ActorId, Fate, Gate, Kind, Point, TaskId},
 };
 use futures::channel::oneshot::Sender;
-use tests::samples;
 
 /// The time limits of functions, in milliseconds: of one that answers a request, and of all others.
 const REQUEST_TIMEOUT_MS: u64 = 10_000;
@@ -19,6 +18,21 @@ const LATEST_ARRIVAL_MS: u64 = 20_000;
 impl Simulation {
     /// What the chooser decided for the point of this number.
     pub fn happen(&self, number: u64, fate: Fate) {
+        let point = self.take(number, fate);
+        let reply = match &point.kind {
+            Kind::Request(sent, _) => self.carry_out(sent, fate),
+            _ => None,
+        };
+        self.go_on(point, fate, reply);
+    }
+
+    /// The same, where the reply to a request is known from another run. The world does not change.
+    pub fn happen_again(&self, number: u64, fate: Fate, reply: Option<Reply>) {
+        let point = self.take(number, fate);
+        self.go_on(point, fate, reply);
+    }
+
+    fn take(&self, number: u64, fate: Fate) -> Point {
         let point = {
             let mut points = self.0.points.borrow_mut();
             let index = points.iter().position(|point| point.number == number).expect("a point");
@@ -29,9 +43,42 @@ impl Simulation {
         if !point.access.writes.is_empty() || matches!(point.kind, Kind::Outside(..)) {
             self.0.changes.set(self.0.changes.get() + 1);
         }
-        let Point { task, actor, kind, .. } = point;
+        point
+    }
+
+    /// What a request does to the world, and its reply; `None` if its sender crashes.
+    pub fn carry_out(&self, sent: &Sent, fate: Fate) -> Option<Reply> {
+        match fate {
+            Fate::Proceed => Some(Ok(sent.carry_out(self))),
+            Fate::Throttle | Fate::Conflict | Fate::Fail => Some(Ok(sent.refused(fate, self))),
+            Fate::Unreachable => Some(Err(Unanswered::Reset)),
+            Fate::LoseAnswer => {
+                sent.carry_out(self);
+                Some(Err(Unanswered::Reset))
+            }
+            Fate::ArriveLate => Some(Err(Unanswered::TimedOut)),
+            Fate::Crash => None,
+            Fate::CrashAfter => {
+                sent.carry_out(self);
+                None
+            }
+        }
+    }
+
+    fn go_on(&self, point: Point, fate: Fate, reply: Option<Reply>) {
+        let Point { task, actor, kind, label, access, .. } = point;
         match kind {
-            Kind::Request(sent, reply) => self.request(task, actor, point.label, sent, reply, fate),
+            Kind::Request(sent, sender) => {
+                if fate == Fate::ArriveLate {
+                    let number = self.0.next_point.replace(self.0.next_point.get() + 1);
+                    let kind = Kind::Request(sent, None);
+                    self.0.points.borrow_mut().push(Point { number, task, actor, label, access, kind });
+                }
+                match reply {
+                    Some(reply) => drop(sender.map(|sender| sender.send(reply))),
+                    None => self.stop(task),
+                }
+            }
             Kind::Invocation(function, event, reply) => self.begin(actor, function, event, reply, fate),
             Kind::Timer(due, reply) => {
                 self.pass_to(due);
@@ -46,45 +93,8 @@ impl Simulation {
     }
 
     fn note(&self, point: &Point, fate: Fate) {
-        let time = self.0.clock.get() - samples::later(3600).unix_milliseconds();
+        let time = self.0.clock.get() - beginning();
         self.0.trace.borrow_mut().note(time, &self.0.tasks.borrow()[point.task].name, point, fate);
-    }
-
-    fn request(
-        &self,
-        task: TaskId,
-        actor: ActorId,
-        label: String,
-        sent: Sent,
-        reply: Option<Sender<Reply>>,
-        fate: Fate,
-    ) {
-        let answer = match fate {
-            Fate::Proceed => Some(Ok(sent.carry_out(self))),
-            Fate::Throttle | Fate::Conflict | Fate::Fail => Some(Ok(sent.refused(fate, self))),
-            Fate::Unreachable => Some(Err(Unanswered::Reset)),
-            Fate::LoseAnswer => {
-                sent.carry_out(self);
-                Some(Err(Unanswered::Reset))
-            }
-            Fate::ArriveLate => {
-                let number = self.0.next_point.replace(self.0.next_point.get() + 1);
-                let (access, kind, label) = (sent.access(), Kind::Request(sent, None), label.clone());
-                self.0.points.borrow_mut().push(Point { number, task, actor, label, access, kind });
-                Some(Err(Unanswered::TimedOut))
-            }
-            Fate::Crash => None,
-            Fate::CrashAfter => {
-                sent.carry_out(self);
-                None
-            }
-        };
-        let past = &mut self.0.actors.borrow_mut()[actor].past;
-        *past = hash(&(*past, label, answer.as_ref().map(|answer| format!("{answer:?}"))));
-        match answer {
-            Some(answer) => drop(reply.map(|reply| reply.send(answer))),
-            None => self.stop(task),
-        }
     }
 
     fn begin(
@@ -105,7 +115,7 @@ impl Simulation {
             return;
         }
         let handler = lambda::function(function);
-        let of_actor = &self.0.actors.borrow()[actor].name;
+        let of_actor = &self.0.actors.borrow()[actor];
         let earlier = format!("{of_actor}: {function} #");
         let earlier = self.0.tasks.borrow().iter().filter(|task| task.name.starts_with(&earlier)).count();
         let name = format!("{of_actor}: {function} #{}", earlier + 1);
