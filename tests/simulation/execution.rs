@@ -3,6 +3,7 @@
 use crate::{
     jsonata::{Variables, evaluate},
     lambda::{Event, Failed, Output},
+    network::{Answered, Sent},
     simulation::{self, Simulation},
 };
 use futures::{
@@ -15,7 +16,7 @@ use tests::{Answer, project, template::Template};
 
 /// The values that the template gives to the machines.
 const SUBSTITUTIONS: [(&str, &str); 3] =
-    [("${UndoPauseSeconds}", "60"), ("${DeletionWaitSeconds}", "60"), ("${ReviewPagesPerRun}", "500")];
+    [("${UndoPauseSeconds}", "60"), ("${DeletionWaitSeconds}", "60"), ("${ReviewPagesPerRun}", "1")];
 
 /// A function that is stopped after this number of milliseconds ran into its time limit.
 const FUNCTION_TIMEOUT_MS: u64 = 30_000;
@@ -59,7 +60,8 @@ pub async fn run(simulation: &Simulation, machine: &str, input: Value) -> &'stat
     let definition = definition(machine);
     let seconds = definition["TimeoutSeconds"].as_u64().expect("a machine has a time limit");
     let ends = simulation.clock() + seconds * 1000;
-    let execution = Execution { simulation: simulation.clone(), input: input.clone(), ends };
+    let machine = format!("arn:aws:states:test-1:000000000000:stateMachine:{machine}");
+    let execution = Execution { simulation: simulation.clone(), machine, input: input.clone(), ends };
     match execution.states(&definition, input).await {
         Ok(_) => "SUCCEEDED",
         Err(failed) if failed.error == TIMED_OUT => "TIMED_OUT",
@@ -150,6 +152,8 @@ const TIMED_OUT: &str = "execution timed out";
 
 struct Execution {
     simulation: Simulation,
+    /// The ARN of the machine.
+    machine: String,
     input: Value,
     /// The time limit, in milliseconds since 1970.
     ends: u64,
@@ -182,7 +186,8 @@ impl Execution {
     }
 
     async fn state(&self, state: &Value, input: Value, assigned: &mut Variables) -> Result<Next, Failed> {
-        let mut states = json!({"input": input, "context": {"Execution": {"Input": self.input}}});
+        let context = json!({"Execution": {"Input": self.input}, "StateMachine": {"Id": self.machine}});
+        let mut states = json!({"input": input, "context": context});
         let variables = |states: &Value, assigned: &Variables| {
             let mut variables = assigned.clone();
             variables.insert("states".to_owned(), states.clone());
@@ -233,7 +238,22 @@ impl Execution {
         }
     }
 
+    /// Starts an execution of a machine, as the state's arguments say.
+    async fn start(&self, state: &Value, known: &Variables) -> Result<Value, Failed> {
+        let wanted = evaluate(&state["Arguments"], known);
+        let (machine, name) = (&wanted["StateMachineArn"], &wanted["Name"]);
+        let body = json!({"stateMachineArn": machine, "name": name, "input": wanted["Input"].to_string()});
+        let sent = Sent::Machines { operation: "StartExecution".to_owned(), body };
+        match self.simulation.send(sent).await {
+            Some(Ok(Answered { status: 200, body, .. })) => Ok(body),
+            _ => Err(Failed::of_lambda("StepFunctions.SdkClientException")),
+        }
+    }
+
     async fn task(&self, state: &Value, known: &Variables) -> Result<Value, Failed> {
+        if state["Resource"] == "arn:aws:states:::states:startExecution" {
+            return self.start(state, known).await;
+        }
         let function = function(&state["Resource"]);
         let mut attempts: HashMap<usize, u64> = HashMap::new();
         loop {

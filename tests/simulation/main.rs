@@ -24,6 +24,7 @@ mod orders;
 mod point;
 mod products;
 mod provider;
+mod replica;
 mod run;
 mod search;
 mod simulation;

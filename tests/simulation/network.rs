@@ -5,7 +5,7 @@ use crate::{
     cache, execution,
     point::{Access, Fate},
     provider,
-    simulation::{self, Simulation},
+    simulation::{self, Simulation, hash},
     stream,
 };
 use aws_smithy_runtime_api::{
@@ -24,6 +24,9 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use tests::Answer;
+
+/// The most writes that a read which is not consistent does not see.
+const MOST_MISSING: u64 = 8;
 
 thread_local! {
     /// The retries of the AWS clients since the clients were created.
@@ -167,8 +170,16 @@ impl Sent {
     pub fn carry_out(&self, simulation: &Simulation) -> Answered {
         match self {
             Self::Table { operation, body } => {
-                stream::recording(simulation, &access_to_table(operation, body), || {
-                    simulation.world().wire.carry_out(operation, body.clone()).into()
+                let access = access_to_table(operation, body);
+                if !access.writes.is_empty() {
+                    simulation.replica().note(simulation.world(), simulation.clock(), operation, body);
+                }
+                let mut body = body.clone();
+                if simulation.has_short_pages() && body["Limit"].is_number() {
+                    body["Limit"] = json!(1);
+                }
+                stream::recording(simulation, &access, || {
+                    simulation.world().wire.carry_out(operation, body).into()
                 })
             }
             Self::Machines { operation, body } => match operation.as_str() {
@@ -178,6 +189,24 @@ impl Sent {
             },
             Self::Provider(call) => simulation.provider(|provider, now| provider.answer(call, now)),
             Self::Cache(command) => command.carry_out(&mut simulation.pages()),
+        }
+    }
+
+    /// Whether it is a read that may return an earlier state.
+    pub fn can_be_stale(&self) -> bool {
+        matches!(self, Self::Table { operation, body }
+            if matches!(operation.as_str(), "GetItem" | "Query") && body["ConsistentRead"] != true)
+    }
+
+    /// Reads the state of the table that was there some writes ago.
+    pub fn read_replica(&self, simulation: &Simulation) -> Answered {
+        let Self::Table { operation, body } = self else { panic!("only the table has a replica") };
+        let writes = 1 + hash(&simulation.points().len()) % MOST_MISSING;
+        let writes = usize::try_from(writes).expect("a small number");
+        let mut replica = simulation.replica();
+        match replica.lagging(simulation.clock(), writes) {
+            Some(earlier) => earlier.wire.carry_out(operation, body.clone()).into(),
+            None => self.carry_out(simulation),
         }
     }
 

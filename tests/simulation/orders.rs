@@ -44,6 +44,8 @@ pub const RANDOM: Scenario = Scenario {
         "the refund fails",
         "the dispute is lost",
         "order-sweep",
+        "reads an earlier state",
+        "invoke payment-capture: is carried out, and the sender crashes",
     ],
 };
 

@@ -25,10 +25,23 @@ pub struct Point {
     pub actor: ActorId,
     /// A description for the trace.
     pub label: String,
+    /// What the task is.
+    pub by: By,
     /// The resources that it reads and writes.
     pub access: Access,
     /// What it is.
     pub kind: Kind,
+}
+
+/// What a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// An execution of a state machine, which may end at any state: it is stopped, or reaches its time limit.
+    Execution,
+    /// A function that finishes what nobody works on.
+    Sweep,
+    /// A client or another function.
+    Other,
 }
 
 /// What a task waits for.
@@ -109,6 +122,8 @@ pub enum Fate {
     Crash,
     /// It is carried out, and its sender crashes.
     CrashAfter,
+    /// It reads what was there some writes ago.
+    Stale,
 }
 
 /// Chooses what happens next.
@@ -130,6 +145,7 @@ impl Fate {
             Self::ArriveLate => "gets no answer, and will arrive later",
             Self::Crash => "is not sent: the sender crashes",
             Self::CrashAfter => "is carried out, and the sender crashes",
+            Self::Stale => "reads an earlier state",
         }
     }
 }
@@ -149,6 +165,9 @@ impl Point {
                 Fate::Crash,
                 Fate::CrashAfter,
             ],
+            Kind::Request(sent, _) if self.by == By::Sweep && sent.can_be_stale() => {
+                &[Fate::Throttle, Fate::Fail, Fate::Unreachable, Fate::LoseAnswer, Fate::Crash, Fate::Stale]
+            }
             Kind::Request(..) => &[
                 Fate::Throttle,
                 Fate::Fail,
@@ -158,6 +177,9 @@ impl Point {
                 Fate::Crash,
                 Fate::CrashAfter,
             ],
+            Kind::Invocation(..) if self.by == By::Execution => {
+                &[Fate::Throttle, Fate::Fail, Fate::LoseAnswer, Fate::Crash, Fate::CrashAfter]
+            }
             Kind::Invocation(..) => &[Fate::Throttle, Fate::Fail, Fate::LoseAnswer],
         }
     }

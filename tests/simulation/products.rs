@@ -32,6 +32,7 @@ pub const PRODUCTS: Scenario = Scenario {
     check,
     reaches: &[
         "invoke product-purge",
+        "-1-1: review-purge",
         "cache fill",
         "cache put",
         "cache withdraw",
@@ -45,6 +46,8 @@ fn start(simulation: &Simulation, mut variation: u64) {
         simulation.world().import(items::of_product(&product(number, SELLER), 0));
     }
     *simulation.stream() = Some(Vec::new());
+    // So that a deletion has several pages of reviews, and goes on in another execution.
+    simulation.shorten_pages();
     let mut below = move |end: u64| chance::next(&mut variation) % end;
     for (name, author) in [("alice", 1), ("bob", 2)] {
         let of = products[usize::from(below(4) == 0)];

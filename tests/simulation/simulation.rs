@@ -4,24 +4,20 @@
 //! tasks and says what happens at it. Nothing else moves a task on, so a run is a function of the choices.
 
 mod happening;
+mod running;
 
 use crate::{
     cache::Pages,
     lambda::{self, Event, Invoked},
     network::{Reply, Sent},
-    point::{Access, ActorId, Chooser, Gate, Kind, Point, TaskId},
+    point::{Access, ActorId, By, Gate, Kind, Point, TaskId},
     provider::Provider,
-    run::Ending,
+    replica::Replica,
     trace::Trace,
     waiting::{Waiting, Waits},
 };
 use domain::Timestamp;
-use futures::{
-    FutureExt,
-    channel::oneshot::Sender,
-    future::LocalBoxFuture,
-    task::{ArcWake, waker},
-};
+use futures::{FutureExt, channel::oneshot::Sender, future::LocalBoxFuture, task::ArcWake};
 use serde_json::Value;
 use std::{
     cell::{Cell, Ref, RefCell, RefMut},
@@ -32,8 +28,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::Context,
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tests::{World, samples};
 use tokio::runtime::Runtime;
@@ -80,6 +75,10 @@ struct State {
     /// How far the clocks of sweeps are ahead, in seconds.
     sweep_ahead: u64,
     trace: RefCell<Trace>,
+    /// The table as it was some writes ago.
+    replica: RefCell<Replica>,
+    /// Whether a page of a query that has a limit has one item.
+    short_pages: Cell<bool>,
     /// The records of the table's stream, where a scenario reads it.
     stream: RefCell<Option<Vec<Value>>>,
     /// The cache's server.
@@ -138,6 +137,8 @@ impl Simulation {
             step_ms,
             sweep_ahead,
             trace: RefCell::default(),
+            replica: RefCell::default(),
+            short_pages: Cell::default(),
             stream: RefCell::default(),
             pages: RefCell::default(),
             cache_excused: Cell::default(),
@@ -269,6 +270,21 @@ impl Simulation {
         self.0.stream.borrow_mut()
     }
 
+    /// The table as it was some writes ago.
+    pub fn replica(&self) -> RefMut<'_, Replica> {
+        self.0.replica.borrow_mut()
+    }
+
+    /// From now on, a page of a query that has a limit has one item, as DynamoDB may return fewer than the limit.
+    pub fn shorten_pages(&self) {
+        self.0.short_pages.set(true);
+    }
+
+    /// Whether a page of a query that has a limit has one item.
+    pub fn has_short_pages(&self) -> bool {
+        self.0.short_pages.get()
+    }
+
     /// The pages in the cache.
     pub fn pages(&self) -> RefMut<'_, Pages> {
         self.0.pages.borrow_mut()
@@ -330,12 +346,18 @@ impl Simulation {
             _ => Access::default(),
         };
         let of_actor = &self.0.actors.borrow()[actor];
-        if matches!(kind, Kind::Request(..)) && of_actor.starts_with("execution ") {
+        let of_execution = of_actor.starts_with("execution ");
+        if matches!(kind, Kind::Request(..)) && of_execution {
             // Its last request ends the execution.
             access.writes.push(of_actor.clone());
         }
+        let by = match &self.0.tasks.borrow()[task].name {
+            name if of_execution && name == of_actor => By::Execution,
+            name if name.contains("-sweep") => By::Sweep,
+            _ => By::Other,
+        };
         let number = self.0.next_point.replace(self.0.next_point.get() + 1);
-        self.0.points.borrow_mut().push(Point { number, task, actor, label, access, kind });
+        self.0.points.borrow_mut().push(Point { number, task, actor, label, by, access, kind });
         waiting
     }
 
@@ -373,98 +395,6 @@ impl Simulation {
     /// Changes the world outside.
     pub fn outside(&self, what: &str, change: impl FnOnce(&Self) + 'static) -> Waiting<()> {
         self.point(what.to_owned(), |sender| Kind::Outside(Box::new(change), sender))
-    }
-
-    // The loop.
-
-    /// Runs until nothing is left to happen.
-    pub fn run(&self, chooser: &mut dyn Chooser) -> Ending {
-        RUNTIME.with(|runtime| {
-            let _entered = runtime.enter();
-            for _ in 0..MOST_STEPS {
-                self.settle_in(runtime);
-                let picked = {
-                    let points = self.0.points.borrow();
-                    let enabled = points.iter().filter(|point| point.is_enabled(self));
-                    let enabled: Vec<&Point> = enabled.collect();
-                    if enabled.is_empty() {
-                        return Ending::Quiet;
-                    }
-                    let Some((index, fate)) = chooser.choose(self, &enabled) else {
-                        return Ending::Abandoned;
-                    };
-                    (enabled[index].number, fate)
-                };
-                self.happen(picked.0, picked.1);
-            }
-            Ending::Endless
-        })
-    }
-
-    /// Lets all tasks run until they wait for points only.
-    pub fn settle(&self) {
-        RUNTIME.with(|runtime| {
-            let _entered = runtime.enter();
-            self.settle_in(runtime);
-        });
-    }
-
-    fn settle_in(&self, runtime: &Runtime) {
-        let mut paused_since = None;
-        loop {
-            let count = self.0.tasks.borrow().len();
-            let mut polled = false;
-            for task in 0..count {
-                polled |= self.poll(task);
-            }
-            if polled {
-                continue;
-            }
-            // A task that waits for none of the simulation's points waits for a real timer.
-            let pausing = (0..count).find(|task| {
-                let tasks = self.0.tasks.borrow();
-                tasks[*task].future.is_some() && !tasks[*task].waits.any()
-            });
-            let Some(pausing) = pausing else { break };
-            let since = *paused_since.get_or_insert_with(Instant::now);
-            let name = self.0.tasks.borrow()[pausing].name.clone();
-            assert!(since.elapsed() < LONGEST_PAUSE, "{name} waits for nothing that the simulation knows");
-            runtime.block_on(tokio::time::sleep(Duration::from_millis(1)));
-        }
-        self.find_orphans();
-    }
-
-    /// Polls a task that was woken. Returns whether it was.
-    fn poll(&self, task: TaskId) -> bool {
-        let (mut future, woken) = {
-            let mut tasks = self.0.tasks.borrow_mut();
-            let Task { future, woken, .. } = &mut tasks[task];
-            if future.is_none() || !woken.0.swap(false, Ordering::Relaxed) {
-                return false;
-            }
-            (future.take().expect("a task that runs"), Arc::clone(woken))
-        };
-        self.0.running.set(task);
-        let waker = waker(woken);
-        if future.poll_unpin(&mut Context::from_waker(&waker)).is_pending() {
-            self.0.tasks.borrow_mut()[task].future = Some(future);
-        }
-        true
-    }
-
-    /// Requests whose sender no longer waits may still arrive; nothing else that was asked for happens any more.
-    fn find_orphans(&self) {
-        self.0.points.borrow_mut().retain_mut(|point| match &mut point.kind {
-            Kind::Request(_, reply) => {
-                if reply.as_ref().is_some_and(Sender::is_canceled) {
-                    *reply = None;
-                }
-                true
-            }
-            Kind::Invocation(.., sender) => !sender.is_canceled(),
-            Kind::Gate(gate) => !gate.reply.is_canceled(),
-            Kind::Timer(_, sender) | Kind::Outside(_, sender) => !sender.is_canceled(),
-        });
     }
 }
 

@@ -50,6 +50,7 @@ impl Simulation {
     pub fn carry_out(&self, sent: &Sent, fate: Fate) -> Option<Reply> {
         match fate {
             Fate::Proceed => Some(Ok(sent.carry_out(self))),
+            Fate::Stale => Some(Ok(sent.read_replica(self))),
             Fate::Throttle | Fate::Conflict | Fate::Fail => Some(Ok(sent.refused(fate, self))),
             Fate::Unreachable => Some(Err(Unanswered::Reset)),
             Fate::LoseAnswer => {
@@ -66,20 +67,26 @@ impl Simulation {
     }
 
     fn go_on(&self, point: Point, fate: Fate, reply: Option<Reply>) {
-        let Point { task, actor, kind, label, access, .. } = point;
+        let Point { task, actor, kind, label, by, access, .. } = point;
         match kind {
             Kind::Request(sent, sender) => {
                 if fate == Fate::ArriveLate {
                     let number = self.0.next_point.replace(self.0.next_point.get() + 1);
                     let kind = Kind::Request(sent, None);
-                    self.0.points.borrow_mut().push(Point { number, task, actor, label, access, kind });
+                    self.0.points.borrow_mut().push(Point { number, task, actor, label, by, access, kind });
                 }
                 match reply {
                     Some(reply) => drop(sender.map(|sender| sender.send(reply))),
                     None => self.stop(task),
                 }
             }
-            Kind::Invocation(function, event, reply) => self.begin(actor, function, event, reply, fate),
+            Kind::Invocation(..) if fate == Fate::Crash => self.stop(task),
+            Kind::Invocation(function, event, reply) => {
+                self.begin(actor, function, event, reply, fate);
+                if fate == Fate::CrashAfter {
+                    self.stop(task);
+                }
+            }
             Kind::Timer(due, reply) => {
                 self.pass_to(due);
                 let _ = reply.send(());
@@ -134,10 +141,16 @@ impl Simulation {
         });
     }
 
-    /// Stops a function: its process ends.
+    /// Stops a function, whose process ends, or an execution; a function that it has invoked goes on.
     fn stop(&self, task: TaskId) {
-        let stopped = self.0.tasks.borrow_mut()[task].future.take();
+        let (stopped, name) = {
+            let task = &mut self.0.tasks.borrow_mut()[task];
+            (task.future.take(), task.name.clone())
+        };
         drop(stopped);
+        if let Some(status) = self.executions().get_mut(&name) {
+            *status = "ABORTED";
+        }
     }
 
     /// Lets time pass. Functions that reach their time limit are stopped; requests that are under way for long arrive.
