@@ -24,4 +24,4 @@ def log(line: str) -> None:
 
 
 webhooks = Webhooks(address_of(arguments.directory), log)
-Server(arguments.port, store, log, webhooks.tell).serve_forever()
+Server(arguments.port, store, log, webhooks.send).serve_forever()

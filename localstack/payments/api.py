@@ -1,5 +1,6 @@
 """The calls: the life cycle of a PaymentIntent, and refunds."""
 
+import math
 import re
 import secrets
 import time
@@ -9,6 +10,7 @@ from payments import amounts
 from payments.cards import KNOWN, Card
 from payments.store import Store
 
+MOST_TYPES = 20  # of events in one request
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation")
 REFUND_STATUSES = ("pending", "succeeded", "failed")
 DISPUTE_STATUSES = ("needs_response", "won", "lost")
@@ -218,6 +220,18 @@ class Api:
         only(query, "limit", "starting_after", "payment_intent")
         intent = query.get("payment_intent")
         return page(self.store.disputes_of(intent) if intent else self.store.disputes(), query, "/v1/disputes")
+
+    def events(self, query: dict[str, str], types: list[str]) -> dict:
+        only(query, "limit", "starting_after", "types", "created")
+        first = whole(query, "created[gte]") if "created[gte]" in query else 0
+        end = whole(query, "created[lt]") if "created[lt]" in query else math.inf
+        if len(types) > MOST_TYPES:
+            raise Refused(400, f"There are {MOST_TYPES} types at most.", param="types")
+        asked = [
+            event for event in self.store.events()
+            if first <= event["created"] < end and (not types or event["type"] in types)
+        ]  # fmt: skip
+        return page(asked, query, "/v1/events")
 
     def change_refund(self, identifier: str, status: str) -> dict:
         """For tests: what a bank does with a refund, at any time."""

@@ -2,9 +2,10 @@
 
 import itertools
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-KINDS = ("drop", "hang", "status")
+KINDS = ("drop", "hang", "lose", "status")
 WHEN = ("before", "after")
 
 
@@ -44,11 +45,18 @@ class Faults:
 
     def take(self, when: str, path: str, text: str) -> Rule | None:
         """The first rule that matches a request; counts it. `path` begins with the method."""
+        return self.first(lambda rule: rule.kind != "lose" and rule.when == when, path, text)
+
+    def loses(self, kind: str, text: str) -> bool:
+        """Whether a rule wants an event of this type not to be sent; counts it."""
+        return self.first(lambda rule: rule.kind == "lose", kind, text) is not None
+
+    def first(self, applies: Callable[[Rule], bool], path: str, text: str) -> Rule | None:
         with self.lock:
             for rule in self.rules:
                 spent = rule.times is not None and rule.fired >= rule.times
                 fits = rule.path in path and all(part in text for part in rule.contains)
-                if rule.when == when and fits and not spent:
+                if applies(rule) and fits and not spent:
                     rule.fired += 1
                     return rule
         return None

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from payments.api import Api, Refused
 from payments.faults import Faults, Rule
 from payments.store import Store
+from payments.webhooks import event_about
 
 LONGEST_KEY = 255
 LOOK_SECONDS = 0.05  # seconds between checks whether the client of a hanging answer is still connected
@@ -26,9 +27,16 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, store: Store, log: Callable[[str], None], tell: Callable[[str, dict], None]):
+    def __init__(self, port: int, store: Store, log: Callable[[str], None], send: Callable[[dict], None]):
+        """`send` sends an event to the webhook."""
         super().__init__(("127.0.0.1", port), Handler)
-        self.store, self.api, self.faults, self.log = store, Api(store, tell), Faults(), log
+        self.store, self.api, self.faults, self.log, self.send = store, Api(store, self.tell), Faults(), log, send
+
+    def tell(self, kind: str, document: dict) -> None:
+        event = event_about(kind, document)
+        self.store.write_event(event)
+        if not self.faults.loses(kind, json.dumps(event)):
+            self.send(event)
 
     def handle_error(self, request, client_address):
         # A client that disconnected is not worth a log line.
@@ -55,7 +63,9 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length") or 0)
         self.body = self.rfile.read(length).decode(errors="replace")
         address = urlsplit(self.path)
-        self.query = dict(parse_qsl(address.query, keep_blank_values=True))
+        pairs = parse_qsl(address.query, keep_blank_values=True)
+        self.query = dict(pairs)
+        self.types = [value for name, value in pairs if name == "types[]"]
         self.called = f"{self.command} {address.path}"
         self.status: object = "no answer"
         if address.path.startswith("/_souk/"):
@@ -148,6 +158,8 @@ class Handler(BaseHTTPRequestHandler):
             return api.refunds(self.query)
         if self.called == "GET /v1/disputes":
             return api.disputes(self.query)
+        if self.called == "GET /v1/events":
+            return api.events(self.query, self.types)
         if self.command == "GET" and (found := re.fullmatch(INTENT, path)):
             return api.find(found[1])
         if self.command == "POST" and (found := re.fullmatch(INTENT + "/(confirm|capture|cancel)", path)):

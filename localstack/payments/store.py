@@ -14,6 +14,7 @@ TABLES = """
     CREATE TABLE IF NOT EXISTS refunds (number INTEGER PRIMARY KEY, id TEXT UNIQUE, intent TEXT, document TEXT);
     CREATE INDEX IF NOT EXISTS refunded ON refunds (intent);
     CREATE TABLE IF NOT EXISTS disputes (number INTEGER PRIMARY KEY, intent TEXT UNIQUE, document TEXT);
+    CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, document TEXT);
     CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, request TEXT, status INTEGER, body TEXT, at REAL);
 """
 
@@ -93,6 +94,13 @@ class Store:
             " ON CONFLICT (intent) DO UPDATE SET document = excluded.document",
             dispute["payment_intent"], json.dumps(dispute),
         )  # fmt: skip
+
+    def events(self) -> list[dict]:
+        """Newest first."""
+        return self.documents("SELECT document FROM events ORDER BY number DESC")
+
+    def write_event(self, event: dict) -> None:
+        self.rows("INSERT INTO events (document) VALUES (?)", json.dumps(event))
 
     def take_key(self, key: str) -> bool:
         """Claims the key unless another request holds it; a claimed key has to be released."""

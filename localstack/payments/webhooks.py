@@ -37,30 +37,34 @@ def address_of(directory: Path) -> Callable[[], str | None]:
     return address
 
 
+def event_about(kind: str, document: dict) -> dict:
+    """A new event of this type, and the object that it is about."""
+    return {
+        "id": f"evt_{secrets.token_hex(12)}", "object": "event", "type": kind, "created": int(time.time()),
+        "livemode": False, "data": {"object": document},
+    }  # fmt: skip
+
+
 class Webhooks:
     def __init__(self, address: Callable[[], str | None], log: Callable[[str], None]):
         self.address, self.log = address, log
 
-    def tell(self, kind: str, document: dict) -> None:
+    def send(self, event: dict) -> None:
         """Sends an event until it is taken. Events do not wait for each other, so they may arrive in any order."""
-        event = {
-            "id": f"evt_{secrets.token_hex(12)}", "object": "event", "type": kind, "created": int(time.time()),
-            "livemode": False, "data": {"object": document},
-        }  # fmt: skip
-        body = json.dumps(event).encode()
-        threading.Thread(target=self.deliver, args=(event["id"], kind, body), daemon=True).start()
+        arguments = event["id"], event["type"], json.dumps(event).encode()
+        threading.Thread(target=self.deliver, args=arguments, daemon=True).start()
 
     def deliver(self, identifier: str, kind: str, body: bytes) -> None:
         for pause in PAUSES_SECONDS:
             time.sleep(pause)
             if address := self.address():
-                status = send(address, body)
+                status = post(address, body)
                 self.log(f"event {kind} {identifier} {status}")
                 if isinstance(status, int) and 200 <= status < 300:
                     return
 
 
-def send(address: str, body: bytes) -> int | str:
+def post(address: str, body: bytes) -> int | str:
     """The status of the answer, or why there is none."""
     headers = {"content-type": "application/json", "stripe-signature": signature(body, int(time.time()))}
     try:

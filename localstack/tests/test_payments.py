@@ -40,11 +40,12 @@ class Provider(unittest.TestCase):
         self.events: list[tuple[str, str, str]] = []
         self.start()
 
-    def tell(self, kind: str, document: dict):
-        self.events.append((kind, document["id"], document["status"]))
+    def send(self, event: dict):
+        document = event["data"]["object"]
+        self.events.append((event["type"], document["id"], document["status"]))
 
     def start(self):
-        self.server = Server(0, Store(self.file), log=lambda line: None, tell=self.tell)
+        self.server = Server(0, Store(self.file), log=lambda line: None, send=self.send)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         self.addCleanup(self.stop, self.server)
@@ -143,6 +144,28 @@ class Life(Provider):
         self.assertEqual(self.events, [("charge.dispute.created", dispute, "needs_response"),
                                        ("charge.dispute.closed", dispute, "lost"),
                                        ("charge.dispute.closed", dispute, "won")])  # fmt: skip
+
+    def test_events_are_listed_whether_or_not_they_are_sent(self):
+        intent = self.begun()
+        self.step(intent, "cancel")
+        self.fault({"kind": "lose", "path": "refund", "times": 1})
+        paid = self.authorized()
+        self.step(paid, "capture")
+        refund = self.done("refunds", {"payment_intent": paid})["id"]
+        self.changed(f"refunds/{refund}", "failed")
+        self.assertEqual([kind for kind, _id, _status in self.events], ["payment_intent.canceled", "refund.failed"])
+        kinds = ["refund.failed", "charge.refund.updated", "payment_intent.canceled"]
+        listed = self.get("events?limit=2")
+        self.assertEqual(([event["type"] for event in listed["data"]], listed["has_more"]), (kinds[:2], True))
+        rest = self.get(f"events?starting_after={listed['data'][1]['id']}")
+        self.assertEqual([event["type"] for event in rest["data"]], kinds[2:])
+        self.assertEqual(listed["data"][0]["data"]["object"]["id"], refund)
+        two = self.get(f"events?types[]={kinds[2]}&types[]={kinds[0]}")["data"]
+        self.assertEqual([event["type"] for event in two], [kinds[0], kinds[2]])
+        created = two[1]["created"]
+        for query, count in ((f"created[gte]={created}", 3), (f"created[lt]={created}", 0), ("created[gte]=9999999999", 0)):
+            self.assertEqual(len(self.get(f"events?{query}")["data"]), count, query)
+        self.assertEqual(self.get("events?" + "types[]=x&" * 21)["error"]["param"], "types")
 
     def test_steps_out_of_turn(self):
         intent = self.begun()

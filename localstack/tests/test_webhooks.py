@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from payments import webhooks
-from payments.webhooks import Webhooks, address_of
+from payments.webhooks import Webhooks, address_of, event_about
 
 
 class Endpoint(unittest.TestCase):
@@ -50,7 +50,8 @@ class Endpoint(unittest.TestCase):
 
     def test_the_body_has_the_type_and_the_object(self):
         self.answers = [204]
-        Webhooks(lambda: f"http://127.0.0.1:{self.server.server_port}", print).tell("refund.failed", {"id": "re_1"})
+        sender = Webhooks(lambda: f"http://127.0.0.1:{self.server.server_port}", print)
+        sender.send(event_about("refund.failed", {"id": "re_1"}))
         self.assertTrue(self.done.wait(10))
         event = json.loads(self.taken[0][1])
         self.assertEqual((event["type"], event["data"]["object"], event["id"][:4]), ("refund.failed", {"id": "re_1"}, "evt_"))

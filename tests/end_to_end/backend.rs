@@ -157,6 +157,11 @@ impl Souk {
         self.control(&self.payments_url, &format!("disputes/{payment}"), &json!({"status": status}));
     }
 
+    /// Lets the provider send no events about objects that contain this text.
+    pub fn lose_events(&self, about: &str) {
+        self.control(&self.payments_url, "faults", &json!([{"kind": "lose", "contains": about}]));
+    }
+
     /// Cancels a payment, as somebody does in the provider's dashboard. The provider tells it.
     pub fn cancel_payment(&self, payment: &str) {
         let url = format!("{}/v1/payment_intents/{payment}/cancel", self.payments_url);

@@ -84,6 +84,27 @@ fn a_refund_that_fails_later_is_made_again() {
     assert_eq!(bought.shown(souk)["refund"], Value::Null);
 }
 
+/// The refund of a cancelled order fails, and another order is disputed, while no webhook arrives.
+#[test]
+fn a_poll_finds_the_events_that_no_webhook_has_brought() {
+    let own = OwnInstance::start("e2e-poll", &["SweepAfterSeconds=0"]);
+    let (souk, refunded, disputed) = (&own.souk, Bought::new(&own.souk), Bought::new(&own.souk));
+    refunded.cancel(souk);
+    eventually("the order is settled", || is_settled(souk, &refunded.id));
+    souk.lose_events("");
+    let refund = souk.refunds(&refunded.payment)[0]["id"].as_str().unwrap().to_owned();
+    souk.put_refund(&refund, "failed");
+    souk.put_dispute(&disputed.payment, "needs_response");
+    eventually("the poll has found both", || {
+        souk.invoke("payment-poll", &json!({}));
+        !is_settled(souk, &refunded.id) && disputed.shown(souk)["dispute"] == "open"
+    });
+    souk.invoke("order-sweep", &json!({}));
+    assert_eq!((is_settled(souk, &refunded.id), money(souk, &refunded.id)), (true, (0, 650, 650)));
+    let again = souk.invoke("payment-poll", &json!({}));
+    assert_eq!(again["processed"], 0, "{again}");
+}
+
 #[test]
 fn a_disputed_order_says_so_and_its_refund_waits_for_the_decision() {
     let own = OwnInstance::start("e2e-disputes", &["SweepAfterSeconds=0"]);

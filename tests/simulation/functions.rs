@@ -31,6 +31,7 @@ functions! {
     order_undo, "order-undo", "../../functions/order-undo/src/main.rs";
     payment_authorize, "payment-authorize", "../../functions/payment-authorize/src/main.rs";
     payment_capture, "payment-capture", "../../functions/payment-capture/src/main.rs";
+    payment_poll, "payment-poll", "../../functions/payment-poll/src/main.rs";
     payment_webhook, "payment-webhook", "../../functions/payment-webhook/src/main.rs";
     product_delete, "product-delete", "../../functions/product-delete/src/main.rs";
     product_get, "product-get", "../../functions/product-get/src/main.rs";

@@ -25,7 +25,7 @@ const BOB: u32 = 2;
 /// A customer who waits for the result.
 const CAROL: u32 = 3;
 
-/// How often the provider sends an event that is not taken. Stripe repeats it for three days.
+/// How often the provider sends an event that is not taken, and polls look for one. Stripe repeats it for three days.
 const TRIES_OF_EVENTS: usize = 50;
 
 /// Two customers order and may cancel, with faults and sweeps. A hold may lapse, a refund that was done may fail, and a
@@ -46,6 +46,7 @@ pub const RANDOM: Scenario = Scenario {
         "order-sweep",
         "reads an earlier state",
         "invoke payment-capture: is carried out, and the sender crashes",
+        "GET events",
     ],
 };
 
@@ -100,6 +101,7 @@ pub const TWICE_DECLINED_AND_SWEPT: Scenario = Scenario {
 
 fn start(simulation: &Simulation, mut variation: u64) {
     sell(simulation);
+    let news = if variation.is_multiple_of(5) { News::Polled } else { News::Told };
     let mut one_in = move |of: u64| chance::next(&mut variation).is_multiple_of(of);
     for (name, customer) in [("alice", ALICE), ("carol", CAROL)] {
         let quantity = if one_in(2) { 2 } else { 1 };
@@ -133,17 +135,26 @@ fn start(simulation: &Simulation, mut variation: u64) {
         });
     }
     if one_in(4) {
-        start_failing_refund(simulation);
+        start_failing_refund(simulation, news);
     }
     if one_in(4) {
         let decision = if one_in(2) { "won" } else { "lost" };
-        start_dispute(simulation, (!one_in(3)).then_some(decision));
+        start_dispute(simulation, (!one_in(3)).then_some(decision), news);
     }
 }
 
-/// A refund that was done fails, and the provider tells.
-fn start_failing_refund(simulation: &Simulation) {
-    simulation.client("refunding bank", |simulation| async move {
+/// How functions learn of the provider's events.
+#[derive(Clone, Copy)]
+enum News {
+    /// The webhook brings them.
+    Told,
+    /// No webhook is registered, and polls find them.
+    Polled,
+}
+
+/// A refund that was done fails.
+fn start_failing_refund(simulation: &Simulation, news: News) {
+    simulation.client("refunding bank", move |simulation| async move {
         let refunded = |simulation: &Simulation| {
             simulation.provider(|provider, _| provider.find(|intent| intent.refunds.contains(&"succeeded")))
         };
@@ -155,12 +166,12 @@ fn start_failing_refund(simulation: &Simulation) {
             simulation.provider(|provider, _| provider.fail_refund(&failed));
         };
         simulation.outside("the refund fails", fail).await;
-        tell(&simulation, "evt_refund", "refund.failed", &payment).await;
+        news.spread(&simulation, "evt_refund", "refund.failed", &payment).await;
     });
 }
 
-/// A customer disputes a payment, and the bank may decide. The provider tells both, in any order.
-fn start_dispute(simulation: &Simulation, decision: Option<&'static str>) {
+/// A customer disputes a payment, and the bank may decide. The events of both come in any order.
+fn start_dispute(simulation: &Simulation, decision: Option<&'static str>, news: News) {
     for (name, before, after, event, kind) in [
         ("disputing customer", None, Some("needs_response"), "evt_open", "charge.dispute.created"),
         ("deciding bank", Some("needs_response"), decision, "evt_closed", "charge.dispute.closed"),
@@ -180,8 +191,30 @@ fn start_dispute(simulation: &Simulation, decision: Option<&'static str>) {
                 simulation.provider(|provider, _| provider.dispute(&disputed, after));
             };
             simulation.outside(&format!("the dispute is {after}"), change).await;
-            tell(&simulation, event, kind, &payment).await;
+            news.spread(&simulation, event, kind, &payment).await;
         });
+    }
+}
+
+impl News {
+    /// Lets functions learn of an event.
+    async fn spread(self, simulation: &Simulation, id: &str, kind: &str, payment: &str) {
+        simulation.provider(|provider, now| provider.list_event(id, kind, payment, now));
+        match self {
+            Self::Told => tell(simulation, id, kind, payment).await,
+            Self::Polled => poll_for(simulation, id).await,
+        }
+    }
+}
+
+/// Polls until an event is processed.
+async fn poll_for(simulation: &Simulation, id: &str) {
+    for _ in 0..TRIES_OF_EVENTS {
+        simulation.wait_ms((SWEEP_AFTER_SECONDS + 30) * 1000).await;
+        simulation.invoke("payment-poll", Event::Step(json!({}))).await;
+        if !simulation.world().item(&keys::webhook_event(id)).is_null() {
+            return;
+        }
     }
 }
 

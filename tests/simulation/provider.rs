@@ -4,6 +4,7 @@
 use crate::{network::Answered, point::Fate, simulation::hash};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
+use tests::webhook;
 
 /// How long a response is stored under its idempotency key, in milliseconds. Stripe promises 24 hours at least; here it
 /// is longer than a run, so that what only the end of a key mends is found.
@@ -49,6 +50,8 @@ pub struct Provider {
     intents: BTreeMap<String, Intent>,
     /// The stored responses, with the time of the first request.
     keys: BTreeMap<String, (u64, u16, Value)>,
+    /// The events, oldest first.
+    events: Vec<Value>,
 }
 
 impl Call {
@@ -104,6 +107,13 @@ impl Provider {
     /// Disputes a payment, or lets the bank decide.
     pub fn dispute(&mut self, payment: &str, status: &'static str) {
         self.intents.get_mut(payment).expect("an intent").dispute = Some(status);
+    }
+
+    /// Lists an event about a payment.
+    pub fn list_event(&mut self, id: &str, kind: &str, payment: &str, now: u64) {
+        let mut event = webhook::event(id, kind, payment);
+        event["created"] = json!(now / 1000);
+        self.events.push(event);
     }
 
     /// Cancels a payment that is held, if there is one, as the provider does when the hold lapses.
@@ -163,6 +173,7 @@ impl Provider {
             ("POST", ["refunds"]) => self.refund(&call.form["payment_intent"]),
             ("GET", ["refunds"]) => self.refunds(&call.form["payment_intent"]),
             ("GET", ["disputes"]) => self.disputes(&call.form["payment_intent"]),
+            ("GET", ["events"]) => self.page_of_events(&call.form),
             _ => panic!("the provider has no {} {}", call.method, call.path),
         }
     }
@@ -228,6 +239,20 @@ impl Provider {
     fn disputes(&self, id: &str) -> (u16, Value) {
         let status = self.intents.get(id).and_then(|intent| intent.dispute);
         (200, json!({"data": status.map(|status| json!({"status": status})).into_iter().collect::<Vec<_>>()}))
+    }
+
+    /// A page of one event, so that a period has several.
+    fn page_of_events(&self, query: &HashMap<String, String>) -> (u16, Value) {
+        let number = |name: &str| query[name].parse::<u64>().expect("a time");
+        let created = number("created[gte]")..number("created[lt]");
+        let in_period = |event: &&Value| created.contains(&event["created"].as_u64().expect("a time"));
+        let listed: Vec<&Value> = self.events.iter().rev().filter(in_period).collect();
+        let after = query.get("starting_after");
+        let begin = after.map_or(0, |after| {
+            1 + listed.iter().position(|event| event["id"] == **after).expect("an event of the period")
+        });
+        let page = listed.get(begin).into_iter().collect::<Vec<_>>();
+        (200, json!({"has_more": begin + page.len() < listed.len(), "data": page}))
     }
 
     fn shown(&self, id: &str) -> (u16, Value) {

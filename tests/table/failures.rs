@@ -11,6 +11,7 @@ use domain::{
     order::OrderStatus,
     page::PageSize,
     payment::{DisputeStatus, RefundStatus},
+    payment_events::EventPeriod,
     rating::RatingChange,
     review::ReviewFilter,
     stock::StockChange,
@@ -175,6 +176,8 @@ async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> 
         ),
         ("is_processed", table.is_processed("evt_1", now()).await.map(drop)),
         ("record_processed", table.record_processed("evt_1", now()).await),
+        ("event_period", table.event_period().await.map(drop)),
+        ("keep_event_period", table.keep_event_period(&EventPeriod::first(now())).await),
     ]
 }
 

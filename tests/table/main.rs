@@ -30,6 +30,7 @@ mod order_stock;
 mod order_support;
 mod order_sweep;
 mod order_undo;
+mod payment_poll;
 mod payment_webhook;
 mod prime;
 mod product;

@@ -4,9 +4,10 @@ use crate::order_support::{
     confirm, declined, entry, order_id, payment, placed, placed_by, stock, stocked, unsettled,
 };
 use domain::{
-    Error,
+    Error, Timestamp,
     order::{Order, PlacedOrder},
     payment::{DisputeStatus, RefundStatus},
+    payment_events::EventPeriod,
 };
 use serde_json::json;
 use table::{Afterwards, Closed, Epoch};
@@ -168,4 +169,22 @@ async fn an_event_is_known_for_thirty_days() {
     assert_eq!(world.measure("is_processed", "", read).await, Ok(true));
     assert_eq!(world.table.is_processed("evt_1", later(30 * 86_400 + 1)).await, Ok(false));
     assert_eq!(world.table.is_processed("evt_2", now()).await, Ok(false));
+}
+
+#[tokio::test]
+async fn a_period_of_events_is_kept_unless_a_later_one_is() {
+    let world = World::new();
+    let read = world.table.event_period();
+    assert_eq!(world.measure("event_period", "none", read).await, Ok(None));
+    let at = |seconds: u64| Timestamp::from_unix_milliseconds(seconds * 1000);
+    let first = EventPeriod { from: at(1), until: at(60), after: Some("evt_1".to_owned()) };
+    let keep = world.table.keep_event_period(&first);
+    assert_eq!(world.measure("keep_event_period", "", keep).await, Ok(()));
+    let read = world.table.event_period();
+    assert_eq!(world.measure("event_period", "", read).await, Ok(Some(first.clone())));
+    let second = first.clone().after_page(None);
+    world.table.keep_event_period(&second).await.unwrap();
+    let keep = world.table.keep_event_period(&first);
+    assert_eq!(world.measure("keep_event_period", "a later one is kept", keep).await, Ok(()));
+    assert_eq!(world.table.event_period().await, Ok(Some(second)));
 }

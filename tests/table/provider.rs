@@ -1,15 +1,16 @@
 //! A payment provider on a loopback port that captures and voids payments, with injectable faults.
 
 use domain::{
+    Timestamp,
     id::{OrderId, UserId},
     payment::PaymentId,
 };
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex},
 };
-use tests::Wire;
+use tests::{Wire, webhook};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -17,6 +18,9 @@ use tokio::{
 
 /// The name under which a call is recorded among the table's requests.
 pub const VOID: &str = "void";
+
+/// The name under which a request for events is recorded.
+pub const EVENTS: &str = "events";
 
 /// A fault of a call.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +54,12 @@ struct State {
     dispute: Mutex<Option<&'static str>>,
     /// What intents say of their order.
     metadata: Mutex<Value>,
+    /// Events, oldest first.
+    events: Mutex<Vec<Value>>,
 }
+
+/// The number of events in a page; the real provider's pages have as many as were asked for.
+pub const PAGE: usize = 2;
 
 impl Provider {
     pub async fn start(wire: Wire) -> Self {
@@ -65,6 +74,7 @@ impl Provider {
             next_refunds: Mutex::default(),
             dispute: Mutex::default(),
             metadata: Mutex::default(),
+            events: Mutex::default(),
         });
         let serving = Arc::clone(&state);
         tokio::spawn(async move {
@@ -110,6 +120,13 @@ impl Provider {
         *self.state.metadata.lock().unwrap() = json!({"customer_id": customer, "order_id": order});
     }
 
+    /// Lists an event about a payment, which was created at this time.
+    pub fn list_event(&self, id: &str, kind: &str, payment: &PaymentId, created: Timestamp) {
+        let mut event = webhook::event(id, kind, payment.as_str());
+        event["created"] = created.unix_seconds().into();
+        self.state.events.lock().unwrap().push(event);
+    }
+
     /// The statuses of all refunds, oldest first.
     pub fn refunds(&self) -> Vec<&'static str> {
         self.state.refunds.lock().unwrap().clone()
@@ -130,6 +147,20 @@ impl State {
         } else {
             "requires_capture"
         }
+    }
+
+    /// A page of the events, newest first.
+    fn page_of_events(&self, query: &str) -> Value {
+        let query: HashMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let created = query["created[gte]"].parse().unwrap()..query["created[lt]"].parse().unwrap();
+        let is_asked_for = |event: &&Value| created.contains(&event["created"].as_u64().unwrap());
+        let mut events: Vec<Value> =
+            self.events.lock().unwrap().iter().rev().filter(is_asked_for).cloned().collect();
+        if let Some(after) = query.get("starting_after") {
+            let place = events.iter().position(|event| event["id"] == **after).unwrap();
+            events.drain(..=place);
+        }
+        json!({"has_more": events.len() > PAGE, "data": events.iter().take(PAGE).collect::<Vec<_>>()})
     }
 
     /// Lists the refunds, or makes one.
@@ -173,6 +204,11 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
         if let Some(query) = path.strip_prefix("/v1/refunds") {
             let (status, body) = state.carry_out_refund(query.starts_with('?'));
             respond(&mut stream, status, &body).await;
+            continue;
+        }
+        if let Some(query) = path.strip_prefix("/v1/events?") {
+            state.wire.note(EVENTS);
+            respond(&mut stream, 200, &state.page_of_events(query)).await;
             continue;
         }
         if path.starts_with("/v1/disputes?") {

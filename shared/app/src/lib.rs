@@ -15,6 +15,7 @@ pub mod incidents;
 pub mod limits;
 pub mod machines;
 pub mod passwords;
+pub mod payment_events;
 pub mod payments;
 mod secrets;
 pub mod settings;

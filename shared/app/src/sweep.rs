@@ -77,7 +77,8 @@ pub async fn sweep<W>(
     failure.map_or(Ok(swept), Err)
 }
 
-/// The minimum age of work that a sweep processes. The execution of younger work may be about to start.
+/// The minimum age of work that a sweep processes. The execution of younger work may be about to start, and a younger
+/// event may be on its way to the webhook.
 pub struct SweepAfter {
     seconds: u64,
 }

@@ -22,6 +22,7 @@ pub mod order_draft;
 pub mod page;
 pub mod password;
 pub mod payment;
+pub mod payment_events;
 pub mod price_text;
 pub mod product;
 pub mod rating;

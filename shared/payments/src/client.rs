@@ -19,6 +19,9 @@ use std::{error::Error as Cause, sync::OnceLock, time::Duration};
 /// The version of Stripe's API, sent with each request.
 const VERSION: &str = "2026-08-26.dahlia";
 
+/// The key until one is set: the default value of the template.
+const UNSET: &str = "unset";
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Long enough for the calls of one invocation. Connections that stay open while Lambda freezes the function are often
@@ -54,6 +57,10 @@ impl HttpClient {
     /// The client with this connector instead of its own.
     pub fn with_connector(self, connector: SharedHttpConnector) -> Self {
         Self { connector: OnceLock::from(connector), ..self }
+    }
+
+    pub fn has_key(&self) -> bool {
+        self.secret_key != UNSET
     }
 
     pub async fn get(&self, path: &str) -> Result<StripeResponse, Error> {

@@ -8,6 +8,7 @@
 mod amounts;
 mod client;
 mod errors;
+mod events;
 mod refunds;
 #[cfg(test)]
 mod scripted;
@@ -21,6 +22,7 @@ use domain::{
     Error, Money,
     id::{OrderId, UserId},
     payment::{DisputeStatus, PaymentId, PaymentMethod},
+    payment_events::EventPeriod,
 };
 
 /// The result of a capture.
@@ -61,6 +63,15 @@ pub struct Aftermath {
     pub dispute: Option<DisputeStatus>,
 }
 
+/// A page of the provider's events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events, newest first.
+    pub events: Vec<WebhookEvent>,
+    /// The last event of the page, if there are more pages.
+    pub last: Option<String>,
+}
+
 /// A payment provider.
 #[expect(async_fn_in_trait, reason = "the runtime has one thread, so that no future has to be Send")]
 pub trait Payments {
@@ -97,4 +108,8 @@ pub trait Payments {
 
     /// The failed refunds and the dispute of a captured payment.
     async fn aftermath(&self, payment: &PaymentId) -> Result<Aftermath, Error>;
+
+    /// The next page of the events of a period that can change something, whether or not they were delivered. If the
+    /// provider no longer has the event after which the page begins, it is the first page.
+    async fn events(&self, period: &EventPeriod) -> Result<EventPage, Error>;
 }

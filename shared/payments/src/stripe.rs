@@ -23,7 +23,7 @@
 //! become `Unavailable`.
 
 use crate::{
-    Aftermath, Captured, Payments, Refunded, Voided, amounts,
+    Aftermath, Captured, EventPage, Payments, Refunded, Voided, amounts,
     client::HttpClient,
     errors::{Refusal, declined},
 };
@@ -32,6 +32,7 @@ use domain::{
     Error, Money,
     id::{OrderId, UserId},
     payment::{PaymentId, PaymentMethod},
+    payment_events::EventPeriod,
 };
 use serde::Deserialize;
 use std::time::Duration;
@@ -81,6 +82,11 @@ impl Stripe {
     #[must_use]
     pub fn with_connector(self, connector: SharedHttpConnector) -> Self {
         Self { client: self.client.with_connector(connector), ..self }
+    }
+
+    /// Whether a key was set. Without one, Stripe refuses every call.
+    pub fn has_key(&self) -> bool {
+        self.client.has_key()
     }
 
     #[cfg(test)]
@@ -206,6 +212,10 @@ impl Payments for Stripe {
 
     async fn aftermath(&self, payment: &PaymentId) -> Result<Aftermath, Error> {
         self.with_timeout(self.read_aftermath(payment)).await
+    }
+
+    async fn events(&self, period: &EventPeriod) -> Result<EventPage, Error> {
+        self.with_timeout(self.read_events(period)).await
     }
 }
 

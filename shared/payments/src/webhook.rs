@@ -22,7 +22,7 @@ const SCHEME: &str = "v1";
 
 /// The events that can change what an order has to say about its money; README.md lists them for the endpoint. Others
 /// change nothing.
-const KNOWN: &[&str] = &[
+pub(crate) const KNOWN: &[&str] = &[
     "charge.dispute.closed",
     "charge.dispute.created",
     "charge.refund.updated",
@@ -71,7 +71,10 @@ impl WebhookSecret {
 impl WebhookEvent {
     /// Parses the body of a request whose signature was verified; `None` if it is not an event.
     pub fn parse(body: &[u8]) -> Option<Self> {
-        let event: Value = serde_json::from_slice(body).ok()?;
+        Self::of(&serde_json::from_slice(body).ok()?)
+    }
+
+    pub(crate) fn of(event: &Value) -> Option<Self> {
         let (id, kind, object) = (event["id"].as_str()?, event["type"].as_str()?, &event["data"]["object"]);
         if !(1..=LONGEST_ID).contains(&id.len()) {
             return None;

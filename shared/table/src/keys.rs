@@ -24,6 +24,7 @@
 //! | idempotency record | `USER#<userId>` | `IDEMPOTENCY#<operation>#<key>` | | |
 //! | rate limit | `LIMIT#<operation>#<limit>#<value>` | `<window start>` | | |
 //! | event of the payment provider | `EVENT#<id>` | `EVENT` | | |
+//! | how far events were read | `EVENTS` | `PERIOD` | | |
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -311,6 +312,11 @@ pub fn idempotency(user: UserId, operation: &str, key: &str) -> Key {
 /// The record that an event of the payment provider was processed.
 pub fn webhook_event(id: &str) -> Key {
     Key::new(format!("EVENT#{id}"), "EVENT")
+}
+
+/// How far the payment provider's list of events was read.
+pub fn event_period() -> Key {
+    Key::new("EVENTS", "PERIOD")
 }
 
 /// The request counter of one window of a rate limit. `value` is what the limit counts by, such as an address.
