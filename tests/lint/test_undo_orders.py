@@ -43,10 +43,14 @@ class Orders(BrokenMachine):
         )
 
     def test_a_conflict_leaves_the_order_to_another_execution_before_the_pivot_only(self):
-        self.assert_broken(
-            "when ReserveStock meets Conflict, another execution decides: AuthorizePayment must be a Succeed",
-            lambda states: states["ReserveStock"]["Catch"][0].update(Next="AuthorizePayment"),
-        )
+        conflict = "must be $exists($states.input.conflict) and"
+        for name, choice in (("ReserveStock", "IsStockReserved"), ("AuthorizePayment", "IsPaymentAuthorized")):
+            fault = f"when {name} meets a conflict, one rule of {choice} {conflict} end, since another execution decides"
+            with self.subTest(name=name):
+                self.assert_broken(fault, lambda states: states[choice]["Choices"][1].update(Next="ConfirmOrder"))
+                self.assert_broken(fault, lambda states: states[choice]["Choices"].pop(1))
+        fault = f"when ConfirmOrder meets a conflict, one rule of IsOrderConfirmed {conflict} lead to UndoOrder"
+        self.assert_broken(fault, lambda states: states["IsOrderConfirmed"]["Choices"][0].update(Next="OrderDecidedElsewhere"))
         self.assert_broken(
             "when ConfirmOrder fails, OrderDecidedElsewhere must lead to UndoOrder and to nothing else first",
             lambda states: states["ConfirmOrder"]["Catch"].insert(0, catch("Conflict", "OrderDecidedElsewhere")),

@@ -33,9 +33,11 @@ REFUSED = {"Order": "$states.input.outcome = 'undone'"}
 # The condition that the pivot stands although this execution has not come to it: another execution of the same name did.
 ELSEWHERE = {"Order": "$states.input.outcome = 'confirmed' and $not($exists($payment))"}
 
-# The error of a step before the pivot that finds the work undone or settled by another execution of the same name: that
-# one finishes it. At the pivot it is a failure like any other, since this execution has taken everything by then.
-DECIDED = ["Conflict"]
+# May find the work undone or settled by another execution of the same name, which finishes it. This too is a result. At the
+# pivot it leads to the undo, since this execution has taken everything by then.
+CONFLICTING = {"reserve", "authorize", "confirm"}
+# The condition that the output of a step is a conflict.
+CONFLICT = "$exists($states.input.conflict)"
 
 # The condition that the output of a Map holds a failure.
 FAILED = "$exists($states.input.error)"
@@ -137,6 +139,8 @@ def undo_faults(machine):
         yield from failure_faults(graph, name, undos[0])
     for name in graph.of(REJECTING):
         yield from rejection_faults(graph, name, undos[0])
+    for name in graph.of(CONFLICTING):
+        yield from conflict_faults(graph, name, undos[0])
     for later in tasks_after(graph, pivots[0], FINISHING | UNDO):
         yield f"{later} may not follow the pivot {pivots[0]}: it would not be undone"
     yield from report_faults(graph, undos[0])
@@ -167,9 +171,6 @@ def failure_faults(graph, name, undo):
     for catcher in catch:
         if graph.outer[name]:
             yield from result_faults(graph, name, catcher, undo)
-        elif catcher.get("ErrorEquals") == DECIDED and name not in graph.of(PIVOTS):
-            if graph.kind(catcher.get("Next")) != "Succeed":
-                yield f"when {name} meets Conflict, another execution decides: {catcher.get('Next')} must be a Succeed"
         elif graph.first(catcher.get("Next")) != {undo}:
             yield f"when {name} fails, {catcher.get('Next')} must lead to {undo} and to nothing else first"
 
@@ -180,6 +181,18 @@ def rejection_faults(graph, name, undo):
     rule = graph.states.get(following, {}).get("Choices", [{}])[0]
     if condition(rule) != REJECTED or graph.first(rule.get("Next")) != {undo}:
         yield f"when {name} is rejected, the first rule of {following} must be {REJECTED} and lead to {undo}"
+
+
+def conflict_faults(graph, name, undo):
+    """One rule of the Choice after a step that may meet a conflict leads it to the end, and at the pivot to the undo."""
+    following = graph.states[name].get("Next")
+    rules = [rule for rule in graph.states.get(following, {}).get("Choices", []) if condition(rule) == CONFLICT]
+    if name in graph.of(PIVOTS):
+        right, wanted = [graph.first(rule.get("Next")) == {undo} for rule in rules], f"lead to {undo}"
+    else:
+        right, wanted = [graph.kind(rule.get("Next")) == "Succeed" for rule in rules], "end, since another execution decides"
+    if right != [True]:
+        yield f"when {name} meets a conflict, one rule of {following} must be {CONFLICT} and {wanted}"
 
 
 def result_faults(graph, name, catcher, undo):

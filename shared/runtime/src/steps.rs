@@ -16,7 +16,7 @@ type Handler = dyn Fn(Value) -> LocalBoxFuture<'static, Result<Value, Error>>;
 /// Runs the handler for each invocation until the function is stopped.
 ///
 /// State machines match errors by name. `Unavailable` is transient; it is the only one of these to be retried. A
-/// rejection is a result: see [`step_result`].
+/// rejection and a conflict are results: see [`step_result`].
 pub fn step<A, I, O, H, F>(handler: H) -> Exit
 where
     A: Application,
@@ -62,11 +62,13 @@ async fn take(host: &dyn Host, handler: &Handler, event: LambdaEvent<Value>) -> 
     step_result(outcome)
 }
 
-/// What the state machine receives. A rejection is the output `{"rejected": reason}`, which a Choice reads, and no error:
-/// a declined card or a product that is out of stock must not count as a failed invocation.
+/// What the state machine receives. A rejection is the output `{"rejected": reason}`, and a conflict `{"conflict": detail}`,
+/// which a Choice reads, and no error: a declined card, a product that is out of stock or an execution that comes late must
+/// not count as a failed invocation.
 pub fn step_result(outcome: Result<Value, StepFailure>) -> Result<Value, StepFailure> {
     match outcome {
         Err(StepFailure(Error::Rejected(reason))) => Ok(json!({"rejected": reason})),
+        Err(StepFailure(Error::Conflict { detail })) => Ok(json!({"conflict": detail})),
         outcome => outcome,
     }
 }
@@ -78,7 +80,11 @@ pub struct StepFailure(pub Error);
 impl StepFailure {
     /// The status in the log.
     fn status(&self) -> u16 {
-        if matches!(self.0, Error::Rejected(_)) { 422 } else { 500 }
+        match self.0 {
+            Error::Rejected(_) => 422,
+            Error::Conflict { .. } => 409,
+            _ => 500,
+        }
     }
 
     /// The name of the error, which a state machine's `Retry` and `Catch` match.
@@ -120,10 +126,12 @@ mod tests {
     use domain::rejection::Reason;
 
     #[test]
-    fn a_rejection_is_a_result_and_an_error_is_not() {
+    fn a_rejection_and_a_conflict_are_results_and_an_error_is_not() {
         let declined = Reason::PaymentDeclined { detail: "Declined.".to_owned() };
         let rejected = step_result(Err(StepFailure(Error::Rejected(declined.clone()))));
         assert_eq!(rejected.unwrap(), json!({"rejected": declined}));
+        let conflict = Error::Conflict { detail: "Too late." };
+        assert_eq!(step_result(Err(StepFailure(conflict))).unwrap(), json!({"conflict": "Too late."}));
         let failed = step_result(Err(StepFailure(Error::unavailable("x"))));
         assert_eq!(failed.unwrap_err().name(), "Unavailable");
         assert_eq!(step_result(Ok(json!(7))).unwrap(), 7);
