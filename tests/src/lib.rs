@@ -16,6 +16,7 @@ mod histories;
 pub mod items;
 pub mod pages;
 pub mod project;
+mod refused;
 pub mod samples;
 pub mod template;
 pub mod units;

@@ -1,6 +1,9 @@
 //! The network between the AWS client and the database, with injectable faults.
 
-use crate::database::{Answer, Database};
+use crate::{
+    database::{Answer, Database},
+    refused,
+};
 use aws_smithy_runtime_api::{
     client::{
         http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -68,15 +71,17 @@ struct State {
     /// The fault of all other requests of each operation.
     always: Mutex<HashMap<&'static str, Fault>>,
     sent: Mutex<Vec<Sent>>,
+    /// The write units of refused writes.
+    refused: Mutex<usize>,
     /// The text of every secret.
     secret: Mutex<String>,
 }
 
 impl Wire {
     pub(crate) fn to(database: Database) -> Self {
-        let (next, always, sent) = Default::default();
+        let (next, always, sent, refused) = Default::default();
         let secret = Mutex::new(crate::webhook::SECRET.to_owned());
-        Self(Arc::new(State { database, next, always, sent, secret }))
+        Self(Arc::new(State { database, next, always, sent, refused, secret }))
     }
 
     /// Injects these faults into the next requests of an operation, one fault for each attempt.
@@ -105,6 +110,11 @@ impl Wire {
         std::mem::take(&mut lock(&self.0.sent))
     }
 
+    /// The write units since the last call that DynamoDB bills for refused writes, and does not report.
+    pub fn take_refused_units(&self) -> usize {
+        std::mem::take(&mut lock(&self.0.refused))
+    }
+
     /// Records a request to another server among the client's requests.
     pub fn note(&self, operation: &str) {
         lock(&self.0.sent).push(Sent { operation: operation.to_owned(), body: Value::Null });
@@ -120,6 +130,12 @@ impl Wire {
         let Answer { status, body } = self.carry_out(operation, body);
         assert_eq!(status, 200, "{operation}: {body}");
         body
+    }
+
+    /// An item; null if there is none.
+    fn stored(&self, table: &Value, key: &Value) -> Value {
+        let request = json!({"TableName": table, "Key": key, "ConsistentRead": true});
+        self.directly("GetItem", request)["Item"].clone()
     }
 
     /// Loads items into a table of the database directly.
@@ -159,7 +175,12 @@ impl Wire {
                 Answer::refusal(400, "com.amazonaws.swf.service.v2.model#ExecutionDoesNotExist")
             }
             "StartExecution" => Answer { status: 200, body: json!({"executionArn": "arn", "startDate": 0}) },
-            _ => self.0.database.carry_out(&operation, body),
+            _ => {
+                let answer = self.0.database.carry_out(&operation, body.clone());
+                let stored = |table: &Value, key: &Value| self.stored(table, key);
+                *lock(&self.0.refused) += refused::write_units(&operation, &body, &answer, stored);
+                answer
+            }
         };
         Ok(match fault {
             None => carry_out(body),

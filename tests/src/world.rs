@@ -57,7 +57,11 @@ impl World {
 
     /// The consumed units and sent requests since the last call.
     pub fn measured(&self) -> Measured {
-        Measured::new(self.table.take_units(), &self.wire.take_sent())
+        let mut units = self.table.take_units();
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
+        let refused = self.wire.take_refused_units() as f64;
+        units.write += refused;
+        Measured::new(units, &self.wire.take_sent())
     }
 
     /// Runs an operation and compares its units and requests with its row in docs/units.md.
