@@ -1,7 +1,11 @@
 //! Rate limits, on an instance with low limits.
 
-use crate::souk::{Answer, Call, OwnInstance, PASSWORD, new_email, registration};
+use crate::{
+    orders::{VISA, order, place, product},
+    souk::{Answer, Call, OwnInstance, PASSWORD, draft, new_email, registration, unique},
+};
 use serde_json::json;
+use std::thread;
 
 fn assert_limited(answer: &Answer, policy: &str) {
     answer.problem(429, "too-many-requests");
@@ -44,4 +48,66 @@ fn log_in_and_registration_are_limited_by_address_and_by_source() {
         log_in(&new_email(), PASSWORD).problem(401, "unauthenticated");
     }
     assert_limited(&log_in(&new_email(), PASSWORD), "source");
+}
+
+#[test]
+fn users_and_searches_are_limited_and_declined_cards_before_the_bank_is_asked() {
+    let limits = [
+        "LimitOrders=4",
+        "LimitDeclined=2",
+        "LimitCancellations=1",
+        "LimitProducts=1",
+        "LimitConcerts=1",
+        "LimitReviews=1",
+        "LimitSearchSource=2",
+        "LimitWindowSeconds=3600",
+    ];
+    let own = OwnInstance::start("e2e-limits-of-users", &limits);
+    let (souk, seller, buyer, tester) = (&own.souk, own.souk.user(), own.souk.user(), own.souk.user());
+    let jam = product(souk, &seller, 10, 650, "SGD");
+    assert_limited(&souk.send(seller.call("POST", "/products").json(&draft())), "user");
+
+    // Paid orders do not count as declined.
+    let orders: Vec<Answer> =
+        (0..4).map(|_| place(souk, &buyer, &unique(), &order(&[(&jam, 1)], VISA))).collect();
+    assert!(orders.iter().all(|order| order.status == 201), "{orders:?}");
+    assert_limited(&place(souk, &buyer, &unique(), &order(&[(&jam, 1)], VISA)), "orders");
+    let cancel = |order: &Answer| {
+        let id = order.body["orderId"].as_str().unwrap();
+        souk.send(buyer.call("POST", &format!("/orders/{id}/cancellation")))
+    };
+    assert_eq!(cancel(&orders[0]).status, 200);
+    assert_limited(&cancel(&orders[1]), "user");
+
+    // Card testing: many cards at once.
+    let before = souk.payments().len();
+    let attempt = || place(souk, &tester, &unique(), &order(&[(&jam, 1)], "pm_card_visa_chargeDeclined"));
+    let answers: Vec<Answer> = thread::scope(|scope| {
+        let attempts: Vec<_> = (0..8).map(|_| scope.spawn(attempt)).collect();
+        attempts.into_iter().map(|attempt| attempt.join().unwrap()).collect()
+    });
+    let (refused, asked): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 429);
+    assert_eq!((asked.len(), souk.payments().len() - before), (2, 2), "{answers:?}");
+    for answer in asked {
+        answer.problem(422, "order-rejected");
+    }
+    for answer in refused {
+        assert_limited(answer, "declined");
+    }
+
+    let path = format!("{}/reviews", jam.header("location"));
+    let review = json!({"stars": 4, "text": "Sweet."});
+    assert_eq!(souk.send(buyer.call("POST", &path).json(&review)).status, 201);
+    let change = buyer.call("PATCH", &format!("{path}/{}", buyer.id)).header("if-match", "*");
+    assert_limited(&souk.send(change.json(&json!({"stars": 3}))), "user");
+    let create = |path: &str, name: &str| souk.send(seller.call("POST", path).json(&json!({"name": name})));
+    assert_eq!(create("/bands", "First").status, 201);
+    assert_limited(&create("/bands", "Second"), "user");
+
+    for path in ["/products?category=tea", "/concerts?latitude=1&longitude=103&radius=5"] {
+        for _ in 0..2 {
+            assert_eq!(souk.get(path).status, 200);
+        }
+        assert_limited(&souk.get(path), "source");
+    }
 }

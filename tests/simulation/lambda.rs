@@ -218,6 +218,12 @@ fn context() -> Context {
         ("PAYMENTS_URL", "https://payments.test.example".to_owned()),
         ("CACHE_WARM_FAILED_QUEUE_URL", "https://queues.test.example".to_owned()),
         ("RATING_AVERAGE_FAILED_QUEUE_URL", "https://queues.test.example".to_owned()),
+        ("LIMIT_WINDOW_SECONDS", "900".to_owned()),
+        ("LIMIT_ORDERS", "1000".to_owned()),
+        ("LIMIT_DECLINED", "1000".to_owned()),
+        ("LIMIT_CANCELLATIONS", "1000".to_owned()),
+        ("LIMIT_CONCERTS", "1000".to_owned()),
+        ("LIMIT_REVIEWS", "1000".to_owned()),
         ("SWEEP_AFTER_SECONDS", simulation::SWEEP_AFTER_SECONDS.to_string()),
     ];
     let settings = settings.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();

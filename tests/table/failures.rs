@@ -25,6 +25,8 @@ use tests::{
     },
 };
 
+const ORDERS: Limit = Limit { name: "orders", quota: 9, window_seconds: 60 };
+
 const OPERATIONS: [&str; 8] = [
     "BatchGetItem",
     "BatchWriteItem",
@@ -176,6 +178,8 @@ async fn all_of_orders(world: &World) -> Vec<(&'static str, Result<(), Error>)> 
         ),
         ("is_processed", table.is_processed("evt_1", now()).await.map(drop)),
         ("record_processed", table.record_processed("evt_1", now()).await),
+        ("admit_order", table.admit_order(customer, order_id(3), [ORDERS, ORDERS]).await.map(drop)),
+        ("count_as_paid", table.count_as_paid(customer, order_id(3), 60).await),
         ("event_period", table.event_period().await.map(drop)),
         ("keep_event_period", table.keep_event_period(&EventPeriod::first(now())).await),
     ]

@@ -1,6 +1,7 @@
 //! `POST /concerts`: creates a concert, with new bands and a new venue if needed, all or nothing.
 
 use app::{
+    limits::{Concerts, Limits},
     machines::{ConcertCreate, Execution, Machines},
     table::Table,
 };
@@ -16,7 +17,7 @@ use web::{Problem, Request, Response, Submission, concert_status::ConcertStatus,
 /// A request for a concert, and its progress.
 type RequestState = (ConcertRequest, Progress);
 
-app::clients! { table: Table, machines: Machines<ConcertCreate> }
+app::clients! { table: Table, limits: Limits<Concerts>, machines: Machines<ConcertCreate> }
 
 fn main() -> runtime::Exit {
     runtime::serve(create_concert)
@@ -40,13 +41,14 @@ async fn create_concert(app: &App, request: Request) -> Result<Response, Problem
     Submission { state, replayed }.respond(&request, &format!("/concerts/{id}"), answer)
 }
 
-/// Resolves the draft, and records the request under its idempotency key.
+/// Counts the request, resolves the draft, and records the request under its idempotency key.
 async fn record(
     app: &App,
     caller: &Caller,
     draft: ConcertDraft,
     idempotency: &Idempotency,
 ) -> Result<Submission<RequestState>, Error> {
+    app.limits.admit([&caller.user_id.to_string()], app.now()).await?;
     let known = app.table.referenced(&draft.existing_bands(), draft.existing_venue()).await?;
     let request = draft.resolve(caller, app.now(), &known, || app.random())?;
     Ok(match app.table.record_request(&request, idempotency).await? {

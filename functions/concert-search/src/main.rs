@@ -1,6 +1,6 @@
 //! `GET /concerts`: searches concerts by band, by distance from a point, or both.
 
-use app::table::Table;
+use app::{limits::Searches, table::Table};
 use domain::{
     Timestamp,
     concert::Concert,
@@ -23,7 +23,7 @@ struct Shown {
     distance_km: Option<f64>,
 }
 
-app::clients! { table: Table }
+app::clients! { table: Table, searches: Searches }
 
 fn main() -> runtime::Exit {
     runtime::serve(search_concerts)
@@ -32,6 +32,7 @@ fn main() -> runtime::Exit {
 async fn search_concerts(app: &App, request: Request) -> Result<Response, Problem> {
     let list = request.query().encode_without(&["limit", "cursor"]);
     let (wanted, size, after) = read(&request, &list)?;
+    app.searches.admit(&request.source_network(), request.received_at)?;
     let page = app.table.concerts(&wanted, size, after).await?;
     let show = |FoundConcert { concert, distance_km }| Shown { concert, distance_km };
     let items: Vec<_> = page.items.into_iter().map(show).collect();

@@ -1,6 +1,7 @@
 //! `POST /orders`: places an order, once for each idempotency key.
 
 use app::{
+    limits::{OrderLimits, UnpaidOrders},
     machines::{Execution, Machines, OrderPlace},
     table::Table,
 };
@@ -13,7 +14,12 @@ use domain::{
 use table::Recorded;
 use web::{Problem, Request, Response, Submission, order_problem, respond};
 
-app::clients! { table: Table, machines: Machines<OrderPlace> }
+app::clients! {
+    table: Table,
+    limits: OrderLimits,
+    unpaid: UnpaidOrders,
+    machines: Machines<OrderPlace>,
+}
 
 fn main() -> runtime::Exit {
     runtime::serve(place_order)
@@ -36,7 +42,7 @@ async fn place_order(app: &App, request: Request) -> Result<Response, Problem> {
     Submission { state, replayed }.respond(&request, &format!("/orders/{id}"), answer)
 }
 
-/// Prices the order, and records it under its idempotency key if the total is the expected one.
+/// Prices the order, and counts and records it under its idempotency key if the total is the expected one.
 async fn record(
     app: &App,
     caller: &Caller,
@@ -48,9 +54,11 @@ async fn record(
         Priced::AsExpected(placed) => placed,
         Priced::Changed(order) => return Err(order_problem::price_changed(&order)),
     };
+    app.limits.admit(caller.user_id, placed.order.order_id).await?;
     Ok(match app.table.record_order(&placed, idempotency).await? {
         Recorded::Now => Submission { state: placed, replayed: false },
         Recorded::Before(id) => {
+            app.unpaid.remove(caller.user_id, placed.order.order_id).await?;
             Submission { state: app.table.order(caller.user_id, id).await?, replayed: true }
         }
     })

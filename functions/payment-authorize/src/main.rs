@@ -1,6 +1,6 @@
 //! Step of order-place: authorizes the payment, so that the customer's bank holds the amount.
 
-use app::{payments::PaymentProvider, table::Table};
+use app::{limits::UnpaidOrders, payments::PaymentProvider, table::Table};
 use domain::{Error, order::OrderRequest, payment::PaymentId};
 use payments::Payments;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ struct Output {
     payment: PaymentId,
 }
 
-app::clients! { table: Table, payments: PaymentProvider }
+app::clients! { table: Table, payments: PaymentProvider, unpaid: UnpaidOrders }
 
 fn main() -> runtime::Exit {
     runtime::step(authorize)
@@ -27,5 +27,6 @@ async fn authorize(app: &App, Input { order }: Input) -> Result<Output, Error> {
     // Recorded before it is authorized, so that an undo can void it.
     app.table.begin_payment(order.order_id, &payment).await?;
     payments.authorize(order.order_id, &payment, &order.payment_method).await?;
+    app.unpaid.remove(order.customer_id, order.order_id).await?;
     Ok(Output { payment })
 }

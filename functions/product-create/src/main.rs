@@ -1,6 +1,9 @@
 //! `POST /products`: publishes a product of the caller's.
 
-use app::table::Table;
+use app::{
+    limits::{Limits, Products},
+    table::Table,
+};
 use domain::{
     idempotency::Creation,
     product::{ListedProduct, NewProduct, Product},
@@ -8,7 +11,7 @@ use domain::{
 use http::header;
 use web::{Problem, Request, Response, respond};
 
-app::clients! { table: Table }
+app::clients! { table: Table, limits: Limits<Products> }
 
 fn main() -> runtime::Exit {
     runtime::serve(create_product)
@@ -17,6 +20,7 @@ fn main() -> runtime::Exit {
 async fn create_product(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let (new, idempotency) = Problem::both(request.json::<NewProduct>(), request.idempotency())?;
+    app.limits.admit([&caller.user_id.to_string()], request.received_at).await?;
     let NewProduct { draft, stock } = new;
     let product = Product::publish(app.new_id()?, &caller, draft, request.received_at);
     let location = format!("/products/{}", product.product_id);

@@ -1,6 +1,6 @@
 //! `GET /products?category=…` or `?seller=…`: products, newest first.
 
-use app::table::Table;
+use app::{limits::Searches, table::Table};
 use domain::{
     id::{ProductId, UserId},
     page::PageSize,
@@ -24,7 +24,7 @@ impl Of {
     }
 }
 
-app::clients! { table: Table }
+app::clients! { table: Table, searches: Searches }
 
 fn main() -> runtime::Exit {
     runtime::serve(list_products)
@@ -32,6 +32,7 @@ fn main() -> runtime::Exit {
 
 async fn list_products(app: &App, request: Request) -> Result<Response, Problem> {
     let (of, size, after) = read(&request)?;
+    app.searches.admit(&request.source_network(), request.received_at)?;
     let page = match &of {
         Of::Category(category) => app.table.products_of_category(category, size, after).await?,
         Of::Seller(seller) => app.table.products_of_seller(*seller, size, after).await?,

@@ -1,6 +1,9 @@
 //! `POST /products/{productId}/reviews`: creates the caller's review of a product; a user has at most one per product.
 
-use app::table::Table;
+use app::{
+    limits::{Limits, Reviews},
+    table::Table,
+};
 use domain::{
     id::ProductId,
     review::{self, Review, ReviewDraft},
@@ -9,7 +12,7 @@ use http::header;
 use table::Reviewed;
 use web::{Problem, Request, Response, respond};
 
-app::clients! { table: Table }
+app::clients! { table: Table, limits: Limits<Reviews> }
 
 fn main() -> runtime::Exit {
     runtime::serve(create_review)
@@ -19,6 +22,7 @@ async fn create_review(app: &App, request: Request) -> Result<Response, Problem>
     let caller = request.caller()?;
     let id: ProductId = request.path("productId")?;
     let (draft, idempotency) = Problem::both(request.json::<ReviewDraft>(), request.idempotency())?;
+    app.limits.admit([&caller.user_id.to_string()], request.received_at).await?;
     let (seller, bought) =
         futures::try_join!(app.table.seller_of(id), app.table.has_bought(caller.user_id, id))?;
     review::allow(&caller, seller)?;

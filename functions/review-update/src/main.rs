@@ -1,10 +1,13 @@
 //! `PATCH /products/{productId}/reviews/{authorId}`: changes the caller's review, if If-Match names its version.
 
-use app::table::Table;
+use app::{
+    limits::{Limits, Reviews},
+    table::Table,
+};
 use domain::input::MergePatch;
 use web::{Problem, Request, Response, respond};
 
-app::clients! { table: Table }
+app::clients! { table: Table, limits: Limits<Reviews> }
 
 fn main() -> runtime::Exit {
     runtime::serve(update_review)
@@ -14,6 +17,7 @@ async fn update_review(app: &App, request: Request) -> Result<Response, Problem>
     let caller = request.caller()?;
     let (product, author) = (request.path("productId")?, request.path("authorId")?);
     let (patch, seen) = Problem::both(request.merge_patch::<MergePatch>(), request.if_match())?;
+    app.limits.admit([&caller.user_id.to_string()], request.received_at).await?;
     let (review, (), bought) = futures::try_join!(
         app.table.review(product, author),
         app.table.require_product(product),

@@ -1,6 +1,6 @@
 //! Step of order-place: reserves the stock of all lines of an order, or of none.
 
-use app::table::Table;
+use app::{limits::UnpaidOrders, table::Table};
 use domain::{Error, order::OrderRequest};
 use serde::Deserialize;
 
@@ -9,12 +9,17 @@ struct Input {
     order: OrderRequest,
 }
 
-app::clients! { table: Table }
+app::clients! { table: Table, unpaid: UnpaidOrders }
 
 fn main() -> runtime::Exit {
     runtime::step(reserve)
 }
 
 async fn reserve(app: &App, Input { order }: Input) -> Result<(), Error> {
-    app.table.reserve_stock(&order, app.now()).await
+    let reserved = app.table.reserve_stock(&order, app.now()).await;
+    if let Err(Error::Rejected(_)) = reserved {
+        // No bank is asked, so the order says nothing about cards.
+        app.unpaid.remove(order.customer_id, order.order_id).await?;
+    }
+    reserved
 }

@@ -1,6 +1,9 @@
 //! `POST /venues`: adds a venue of the caller's.
 
-use app::table::Table;
+use app::{
+    limits::{Concerts, Limits},
+    table::Table,
+};
 use domain::{
     idempotency::Creation,
     venue::{Venue, VenueDraft},
@@ -8,7 +11,7 @@ use domain::{
 use http::header;
 use web::{Problem, Request, Response, respond};
 
-app::clients! { table: Table }
+app::clients! { table: Table, limits: Limits<Concerts> }
 
 fn main() -> runtime::Exit {
     runtime::serve(create_venue)
@@ -17,6 +20,7 @@ fn main() -> runtime::Exit {
 async fn create_venue(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let (draft, idempotency) = Problem::both(request.json::<VenueDraft>(), request.idempotency())?;
+    app.limits.admit([&caller.user_id.to_string()], request.received_at).await?;
     let venue_id = app.new_id()?;
     let venue = Venue { venue_id, owner_id: caller.user_id, draft, created_at: request.received_at };
     let response = respond::created(&venue)?.with(header::LOCATION, format!("/venues/{venue_id}"));

@@ -5,9 +5,16 @@ use crate::{
     context::Context,
     table::Table,
 };
-use domain::{Error, Timestamp, limit::Limit};
+use domain::{
+    Error, Timestamp,
+    id::{OrderId, UserId},
+    limit::{Limit, LimitStatus, SourceCounts},
+};
 use futures::future::try_join_all;
-use std::marker::PhantomData;
+use std::{
+    marker::PhantomData,
+    sync::{Mutex, PoisonError},
+};
 
 /// One limit of a policy.
 pub struct Quota {
@@ -65,6 +72,42 @@ impl Policy for Registrations {
         &["TABLE_NAME", WINDOW, "LIMIT_REGISTER_EMAIL", "LIMIT_REGISTER_SOURCE"];
 }
 
+/// Cancellations of orders: by user.
+pub struct Cancellations;
+
+impl Policy for Cancellations {
+    const OPERATION: &'static str = "cancel";
+    const QUOTAS: &'static [Quota] = &[Quota { name: "user", setting: "LIMIT_CANCELLATIONS" }];
+    const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_CANCELLATIONS"];
+}
+
+/// New products: by user.
+pub struct Products;
+
+impl Policy for Products {
+    const OPERATION: &'static str = "product";
+    const QUOTAS: &'static [Quota] = &[Quota { name: "user", setting: "LIMIT_PRODUCTS" }];
+    const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_PRODUCTS"];
+}
+
+/// New bands, venues and concerts: by user.
+pub struct Concerts;
+
+impl Policy for Concerts {
+    const OPERATION: &'static str = "concert";
+    const QUOTAS: &'static [Quota] = &[Quota { name: "user", setting: "LIMIT_CONCERTS" }];
+    const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_CONCERTS"];
+}
+
+/// New and changed reviews: by user.
+pub struct Reviews;
+
+impl Policy for Reviews {
+    const OPERATION: &'static str = "review";
+    const QUOTAS: &'static [Quota] = &[Quota { name: "user", setting: "LIMIT_REVIEWS" }];
+    const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_REVIEWS"];
+}
+
 /// The limits of a policy, with the quotas that the template sets.
 pub struct Limits<P> {
     table: Table,
@@ -81,8 +124,7 @@ impl<P: Policy> Limits<P> {
         }
         let counted = self.quotas.iter().zip(values);
         let counted = counted.map(|(limit, value)| self.table.spend(P::OPERATION, *limit, value, now));
-        let statuses = try_join_all(counted).await?;
-        if statuses.iter().all(|status| status.allowed) { Ok(()) } else { Err(Error::TooMany(statuses)) }
+        allowed(try_join_all(counted).await?)
     }
 }
 
@@ -98,4 +140,85 @@ impl<P: Policy> Client for Limits<P> {
         let quotas = P::QUOTAS.iter().map(limit).collect::<Result<_, Error>>()?;
         Ok(Self { table: context.table()?, quotas, policy: PhantomData })
     }
+}
+
+/// The limits of a customer's orders: how many, and how many that are not paid. An order counts as not paid until its
+/// payment is authorised, so that orders that are placed at the same time cannot exceed the limit.
+pub struct OrderLimits {
+    table: Table,
+    limits: [Limit; 2],
+}
+
+impl OrderLimits {
+    /// Counts a new order. Fails with `TooMany` when a quota is exhausted.
+    pub async fn admit(&self, customer: UserId, order: OrderId) -> Result<(), Error> {
+        allowed(self.table.admit_order(customer, order, self.limits).await?.to_vec())
+    }
+}
+
+impl Client for OrderLimits {
+    const NEEDS: Needs = Needs {
+        settings: &["TABLE_NAME", WINDOW, "LIMIT_ORDERS", "LIMIT_DECLINED"],
+        operations: &["admit_order"],
+    };
+
+    fn new(context: &Context) -> Result<Self, Error> {
+        let number = |setting| context.settings().number(setting);
+        let window_seconds = number(WINDOW)?;
+        let limit = |name, quota| Limit { name, quota, window_seconds };
+        let limits = [limit("orders", number("LIMIT_ORDERS")?), limit("declined", number("LIMIT_DECLINED")?)];
+        Ok(Self { table: context.table()?, limits })
+    }
+}
+
+/// The orders that count as not paid, for the steps that decide it.
+pub struct UnpaidOrders {
+    table: Table,
+    window_seconds: u64,
+}
+
+impl UnpaidOrders {
+    /// Counts an order no longer as not paid. Idempotent.
+    pub async fn remove(&self, customer: UserId, order: OrderId) -> Result<(), Error> {
+        self.table.count_as_paid(customer, order, self.window_seconds).await
+    }
+}
+
+impl Client for UnpaidOrders {
+    const NEEDS: Needs = Needs { settings: &["TABLE_NAME", WINDOW], operations: &["count_as_paid"] };
+
+    fn new(context: &Context) -> Result<Self, Error> {
+        Ok(Self { table: context.table()?, window_seconds: context.settings().number(WINDOW)? })
+    }
+}
+
+/// The window in which searches are counted, in seconds.
+const SEARCH_WINDOW_SECONDS: u64 = 60;
+
+/// The limit of searches by source network. It is counted in the memory of each instance, so that a search writes nothing.
+pub struct Searches {
+    limit: Limit,
+    counts: Mutex<SourceCounts>,
+}
+
+impl Searches {
+    /// Counts a search. Fails with `TooMany` when the quota is exhausted.
+    pub fn admit(&self, source: &str, now: Timestamp) -> Result<(), Error> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        allowed(vec![counts.spend(self.limit, source, now)])
+    }
+}
+
+impl Client for Searches {
+    const NEEDS: Needs = Needs { settings: &["LIMIT_SEARCH_SOURCE"], operations: &[] };
+
+    fn new(context: &Context) -> Result<Self, Error> {
+        let quota = context.settings().number("LIMIT_SEARCH_SOURCE")?;
+        let limit = Limit { name: "source", quota, window_seconds: SEARCH_WINDOW_SECONDS };
+        Ok(Self { limit, counts: Mutex::default() })
+    }
+}
+
+fn allowed(statuses: Vec<LimitStatus>) -> Result<(), Error> {
+    if statuses.iter().all(|status| status.allowed) { Ok(()) } else { Err(Error::TooMany(statuses)) }
 }

@@ -1,6 +1,7 @@
 //! Rate limits with fixed windows.
 
 use crate::Timestamp;
+use std::collections::HashMap;
 
 /// A quota of requests for each window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,29 @@ pub struct LimitStatus {
     pub allowed: bool,
 }
 
+/// The most sources that [`SourceCounts`] counts at a time, so that they take some megabytes at most.
+const MOST_SOURCES: usize = 10_000;
+
+/// The requests of each source in the current window, in memory.
+#[derive(Debug, Default)]
+pub struct SourceCounts {
+    window_start: u64,
+    used: HashMap<String, u64>,
+}
+
+impl SourceCounts {
+    /// Counts a request of a source.
+    pub fn spend(&mut self, limit: Limit, source: &str, now: Timestamp) -> LimitStatus {
+        let window_start = limit.window_start(now);
+        if self.window_start != window_start || self.used.len() >= MOST_SOURCES {
+            *self = Self { window_start, used: HashMap::new() };
+        }
+        let used = self.used.entry(source.to_owned()).or_default();
+        *used += 1;
+        limit.status(*used, now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +89,19 @@ mod tests {
         let end = Timestamp::from_unix_milliseconds(119_999);
         assert_eq!(LIMIT.status(1, end).reset_seconds, 1);
         assert_eq!(LIMIT.window_start(end), 60);
+    }
+
+    #[test]
+    fn sources_are_counted_apart_and_anew_in_each_window() {
+        let mut counts = SourceCounts::default();
+        let mut allowed =
+            |source: &str, ms| counts.spend(LIMIT, source, Timestamp::from_unix_milliseconds(ms)).allowed;
+        assert_eq!([0, 1, 2].map(|ms| allowed("a", ms)), [true, true, false]);
+        assert!(allowed("b", 3) && !allowed("a", 59_999) && allowed("a", 60_000));
+        for number in 0..MOST_SOURCES {
+            allowed(&number.to_string(), 61_000);
+        }
+        assert!(counts.used.len() <= MOST_SOURCES);
     }
 
     #[test]
