@@ -150,7 +150,7 @@ fn paths_and_methods_that_do_not_exist() {
     for (method, path, allow) in [
         ("PUT", "/products", "GET, HEAD, POST"),
         ("POST", "/products/x", "DELETE, GET, HEAD, PATCH"),
-        ("HEAD", "/sessions", "POST"),
+        ("HEAD", "/sessions/current", "DELETE"),
         ("TRACE", "/health", "GET, HEAD"),
         ("DELETE", "/users/me", "GET, HEAD"),
     ] {

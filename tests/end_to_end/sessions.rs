@@ -1,7 +1,7 @@
-//! `/sessions`: how long sessions last, and what ends them.
+//! `/sessions`: the list of sessions, how long they last, what ends them, and the cookie.
 
-use crate::souk::{Answer, Call, SOUK, User, at_once};
-use serde_json::json;
+use crate::souk::{Answer, Call, PASSWORD, SOUK, User, at_once};
+use serde_json::{Value, json};
 use std::collections::HashSet;
 
 fn refresh(token: &str) -> Answer {
@@ -76,4 +76,85 @@ fn ten_refreshes_at_once_get_one_successor_and_the_session_goes_on() {
     let again = Tokens::of(&refresh(&user.refresh));
     assert_eq!(again.refresh, answers[0].refresh);
     assert_eq!(Tokens::of(&refresh(&again.refresh)).status(), 200);
+}
+
+#[test]
+fn a_user_sees_their_sessions_and_ends_one_or_all() {
+    let (user, other) = (SOUK.user(), SOUK.user());
+    let credentials = json!({"email": user.email, "password": PASSWORD});
+    let phone = Call::new("POST", "/sessions").json(&credentials).header("user-agent", "phone \u{9}  x");
+    let (first, phone) = (of_user(&user), Tokens::of(&SOUK.send(phone)));
+    let list = |tokens: &Tokens| {
+        let answer = SOUK.send(tokens.call("GET", "/sessions"));
+        assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
+        answer.body["items"].as_array().unwrap().clone()
+    };
+    let listed = list(&first);
+    let shown: Vec<[&Value; 2]> = listed.iter().map(|item| [&item["userAgent"], &item["current"]]).collect();
+    assert_eq!(shown, [[&json!("phone x"), &json!(false)], [&listed[1]["userAgent"], &json!(true)]]);
+
+    let path = format!("/sessions/{}", listed[0]["sessionId"].as_str().unwrap());
+    SOUK.send(other.call("DELETE", &path)).problem(404, "not-found");
+    assert_eq!(phone.status(), 200);
+    for _ in 0..2 {
+        assert_eq!(SOUK.send(first.call("DELETE", &path)).status, 204);
+    }
+    assert_eq!((phone.status(), list(&first).len()), (403, 1));
+    SOUK.send(first.call("DELETE", "/sessions/x")).problem(404, "not-found");
+
+    let second = Tokens::of(&SOUK.log_in(&user.email));
+    assert_eq!(SOUK.send(second.call("DELETE", "/sessions")).status, 204);
+    assert_eq!((first.status(), second.status()), (403, 403));
+    refresh(&second.refresh).problem(401, "unauthenticated");
+    assert_eq!(list(&Tokens::of(&SOUK.log_in(&user.email))).len(), 1);
+    assert_eq!(of_user(&other).status(), 200);
+}
+
+/// The name and value of the cookie that an answer sets, as a browser sends it, and its attributes.
+fn cookie(answer: &Answer) -> (String, String) {
+    let (pair, attributes) = answer.header("set-cookie").split_once("; ").unwrap();
+    (pair.to_owned(), attributes.to_owned())
+}
+
+const KEPT: &str = "Max-Age=2592000; Path=/sessions; HttpOnly; Secure; SameSite=Strict";
+const REMOVED: &str = "Max-Age=0; Path=/sessions; HttpOnly; Secure; SameSite=Strict";
+
+#[test]
+fn a_browser_keeps_the_refresh_token_in_a_cookie() {
+    let user = SOUK.user();
+    let credentials = json!({"email": user.email, "password": PASSWORD, "refreshTokenIn": "cookie"});
+    let opened = SOUK.send(Call::new("POST", "/sessions").json(&credentials));
+    assert_eq!((opened.status, &opened.body["refreshToken"]), (201, &Value::Null), "{}", opened.text);
+    let (first, attributes) = cookie(&opened);
+    assert!(first.starts_with("__Secure-souk_refresh=") && attributes == KEPT, "{first}; {attributes}");
+
+    let by_cookie = |cookie: &str, site: &str| {
+        let call = Call::new("POST", "/sessions/refresh").header("cookie", &format!("a=b; {cookie}"));
+        SOUK.send(if site.is_empty() { call } else { call.header("sec-fetch-site", site) })
+    };
+    for site in ["cross-site", "same-site", "none", ""] {
+        by_cookie(&first, site).problem(403, "forbidden");
+    }
+    by_cookie("c=d", "same-origin").problem(401, "unauthenticated");
+    let refreshed = by_cookie(&first, "same-origin");
+    assert_eq!((refreshed.status, &refreshed.body["refreshToken"]), (201, &Value::Null));
+    let (second, attributes) = cookie(&refreshed);
+    assert!(second != first && attributes == KEPT, "{second}; {attributes}");
+
+    // What a script sends is not what the browser keeps: a token in the body stays in the body.
+    let token = second.split_once('=').unwrap().1;
+    let body = json!({"refreshToken": token});
+    let other = SOUK.send(Call::new("POST", "/sessions/refresh").header("cookie", &second).json(&body));
+    assert_eq!((other.status, other.header("set-cookie")), (201, ""));
+    let third = format!("__Secure-souk_refresh={}", other.body["refreshToken"].as_str().unwrap());
+
+    let access = refreshed.body["accessToken"].as_str().unwrap();
+    let log_out =
+        Call::new("DELETE", "/sessions/current").header("authorization", &format!("Bearer {access}"));
+    let ended = SOUK.send(log_out.header("cookie", &third));
+    assert_eq!(
+        (ended.status, cookie(&ended)),
+        (204, ("__Secure-souk_refresh=".to_owned(), REMOVED.to_owned()))
+    );
+    by_cookie(&third, "same-origin").problem(401, "unauthenticated");
 }

@@ -177,6 +177,7 @@ pub fn session(number: u32, secret: u8) -> (Session, RefreshToken) {
         session_id: token.session_id,
         secret_hash: [secret; 32],
         expires_at: later(1000),
+        user_agent: None,
     };
     (session, token)
 }

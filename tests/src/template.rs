@@ -16,7 +16,11 @@ pub struct Function {
 
 /// A CloudFormation template. YAML tags are in their long form: `!Ref Table` is `{"Ref": "Table"}`.
 #[derive(Debug, Clone)]
-pub struct Template(Value);
+pub struct Template {
+    value: Value,
+    /// The logical ids of the resources, in the template's order, which `value` does not keep.
+    ids: Vec<String>,
+}
 
 impl Template {
     /// The project's template.
@@ -27,19 +31,22 @@ impl Template {
     /// Parses a template.
     pub fn parse(text: &str) -> Self {
         let yaml: Yaml = serde_norway::from_str(text).unwrap_or_else(|error| panic!("template: {error}"));
-        Self(to_json(yaml))
+        let resources = yaml.get("Resources").and_then(Yaml::as_mapping);
+        let ids = resources.into_iter().flatten().filter_map(|(id, _)| Some(id.as_str()?.to_owned()));
+        Self { ids: ids.collect(), value: to_json(yaml) }
     }
 
     /// The value at a JSON pointer; null if there is none.
     pub fn at(&self, pointer: &str) -> &Value {
-        self.0.pointer(pointer).unwrap_or(&Value::Null)
+        self.value.pointer(pointer).unwrap_or(&Value::Null)
     }
 
     /// The logical ids and properties of the resources of a type, in the template's order.
     pub fn resources<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
-        let all = self.at("/Resources").as_object().into_iter().flatten();
+        let all = self.at("/Resources");
+        let all = self.ids.iter().map(move |id| (id.as_str(), &all[id]));
         all.filter(move |(_, resource)| resource["Type"] == kind)
-            .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
+            .map(|(id, resource)| (id, &resource["Properties"]))
     }
 
     /// The functions, in the template's order.
@@ -113,6 +120,13 @@ mod tests {
         let names: Vec<_> =
             template.functions().into_iter().map(|function| (function.id, function.name)).collect();
         assert_eq!(names, [("A".to_owned(), "a-b".to_owned()), ("B".to_owned(), String::new())]);
+    }
+
+    #[test]
+    fn resources_are_in_the_order_of_the_text() {
+        let template =
+            Template::parse("Resources: {B: {Type: T}, A: {Type: T}, C: {Type: U}, AB: {Type: T}}");
+        assert_eq!(template.resources("T").map(|(id, _)| id).collect::<Vec<_>>(), ["B", "A", "AB"]);
     }
 
     #[test]

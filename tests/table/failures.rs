@@ -20,8 +20,8 @@ use table::{Afterwards, Epoch, PublishedKey, Recount, SweepPosition};
 use tests::{
     Fault, World,
     samples::{
-        STREAM, account, exchange, later, next_review, next_version, now, position, product, product_id,
-        review, session, stars, stock, user_id, withdrawal,
+        STREAM, account, caller, exchange, later, next_review, next_version, now, position, product,
+        product_id, review, session, stars, stock, user_id, withdrawal,
     },
 };
 
@@ -119,6 +119,7 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ("signing_keys", table.signing_keys(now()).await.map(drop)),
         ("spend", table.spend("log-in", limit, "x", now()).await.map(drop)),
         ("user", table.user(user_id(1)).await.map(drop)),
+        ("sessions", table.sessions(&caller(1), now()).await.map(drop)),
         ("require_session", table.require_session(user_id(1), first_session.session_id, now()).await),
         ("end_oldest_sessions", table.end_oldest_sessions(user_id(1), now()).await),
         ("end_session", table.end_session(first_session.user_id, first_session.session_id, now()).await),

@@ -3,13 +3,15 @@
 use crate::is_unavailable;
 use domain::{
     Error,
-    session::{Exchange, MOST_SESSIONS, RefreshToken, Session},
+    id::{Id, SessionId},
+    session::{Exchange, ListedSession, MOST_SESSIONS, RefreshToken, Session},
+    user::Caller,
 };
 use serde_json::json;
 use table::keys;
 use tests::{
     Fault, World,
-    samples::{exchange, later, now, session, user_id},
+    samples::{caller, exchange, later, now, session, user_id},
 };
 
 const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
@@ -21,7 +23,7 @@ const DAY: u64 = 24 * 60 * 60;
 #[tokio::test]
 async fn a_session_is_stored_with_the_hash_of_its_secret_alone() {
     let world = World::new();
-    let (session, _) = session(1, 1);
+    let session = Session { user_agent: Some("curl/8".to_owned()), ..session(1, 1).0 };
     let create = world.table.create_session(&session);
     world.measure("create_session", "", create).await.unwrap();
     let id = "019aa251-4760-7000-8000-000000000001";
@@ -30,7 +32,7 @@ async fn a_session_is_stored_with_the_hash_of_its_secret_alone() {
         [json!({
             "pk": {"S": format!("SESSION#{id}")}, "sk": {"S": id},
             "secretHash": {"B": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="},
-            "expiresAt": {"N": "1763660827040"}, "ttl": {"N": "1763660827"},
+            "expiresAt": {"N": "1763660827040"}, "ttl": {"N": "1763660827"}, "userAgent": {"S": "curl/8"},
         })]
     );
 }
@@ -253,6 +255,61 @@ async fn a_new_session_that_an_eventually_consistent_read_misses_is_read_again()
     world.measured();
     let read = world.table.require_session(user_id(1), session(7, 1).0.session_id, now());
     assert_eq!(world.measure("require_session", "never stored", read).await, Err(ENDED));
+}
+
+#[tokio::test]
+async fn a_list_has_the_open_sessions_of_the_caller_newest_first() {
+    let world = World::new();
+    let caller = caller(1);
+    let at = |minutes: u64| SessionId::new(later(60 * minutes), [1; 10]);
+    let opened = |minutes: u64, days: u64| Session {
+        user_id: caller.user_id,
+        session_id: at(minutes),
+        expires_at: later(days * DAY),
+        user_agent: (minutes == 2).then(|| "curl/8".to_owned()),
+        ..session(1, 1).0
+    };
+    for session in [opened(1, 30), opened(2, 30), opened(3, 30), opened(4, 1), session(2, 1).0] {
+        world.table.create_session(&session).await.unwrap();
+    }
+    let token = RefreshToken { session_id: at(1), ..session(1, 1).1 };
+    world.table.rotate_session(&token, exchange(1, 2), later(DAY)).await.unwrap();
+    world.table.end_session(caller.user_id, at(3), later(DAY)).await.unwrap();
+    world.measured();
+
+    let current = Caller { session_id: at(1), ..caller };
+    let list = world.table.sessions(&current, later(DAY));
+    let listed = world.measure("sessions", "two open of four", list).await.unwrap();
+    let expected = [
+        ListedSession {
+            session_id: at(2),
+            created_at: later(120),
+            last_used_at: later(120),
+            expires_at: later(30 * DAY),
+            user_agent: Some("curl/8".to_owned()),
+            current: false,
+        },
+        ListedSession {
+            session_id: at(1),
+            created_at: later(60),
+            last_used_at: later(DAY),
+            expires_at: later(31 * DAY),
+            user_agent: None,
+            current: true,
+        },
+    ];
+    assert_eq!(listed, expected);
+}
+
+#[tokio::test]
+async fn only_a_session_of_the_user_is_ended() {
+    let world = World::new();
+    let own = sessions(&world, 0..1).await;
+    let missing = Err(Error::NotFound { what: "session" });
+    let end = world.table.end_session(user_id(2), own[0].session_id, now());
+    assert_eq!(world.measure("end_session", "no such session", end).await, missing);
+    assert!(is_open(&world, &own[0]));
+    assert_eq!(world.items().len(), 1);
 }
 
 #[tokio::test]

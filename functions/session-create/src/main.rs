@@ -9,12 +9,13 @@ use app::{
 use domain::{
     Error, Timestamp,
     password::Password,
-    session::{self, Session, Tokens},
+    session::{self, Session},
     user::{Caller, Credentials},
 };
 use futures::try_join;
+use http::header;
 use table::Credential;
-use web::{Problem, Request, Response, password::Verdict, respond, token};
+use web::{Problem, Request, Response, password::Verdict, refresh_cookie, token};
 
 const REFUSED: Error =
     Error::Unauthenticated { detail: "There is no account with this e-mail address and password." };
@@ -27,7 +28,7 @@ fn main() -> runtime::Exit {
 
 /// The tokens of a new session.
 pub async fn create_session(app: &App, request: Request) -> Result<Response, Problem> {
-    let Credentials { email, password } = request.json()?;
+    let Credentials { email, password, refresh_token_in } = request.json()?;
     let now = request.received_at;
     let (account, network) = (email.account(), request.source_network());
     let read = async {
@@ -50,17 +51,21 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
     let access = app.tokens.issue(&caller, now).await?;
     let refresh = app.tokens.first_refresh_token(&caller, now).await?;
     let expires_at = session::end_of(caller.session_id, now);
-    let secret_hash = token::hash(&refresh.secret);
-    app.table
-        .create_session(&Session { user_id, session_id: caller.session_id, secret_hash, expires_at })
-        .await?;
+    let session = Session {
+        user_id,
+        session_id: caller.session_id,
+        secret_hash: token::hash(&refresh.secret),
+        expires_at,
+        user_agent: request.header(&header::USER_AGENT).and_then(session::user_agent),
+    };
+    app.table.create_session(&session).await?;
     let (credential, ()) =
         try_join!(app.table.credential(&email), app.table.end_oldest_sessions(user_id, now))?;
     if !is_still_right(app, password, &Credential { user_id, password_hash }, credential, now).await? {
         app.table.end_session(user_id, caller.session_id, now).await?;
         return Err(REFUSED.into());
     }
-    respond::created(&Tokens::new(access, &refresh, expires_at, now))
+    refresh_cookie::created(access, &refresh, refresh_token_in, expires_at, now)
 }
 
 /// Whether the password is still right after the session was stored. Who replaces a password stores it before they end

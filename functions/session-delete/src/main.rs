@@ -1,7 +1,7 @@
 //! `DELETE /sessions/current`: logs out. The session's refresh token and access tokens are void at once.
 
 use app::table::Table;
-use web::{Problem, Request, Response, respond};
+use web::{Problem, Request, Response, refresh_cookie, respond};
 
 app::clients! { table: Table }
 
@@ -12,5 +12,7 @@ fn main() -> runtime::Exit {
 async fn delete_session(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     app.table.end_session(caller.user_id, caller.session_id, request.received_at).await?;
-    Ok(respond::no_content())
+    Ok(refresh_cookie::cleared(respond::no_content(), &request, |shown| {
+        shown.session_id == caller.session_id
+    }))
 }

@@ -7,10 +7,10 @@ use app::{
 };
 use domain::{
     Error,
-    session::{Refresh, Tokens},
+    session::{Refresh, TokenPlace},
     user::Caller,
 };
-use web::{Problem, Request, Response, respond};
+use web::{Problem, Request, Response, refresh_cookie};
 
 const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
 
@@ -21,7 +21,13 @@ fn main() -> runtime::Exit {
 }
 
 async fn refresh_session(app: &App, request: Request) -> Result<Response, Problem> {
-    let Refresh(shown) = request.json()?;
+    let (shown, place) = match request.optional_json()? {
+        Refresh::Token(token, place) => (token, place),
+        Refresh::Cookie => {
+            refresh_cookie::require_same_origin(&request)?;
+            (refresh_cookie::shown(&request), TokenPlace::Cookie)
+        }
+    };
     let now = request.received_at;
     app.limits.admit([&request.source_network()], now).await?;
     let shown = shown.ok_or(REFUSED)?;
@@ -30,5 +36,5 @@ async fn refresh_session(app: &App, request: Request) -> Result<Response, Proble
     let access =
         app.tokens.issue(&Caller { user_id: shown.user_id, session_id: shown.session_id }, now).await?;
     let ends_at = app.table.rotate_session(&shown, exchange, now).await?;
-    respond::created(&Tokens::new(access, &next, ends_at, now))
+    refresh_cookie::created(access, &next, place, ends_at, now)
 }

@@ -7,7 +7,7 @@
 use crate::{
     Error, Fault, Input, Timestamp,
     id::{SessionId, UserId},
-    input::Members,
+    input::{Checked, Members},
     text,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -79,16 +79,43 @@ impl RefreshToken {
     }
 }
 
-/// The body of a refresh request. A text that does not decode is `None`, not a fault: it gets the same answer as an
-/// expired token.
+/// Where a client keeps the refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TokenPlace {
+    /// Where it likes: the answer's body has the token.
+    #[default]
+    Body,
+    /// In a cookie of the browser, which no script can read.
+    Cookie,
+}
+
+impl TokenPlace {
+    /// Parses `body` or `cookie`.
+    pub fn from_value(value: Value) -> Checked<Self> {
+        match text::string(value)?.as_str() {
+            "body" => Ok(Self::Body),
+            "cookie" => Ok(Self::Cookie),
+            _ => Err(vec![Fault::here("must be body or cookie")]),
+        }
+    }
+}
+
+/// The body of a refresh request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refresh(pub Option<RefreshToken>);
+pub enum Refresh {
+    /// It has a refresh token. A text that does not decode is `None`, not a fault: it gets the same answer as an expired
+    /// token.
+    Token(Option<RefreshToken>, TokenPlace),
+    /// The refresh token is in the cookie, and its successor goes there: a script must not move it to where it can read it.
+    Cookie,
+}
 
 impl Input for Refresh {
     fn from_json(value: Value) -> Result<Self, Error> {
         let read = |value| {
             let mut members = Members::of(value)?;
-            let token = members.required("refreshToken", |value| {
+            let has_token = members.has("refreshToken");
+            let token = members.optional("refreshToken", |value| {
                 let text = text::string(value)?;
                 if (1..=512).contains(&text.chars().count()) {
                     Ok(RefreshToken::decode(&text))
@@ -96,14 +123,47 @@ impl Input for Refresh {
                     Err(vec![Fault::here("must have 1 to 512 characters")])
                 }
             });
-            members.finish(|| Some(Self(token?)))
+            let place = members.optional("refreshTokenIn", TokenPlace::from_value).unwrap_or_default();
+            members.finish(|| if has_token { Some(Self::Token(token?, place)) } else { Some(Self::Cookie) })
         };
         read(value).map_err(Error::Invalid)
     }
 }
 
+/// The longest name of a client that is stored.
+const LONGEST_USER_AGENT: usize = 160;
+
+/// What a client calls itself (`User-Agent`), as the user may see it: printable ASCII of bounded length, without double
+/// spaces. `None` if nothing is left.
+pub fn user_agent(header: &str) -> Option<String> {
+    let printable: String = header.chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }).collect();
+    let mut text = printable.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.truncate(LONGEST_USER_AGENT);
+    text.truncate(text.trim_end().len());
+    (!text.is_empty()).then_some(text)
+}
+
+/// An open session, as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedSession {
+    /// The session.
+    pub session_id: SessionId,
+    /// The time of the log-in.
+    pub created_at: Timestamp,
+    /// The time of the last refresh, or of the log-in.
+    pub last_used_at: Timestamp,
+    /// The end of the session if it is not refreshed.
+    pub expires_at: Timestamp,
+    /// What the client called itself at the log-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// Whether it is the session of the request.
+    pub current: bool,
+}
+
 /// A session as it is opened, with the hash of its first refresh token's secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The user.
     pub user_id: UserId,
@@ -113,6 +173,8 @@ pub struct Session {
     pub secret_hash: [u8; 32],
     /// The end of the session if it is not refreshed.
     pub expires_at: Timestamp,
+    /// What the client calls itself; see [`user_agent`].
+    pub user_agent: Option<String>,
 }
 
 /// An attempt to exchange the secret of a refresh token for the next one, with SHA-256 hashes of both.
@@ -175,21 +237,28 @@ pub struct Tokens {
     pub token_type: &'static str,
     /// Seconds until the access token expires.
     pub expires_in: u64,
-    /// For the next refresh; valid for one use.
-    pub refresh_token: String,
+    /// For the next refresh; valid for one use. Absent if it is in the cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     /// Seconds until the refresh token expires.
     pub refresh_expires_in: u64,
 }
 
 impl Tokens {
     /// Both tokens with their lifetimes, for a session that ends at this time.
-    pub fn new(access_token: String, refresh: &RefreshToken, ends_at: Timestamp, now: Timestamp) -> Self {
-        let left = ends_at.unix_seconds().saturating_sub(now.unix_seconds());
+    pub fn new(
+        access_token: String,
+        refresh: &RefreshToken,
+        place: TokenPlace,
+        ends_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        let left = ends_at.unix_milliseconds().saturating_sub(now.unix_milliseconds()).div_ceil(1000);
         Self {
             access_token,
             token_type: "Bearer",
             expires_in: ACCESS_SECONDS.min(left),
-            refresh_token: refresh.encode(),
+            refresh_token: (place == TokenPlace::Body).then(|| refresh.encode()),
             refresh_expires_in: left,
         }
     }
@@ -199,6 +268,7 @@ impl Tokens {
 mod tests {
     use super::*;
     use crate::id::Id;
+    use serde_json::json;
 
     #[test]
     fn a_refresh_token_round_trips_and_is_not_printed() {
@@ -237,7 +307,7 @@ mod tests {
         };
         for (before_end, access, rest) in [(60 * DAY, 900, 30 * DAY), (100, 100, 100)] {
             let now = opened().plus_seconds(90 * DAY - before_end);
-            let tokens = Tokens::new(String::new(), &refresh, end_of(id, now), now);
+            let tokens = Tokens::new(String::new(), &refresh, TokenPlace::Body, end_of(id, now), now);
             assert_eq!((tokens.expires_in, tokens.refresh_expires_in), (access, rest));
         }
     }
@@ -278,6 +348,47 @@ mod tests {
         let fresh = Secrets { current: FIRST, previous: None };
         let made_up = Exchange { shown: SECOND, next: THIRD, issued: false };
         assert_eq!(fresh.judge(&made_up, opened()), Late::Refused);
+    }
+
+    #[test]
+    fn a_refresh_without_a_token_is_by_cookie_and_stays_there() {
+        for body in [json!({}), json!({"refreshTokenIn": "body"}), json!({"refreshTokenIn": "cookie"})] {
+            assert_eq!(Refresh::from_json(body), Ok(Refresh::Cookie));
+        }
+        let places = [
+            (None, TokenPlace::Body),
+            (Some("body"), TokenPlace::Body),
+            (Some("cookie"), TokenPlace::Cookie),
+        ];
+        for (name, place) in places {
+            let mut body = json!({"refreshToken": "x"});
+            if let Some(name) = name {
+                body["refreshTokenIn"] = name.into();
+            }
+            assert_eq!(Refresh::from_json(body), Ok(Refresh::Token(None, place)));
+        }
+        for body in
+            [json!({"refreshToken": ""}), json!({"refreshToken": null}), json!({"refreshTokenIn": "url"})]
+        {
+            assert!(Refresh::from_json(body.clone()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_client_is_printable_and_short() {
+        let long = "x".repeat(500);
+        let cases = [
+            ("Mozilla/5.0 (X11; Linux)", Some("Mozilla/5.0 (X11; Linux)")),
+            (" curl\t/8 \u{0}\u{1b}[31m \u{202e}é ", Some("curl /8 [31m")),
+            ("", None),
+            ("\u{202e}", None),
+            (long.as_str(), Some(&long[..160])),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(user_agent(header).as_deref(), expected, "{header:?}");
+        }
+        let cut = format!("{} y", "x".repeat(159));
+        assert_eq!(user_agent(&cut).as_deref(), Some("x".repeat(159).as_str()));
     }
 
     #[test]

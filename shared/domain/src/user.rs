@@ -5,6 +5,7 @@ use crate::{
     id::{SessionId, UserId},
     input::{Checked, Members},
     password::Password,
+    session::TokenPlace,
     text,
 };
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,8 @@ pub struct Credentials {
     pub email: Email,
     /// The password to verify.
     pub password: Password,
+    /// Where the client keeps the refresh token of its session.
+    pub refresh_token_in: TokenPlace,
 }
 
 impl Input for Credentials {
@@ -119,7 +122,8 @@ impl Input for Credentials {
             let mut members = Members::of(value)?;
             let email = members.required("email", Email::from_value);
             let password = members.required("password", Password::for_login);
-            members.finish(|| Some(Self { email: email?, password: password? }))
+            let place = members.optional("refreshTokenIn", TokenPlace::from_value).unwrap_or_default();
+            members.finish(|| Some(Self { email: email?, password: password?, refresh_token_in: place }))
         };
         read(value).map_err(Error::Invalid)
     }

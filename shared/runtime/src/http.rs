@@ -5,7 +5,7 @@ use crate::{
     application::{self, Application, Host},
     telemetry::{Invocation, LogRecord},
 };
-use ::http::{HeaderName, HeaderValue};
+use ::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{Error, Timestamp, user::Caller};
 use futures::{FutureExt, future::LocalBoxFuture};
@@ -100,13 +100,20 @@ fn to_request(event: ApiGatewayV2httpRequest, now: Timestamp) -> Result<Request,
         path: event.raw_path.unwrap_or_default(),
         path_parameters: event.path_parameters,
         query: event.raw_query_string.unwrap_or_default(),
-        headers: event.headers,
+        headers: with_cookies(event.headers, event.cookies),
         body,
         source: context.http.source_ip.unwrap_or_default(),
         id: context.request_id.unwrap_or_default(),
         received_at: now,
         verified: context.authorizer.and_then(|authorizer| verified(&authorizer.fields)),
     })
+}
+
+/// The gateway takes the cookies out of the header fields.
+fn with_cookies(mut headers: HeaderMap, cookies: Option<Vec<String>>) -> HeaderMap {
+    let field = cookies.and_then(|cookies| HeaderValue::from_str(&cookies.join("; ")).ok());
+    headers.extend(field.map(|field| (header::COOKIE, field)));
+    headers
 }
 
 /// The caller, from the authorizer's context.
@@ -139,7 +146,10 @@ fn seconds(value: &Value) -> Option<u64> {
 fn to_event(response: Response) -> ApiGatewayV2httpResponse {
     let mut event = ApiGatewayV2httpResponse::default();
     event.status_code = response.status.as_u16().into();
+    let cookies = response.headers.get_all(header::SET_COOKIE).iter();
+    event.cookies = cookies.filter_map(|cookie| Some(cookie.to_str().ok()?.to_owned())).collect();
     event.headers = response.headers;
+    event.headers.remove(header::SET_COOKIE);
     // The gateway decodes a body that is declared as base64, which is how a function sends bytes.
     event.is_base64_encoded = matches!(response.body, Body::Binary(_));
     event.body = (!response.body.is_empty()).then(|| match response.body {

@@ -14,8 +14,9 @@ use crate::{
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 use domain::{
     Error, Timestamp,
-    id::{SessionId, UserId},
-    session::{self, Exchange, Late, MOST_SESSIONS, RefreshToken, Secrets, Session},
+    id::{Id, SessionId, UserId},
+    session::{self, Exchange, Late, ListedSession, MOST_SESSIONS, RefreshToken, Secrets, Session},
+    user::Caller,
 };
 
 /// SHA-256 of the secret of the current refresh token.
@@ -24,6 +25,7 @@ const SECRET_HASH: &str = "secretHash";
 const PREVIOUS_HASH: &str = "previousHash";
 /// The time of that exchange in milliseconds since 1970.
 const EXCHANGED_AT: &str = "exchangedAt";
+const USER_AGENT: &str = "userAgent";
 /// The end of the session in milliseconds since 1970. Reads check it because DynamoDB's `ttl` deletes items late.
 const EXPIRES_AT: &str = "expiresAt";
 
@@ -40,6 +42,7 @@ impl Table {
         item.insert(SECRET_HASH.into(), b(&session.secret_hash));
         item.insert(EXPIRES_AT.into(), to_milliseconds(session.expires_at));
         item.extend([keys::ttl(session.expires_at)]);
+        item.extend(session.user_agent.as_ref().map(|name| (USER_AGENT.into(), s(name))));
         self.create_item(item).await.map(drop)
     }
 
@@ -110,10 +113,39 @@ impl Table {
         self.batch_put(oldest.map(|session| ended(user, session, now)).collect()).await
     }
 
-    /// Ends a session: its refresh token is void. Idempotent.
+    /// The open sessions of a caller, newest first.
+    pub async fn sessions(&self, caller: &Caller, now: Timestamp) -> Result<Vec<ListedSession>, Error> {
+        let query = self
+            .open_sessions(caller.user_id)
+            .scan_index_forward(false)
+            .projection_expression("#sk, #expires, #exchanged, #agent")
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_names("#exchanged", EXCHANGED_AT)
+            .expression_attribute_names("#agent", USER_AGENT);
+        let sent = self.query(query).await?;
+        let listed = sent.items().iter().filter_map(|item| {
+            let session_id = id_of(item)?;
+            let exchanged_at = number(item, EXCHANGED_AT).map(Timestamp::from_unix_milliseconds);
+            Some(ListedSession {
+                session_id,
+                created_at: session_id.made_at(),
+                last_used_at: exchanged_at.unwrap_or(session_id.made_at()),
+                expires_at: open_until(item, now)?,
+                user_agent: text(item, USER_AGENT).map(str::to_owned),
+                current: session_id == caller.session_id,
+            })
+        });
+        Ok(listed.collect())
+    }
+
+    /// Ends a session: its refresh token and its access tokens are void. Idempotent. `NotFound` if there is no such session.
     pub async fn end_session(&self, user: UserId, session: SessionId, now: Timestamp) -> Result<(), Error> {
         let put = self.client().put_item().set_item(Some(ended(user, session, now)));
-        self.put(put).await.map(drop)
+        let put = put.condition_expression("attribute_exists(#pk)").expression_attribute_names("#pk", PK);
+        match self.put(put).await? {
+            Written::Done(_) => Ok(()),
+            Written::Refused(_) => Err(Error::NotFound { what: SessionId::WHAT }),
+        }
     }
 
     /// Ends the sessions of a user, but for one. Idempotent: when it is repeated after a failure, it goes on where it

@@ -12,6 +12,7 @@ pub mod problem;
 pub mod product_document;
 pub mod query;
 pub mod refresh;
+pub mod refresh_cookie;
 pub mod request;
 pub mod respond;
 pub mod response;

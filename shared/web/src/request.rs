@@ -75,6 +75,11 @@ impl Request {
         self.body_of(&["application/json"])
     }
 
+    /// As [`Request::json`], but a request without a body is an empty object.
+    pub fn optional_json<T: Input>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() { Ok(T::from_json(serde_json::json!({}))?) } else { self.json() }
+    }
+
     /// Parses a body with the media type of a JSON Merge Patch (RFC 7396), or `application/json`.
     pub fn merge_patch<T: Input>(&self) -> Result<T, Problem> {
         self.body_of(&["application/merge-patch+json", "application/json"])
@@ -178,7 +183,8 @@ impl Request {
         }
     }
 
-    fn header(&self, name: &HeaderName) -> Option<&str> {
+    /// A header field whose value is visible ASCII.
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }

@@ -1,0 +1,160 @@
+//! The refresh token in a cookie of a browser, where no script can read it.
+
+use crate::{problem::Problem, request::Request, respond, response::Response};
+use domain::{
+    Error, Timestamp,
+    session::{RefreshToken, TokenPlace, Tokens},
+};
+use http::{HeaderName, HeaderValue, header};
+
+/// The name of the cookie. With this prefix, browsers take it with `Secure` alone.
+const NAME: &str = "__Secure-souk_refresh";
+
+/// Sent to paths of sessions alone, over TLS, to this site, and only for requests of this site's pages.
+const ATTRIBUTES: &str = "Path=/sessions; HttpOnly; Secure; SameSite=Strict";
+
+/// What a browser says about the page that sends a request. A script cannot set it.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// 201 with the tokens of a session that ends at this time, the refresh token in its place.
+pub fn created(
+    access: String,
+    refresh: &RefreshToken,
+    place: TokenPlace,
+    ends_at: Timestamp,
+    now: Timestamp,
+) -> Result<Response, Problem> {
+    let tokens = Tokens::new(access, refresh, place, ends_at, now);
+    let response = respond::created(&tokens)?;
+    Ok(match place {
+        TokenPlace::Body => response,
+        TokenPlace::Cookie => set(response, &refresh.encode(), tokens.refresh_expires_in),
+    })
+}
+
+/// The token in the cookie. If there are several cookies of the name, another host of the site may have set one, and none
+/// is taken.
+pub fn shown(request: &Request) -> Option<RefreshToken> {
+    let headers = request.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = headers.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(name, _)| *name == NAME).map(|(_, value)| value);
+    let first = values.next()?;
+    if values.next().is_some() { None } else { RefreshToken::decode(first) }
+}
+
+/// The response, which also removes the cookie if its session is one that has `ended`.
+pub fn cleared(response: Response, request: &Request, ended: impl Fn(&RefreshToken) -> bool) -> Response {
+    if shown(request).is_some_and(|token| ended(&token)) { set(response, "", 0) } else { response }
+}
+
+/// Fails unless a browser says that a page of this origin sent the request. Other hosts of the site could send the cookie
+/// too, whatever its `SameSite`.
+pub fn require_same_origin(request: &Request) -> Result<(), Error> {
+    let mut values = request.headers.get_all(SEC_FETCH_SITE).iter();
+    match (values.next().map(HeaderValue::as_bytes), values.next()) {
+        (Some(b"same-origin"), None) => Ok(()),
+        _ => Err(Error::Forbidden {
+            detail: "Without a refreshToken in its body, a refresh has to come from a page of this origin.",
+        }),
+    }
+}
+
+fn set(response: Response, value: &str, seconds: u64) -> Response {
+    response.with(header::SET_COOKIE, format!("{NAME}={value}; Max-Age={seconds}; {ATTRIBUTES}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{
+        id::{Id, SessionId, UserId},
+        session::RefreshSecret,
+    };
+    use http::{HeaderMap, Method};
+    use std::collections::HashMap;
+
+    fn token() -> RefreshToken {
+        let at = Timestamp::from_unix_milliseconds(1);
+        RefreshToken {
+            user_id: UserId::new(at, [1; 10]),
+            session_id: SessionId::new(at, [2; 10]),
+            secret: RefreshSecret([3; 32]),
+        }
+    }
+
+    fn request(fields: &[(HeaderName, &str)]) -> Request {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        Request {
+            method: Method::POST,
+            path: "/sessions/refresh".to_owned(),
+            path_parameters: HashMap::new(),
+            query: String::new(),
+            headers,
+            body: Vec::new(),
+            source: "192.0.2.1".to_owned(),
+            id: "r".to_owned(),
+            received_at: Timestamp::from_unix_milliseconds(1),
+            verified: None,
+        }
+    }
+
+    fn cookies(value: &str) -> Request {
+        request(&[(header::COOKIE, value)])
+    }
+
+    #[test]
+    fn a_cookie_has_the_token_and_the_body_has_not() {
+        let now = Timestamp::from_unix_milliseconds(0);
+        let answer = |place| created("a".to_owned(), &token(), place, now.plus_seconds(60), now).unwrap();
+        let cookie = answer(TokenPlace::Cookie);
+        let text = token().encode();
+        let expected = format!(
+            "__Secure-souk_refresh={text}; Max-Age=60; Path=/sessions; HttpOnly; Secure; SameSite=Strict"
+        );
+        assert_eq!(cookie.headers[header::SET_COOKIE], expected);
+        assert!(!cookie.body.as_text().contains(&text), "{}", cookie.body.as_text());
+        let body = answer(TokenPlace::Body);
+        assert!(!body.headers.contains_key(header::SET_COOKIE) && body.body.as_text().contains(&text));
+    }
+
+    #[test]
+    fn one_cookie_of_the_name_is_read() {
+        let text = token().encode();
+        let ours = format!("{NAME}={text}");
+        for value in
+            [ours.clone(), format!("a=b; {ours}"), format!("{ours};c=d"), format!("x{NAME}=1; {ours}")]
+        {
+            assert_eq!(shown(&cookies(&value)), Some(token()), "{value}");
+        }
+        for value in ["", NAME, &format!("{NAME}="), &format!("{NAME}=x"), &format!("souk_refresh={text}")] {
+            assert_eq!(shown(&cookies(value)), None, "{value}");
+        }
+        assert_eq!(shown(&cookies(&format!("{ours}; {NAME}=x"))), None, "two of the name");
+        assert_eq!(shown(&request(&[(header::COOKIE, &ours), (header::COOKIE, &ours)])), None);
+    }
+
+    #[test]
+    fn the_cookie_of_an_ended_session_is_removed_and_no_other() {
+        let ours = cookies(&format!("{NAME}={}", token().encode()));
+        let removed = cleared(respond::no_content(), &ours, |shown| shown.session_id == token().session_id);
+        let expected = "__Secure-souk_refresh=; Max-Age=0; Path=/sessions; HttpOnly; Secure; SameSite=Strict";
+        assert_eq!(removed.headers[header::SET_COOKIE], expected);
+        let kept = cleared(respond::no_content(), &ours, |_| false);
+        let without = cleared(respond::no_content(), &cookies("a=b"), |_| true);
+        assert!(kept.headers.is_empty() && without.headers.is_empty());
+    }
+
+    #[test]
+    fn only_pages_of_this_origin_refresh_by_cookie() {
+        assert_eq!(require_same_origin(&request(&[(SEC_FETCH_SITE, "same-origin")])), Ok(()));
+        for value in ["same-site", "cross-site", "none", "", "same-origin, cross-site", "SAME-ORIGIN"] {
+            assert!(require_same_origin(&request(&[(SEC_FETCH_SITE, value)])).is_err(), "{value}");
+        }
+        assert!(require_same_origin(&request(&[])).is_err());
+        let twice = request(&[(SEC_FETCH_SITE, "same-origin"), (SEC_FETCH_SITE, "cross-site")]);
+        assert!(require_same_origin(&twice).is_err());
+    }
+}
