@@ -3,7 +3,7 @@
 
 use super::numbered::Numbered;
 use crate::{
-    network::{Reply, Sent},
+    network::{Answered, Reply, Sent, Unanswered},
     point::{Condition, Fate},
     provider::Provider,
     run::Scenario,
@@ -168,6 +168,9 @@ impl Worlds {
             Sent::Machines { .. } => inputs.push(before.executions),
             _ => {}
         }
+        // What is carried out does not depend on whether the answer arrives.
+        let is_lost = fate == Fate::LoseAnswer;
+        let fate = if is_lost { Fate::Proceed } else { fate };
         let cause = (*number, fate, inputs);
         let effect = if let Some(effect) = self.effects.get(&cause) {
             effect.clone()
@@ -186,11 +189,16 @@ impl Worlds {
         }
         after.provider = effect.provider.unwrap_or(before.provider);
         after.executions = effect.executions.unwrap_or(before.executions);
-        after.tokens.extend(token.filter(|_| fate == Fate::LoseAnswer));
+        let mut reply = effect.reply;
+        if is_lost {
+            let is_done = matches!(&**self.replies.value(reply), Some(Ok(Answered { status: 200, .. })));
+            after.tokens.extend(token.filter(|_| is_done));
+            reply = self.replies.number(Some(Err(Unanswered::Reset)));
+        }
         let (known, now) =
             (self.executions.value(before.executions), self.executions.value(after.executions));
         let begun = now.keys().find(|resource| !known.contains_key(*resource)).cloned();
-        (self.contents.number(after), effect.reply, begun)
+        (self.contents.number(after), reply, begun)
     }
 
     /// The world in which an execution has ended.
