@@ -96,18 +96,18 @@ fn users_and_searches_are_limited_and_declined_cards_before_the_bank_is_asked() 
     }
 
     let path = format!("{}/reviews", jam.header("location"));
-    let review = json!({"stars": 4, "text": "Sweet."});
+    let review = json!({"rating": 4, "title": "Sweet", "body": "Like at home."});
     assert_eq!(souk.send(buyer.call("POST", &path).json(&review)).status, 201);
     let change = buyer.call("PATCH", &format!("{path}/{}", buyer.id)).header("if-match", "*");
-    assert_limited(&souk.send(change.json(&json!({"stars": 3}))), "user");
+    assert_limited(&souk.send(change.json(&json!({"rating": 3}))), "user");
     let create = |path: &str, name: &str| souk.send(seller.call("POST", path).json(&json!({"name": name})));
     assert_eq!(create("/bands", "First").status, 201);
     assert_limited(&create("/bands", "Second"), "user");
 
     for path in ["/products?category=tea", "/concerts?latitude=1&longitude=103&radius=5"] {
-        for _ in 0..2 {
-            assert_eq!(souk.get(path).status, 200);
-        }
-        assert_limited(&souk.get(path), "source");
+        assert_eq!(souk.get(path).status, 200);
+        // Five requests come to the third of one minute, wherever the minute ends.
+        let limited = (0..4).map(|_| souk.get(path)).find(|answer| answer.status == 429);
+        assert_limited(&limited.expect("a search over the limit"), "source");
     }
 }
