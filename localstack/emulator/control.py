@@ -1,8 +1,9 @@
 """Calls for tests, on the port of the AWS API, at `/_souk/`. README.md describes them."""
 
 import json
+from urllib.parse import unquote
 
-from emulator import express, functions, gateway, indexes, restore, rules, shards, states
+from emulator import express, functions, gateway, indexes, mails, restore, rules, shards, states
 
 PREFIX = "/_souk/"
 # Modules with a setting, which is read, changed and reset.
@@ -29,6 +30,8 @@ def respond(method: str, path: str, body: bytes):
     match method, resource, identifier:
         case "GET", "processes", "":
             return 200, functions.processes()
+        case "GET", "mails", _:
+            return 200, mails.sent_to(unquote(identifier))
         case "GET", "faults", "":
             return 200, rules.listed()
         case (("PUT" | "POST"), "faults", ""):

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from emulator import (
-    access, dynamodb, express, faults, functions, gateway, histories, indexes, maps, openapi, queues, restore, secrets, states,
+    access, dynamodb, express, faults, functions, gateway, histories, indexes, mails, maps, openapi, queues, restore, secrets, states,
     streams, table_faults,
 )  # fmt: skip
 
@@ -20,6 +20,7 @@ def apply(directory: Path) -> None:
     gc.set_threshold(50_000, 50, 50)
     functions.apply(directory / "logs")
     access.apply()
+    mails.apply(directory)
     indexes.apply()
     restore.apply()
     dynamodb.apply()

@@ -1,7 +1,9 @@
-"""The commands that only read the record that `up` wrote: `down`, `url`, `processes`."""
+"""The commands that only read the record that `up` wrote: `down`, `url`, `processes`, `mail`."""
 
 import argparse
 import json
+import time
+import urllib.parse
 import urllib.request
 
 from run.cache import Cache
@@ -9,7 +11,10 @@ from run.instance import DEFAULT_NAME, Instance
 from run.payments import Payments
 from run.project import Failure, fail, say
 
-PROCESSES = "/_souk/processes"  # of the AWS API's port, see emulator/control.py
+# Of the AWS API's port, see emulator/control.py.
+PROCESSES = "/_souk/processes"
+MAILS = "/_souk/mails/"
+FOLLOW_SECONDS = 0.5
 
 
 def named(description: str) -> argparse.ArgumentParser:
@@ -62,6 +67,37 @@ def processes() -> int:
 
 def processes_of(instance: Instance) -> dict[str, list[dict]]:
     """The processes of each function, by its name on AWS."""
+    return asked(instance, PROCESSES)
+
+
+def mail() -> int:
+    parser = named("Prints the mails that the running system has sent, the oldest first.")
+    parser.add_argument("--to", default="", metavar="ADDRESS", help="only those to this address")
+    parser.add_argument("--follow", action="store_true", help="go on with those that are sent from now on")
+    arguments = parser.parse_args()
+    try:
+        instance, printed = Instance(arguments.name), 0
+        while True:
+            mails = asked(instance, MAILS + urllib.parse.quote(arguments.to))
+            for each in mails[printed:]:
+                print(shown(each), flush=True)
+            printed = len(mails)
+            if not arguments.follow:
+                return 0
+            time.sleep(FOLLOW_SECONDS)
+    except Failure as failure:
+        return fail("mail", failure)
+    except KeyboardInterrupt:
+        return 0
+
+
+def shown(mail: dict) -> str:
+    heads = {"Date": mail["at"], "From": mail["from"], "To": ", ".join(mail["to"]), "Subject": mail["subject"]}
+    return "\n".join(f"{name}: {value}" for name, value in heads.items()) + f"\n\n{mail['text']}"
+
+
+def asked(instance: Instance, path: str):
+    """The answer of the emulator to a GET request on the AWS API's port."""
     instance.require_running()
-    with urllib.request.urlopen(instance.record["endpointUrl"] + PROCESSES, timeout=10) as response:
+    with urllib.request.urlopen(instance.record["endpointUrl"] + path, timeout=10) as response:
         return json.load(response)

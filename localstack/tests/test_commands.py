@@ -46,19 +46,35 @@ class Commands(Project):
             ).Table("things-of-test")  # fmt: skip
             return table
 
+        def ses():
+            return boto3.client(
+                "sesv2", endpoint_url=self.record()["endpointUrl"], region_name="us-east-1",
+                aws_access_key_id="test", aws_secret_access_key="test",
+            )  # fmt: skip
+
         def addresses():
             return [self.record().get(name) for name in ("cacheUrl", "paymentsUrl")]
 
         self.up()
         items().put_item(Item={"pk": "kept"})
+        content = {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "First\nSecond\n"}}}
+        for address in ("Ada@example.com", "bob@example.com"):
+            ses().send_email(
+                FromEmailAddress="souk@example.com", Destination={"ToAddresses": [address]}, Content={"Simple": content}
+            )
         before = addresses()
         self.command("down")
         # Only a port that somebody has taken in the meantime changes what is deployed.
         self.assertEqual("deploying" in self.up().stdout, addresses() != before)
         self.assertIn("Item", items().get_item(Key={"pk": "kept"}))
+        mail = self.command("mail", "--to", "ada@example.com").stdout
+        self.assertIn("From: souk@example.com\nTo: Ada@example.com\nSubject: Hello\n\nFirst\nSecond\n", mail)
+        self.assertNotIn("bob@", mail)
+        self.assertIn("bob@", self.command("mail").stdout)
         self.assertEqual(self.get("/a")["event"]["routeKey"], "GET /a")
         self.up("--fresh")
         self.assertNotIn("Item", items().get_item(Key={"pk": "kept"}))
+        self.assertEqual(self.command("mail").stdout, "")
 
     def test_two_instances(self):
         self.addCleanup(self.command, "down", "--name", "second")
@@ -80,7 +96,7 @@ class Commands(Project):
         self.assertIn("--port 65535: not from 0 to 65534", result.stderr)
 
     def test_what_does_not_run_is_told_by_its_name(self):
-        for command in (["url"], ["processes", "answer"]):
+        for command in (["url"], ["mail"], ["processes", "answer"]):
             for name, start in (("local", "localstack/up"), ("nope", "localstack/up --name nope")):
                 result = self.command(*command, "--name", name)
                 self.assertEqual(result.returncode, 1)
@@ -102,7 +118,7 @@ class Commands(Project):
         self.assertIn(self.record()["baseUrl"], rest)
 
     def test_an_older_python(self):
-        for command in ("up", "down", "url", "processes"):
+        for command in ("up", "down", "url", "mail", "processes"):
             old = "import runpy, sys; sys.version_info = (3, 9, 18); runpy.run_path(sys.argv[1], run_name='__main__')"
             words = [sys.executable, "-c", old, str(self.root / "localstack" / command)]
             result = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
