@@ -32,6 +32,8 @@ DEFAULTS = {
     "LimitConcerts": str(GENEROUS),
     "LimitReviews": str(GENEROUS),
     "LimitSearchSource": str(GENEROUS),
+    "MailFrom": "souk@souk.example",
+    "RequireVerifiedEmail": "false",
     "StripeSecretKey": SECRET_KEY,
     "StripeWebhookSecret": WEBHOOK_SECRET,
     "UndoPauseSeconds": "1",
@@ -61,7 +63,7 @@ def deploy_alone(instance: Instance, given: dict[str, str], file) -> None:
     package.CODE.mkdir(parents=True, exist_ok=True)
     document = template.read(file, code_uri)
     declared = document.get("Parameters", {})
-    addresses = {"CacheUrl": "cacheUrl", "PaymentsUrl": "paymentsUrl"}
+    addresses = {"CacheUrl": "cacheUrl", "PaymentsUrl": "paymentsUrl", "PublicUrl": "baseUrl"}
     defaults = DEFAULTS | {key: instance.record.get(name) or "" for key, name in addresses.items()}
     values = {**{key: value for key, value in defaults.items() if key in declared}, **given}
     if faults := parameters.faults(declared, values) + parameters.missing(declared, values):

@@ -4,6 +4,7 @@ use crate::{assert_none, differences};
 use domain::{
     Version,
     id::{ProductId, SessionId, UserId},
+    mail::QueuedMail,
 };
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -27,6 +28,7 @@ fn of_template(template: &Template) -> BTreeSet<String> {
             .map(|event| match event["Type"].as_str() {
                 Some("HttpApi") => "a route",
                 Some("DynamoDB") => "the table's stream",
+                Some("SQS") => "a queue",
                 Some("Schedule" | "ScheduleV2") => "a schedule",
                 _ => "something unknown",
             })
@@ -43,10 +45,11 @@ fn of_template(template: &Template) -> BTreeSet<String> {
 
 /// The trigger of each function that line 1 of its code names.
 fn of_code(sources: &[Source]) -> BTreeSet<String> {
-    const LINES: [(&str, &str); 6] = [
+    const LINES: [(&str, &str); 7] = [
         ("//! `", "a route"),
         ("//! On a schedule: ", "a schedule"),
         ("//! Table stream: ", "the table's stream"),
+        ("//! Queue of ", "a queue"),
         ("//! Step of ", "a state machine"),
         ("//! The gateway asks it ", "the gateway"),
         ("//! Invoked by hand: ", "a hand"),
@@ -208,6 +211,23 @@ fn stream(text: &str) -> Result<(), Faults> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
+/// Checks a batch of the queue of mails.
+fn queue(text: &str) -> Result<(), Faults> {
+    let event: Value = read(text)?;
+    let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut faults = broken(&[("Records", !records.is_empty())]);
+    for (index, record) in records.iter().enumerate() {
+        let body = record["body"].as_str().unwrap_or_default();
+        let claims = broken(&[
+            ("messageId", record["messageId"].as_str().is_some_and(|id| !id.is_empty())),
+            ("eventSource", record["eventSource"] == "aws:sqs"),
+            ("body", serde_json::from_str::<QueuedMail>(body).is_ok()),
+        ]);
+        faults.extend(claims.into_iter().map(|fault| format!("record {index}: {fault}")));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
 /// Checks the input of the machine product-delete, which is also the input of its first step.
 fn step(text: &str) -> Result<(), Faults> {
     #[derive(Deserialize)]
@@ -230,6 +250,7 @@ fn malformed(sample: &Source, template: &Template) -> Faults {
     let checked = match name {
         "authorizer.json" => authorizer(&sample.text, template),
         "http-get.json" | "http-post.json" => http(&sample.text, template),
+        "queue.json" => queue(&sample.text),
         "step.json" => step(&sample.text),
         "stream.json" => stream(&sample.text),
         _ => Err(vec!["nothing reads it".to_owned()]),
@@ -248,7 +269,7 @@ fn line_1_of_each_function_says_what_wakes_it() {
 fn the_samples_are_what_functions_are_sent() {
     let (samples, template) = (project::sources("events"), Template::ours());
     let names: Vec<&str> = samples.iter().map(|sample| sample.path.as_str()).collect();
-    let kinds = ["authorizer", "http-get", "http-post", "step", "stream"];
+    let kinds = ["authorizer", "http-get", "http-post", "queue", "step", "stream"];
     assert_eq!(names, kinds.map(|kind| format!("events/{kind}.json")));
     assert_none(&samples.iter().flat_map(|sample| malformed(sample, &template)).collect::<Vec<_>>());
 }
@@ -275,6 +296,10 @@ fn a_malformed_sample_is_found() {
         ("authorizer", "/identitySource", json!([])),
         ("authorizer", "/routeKey", json!("GET /products")),
         ("authorizer", "/type", json!("TOKEN")),
+        ("queue", "/Records", json!([])),
+        ("queue", "/Records/0/messageId", json!("")),
+        ("queue", "/Records/0/body", json!("{}")),
+        ("queue", "/Records/0/eventSource", json!("aws:sns")),
         ("step", "/productId", json!("x")),
         ("step", "/version", json!(0)),
         ("stream", "/Records", json!([])),
@@ -311,6 +336,7 @@ fn the_checks_find_wrong_first_lines() {
   D: {{{kind}/d/}}}}
   E: {{{kind}/e/, Events: {{X: {{Type: HttpApi}}}}}}}}
   F: {{{kind}/f/, Events: {{X: {{Type: ScheduleV2}}}}}}}}
+  G: {{{kind}/g/, Events: {{X: {{Type: SQS}}}}}}}}
   M: {{Type: AWS::Serverless::StateMachine, Properties: {{DefinitionSubstitutions: {{X: !GetAtt B.Arn}}}}}}
   Api: {{Type: AWS::Serverless::HttpApi, Properties: {{Auth: {{FunctionArn: !GetAtt C.Arn}}}}}}
 "
@@ -326,6 +352,7 @@ fn the_checks_find_wrong_first_lines() {
         main("d", "Invoked by hand: does it."),
         main("e", "`GET /e`: does it."),
         main("f", "On a schedule: does it."),
+        main("g", "Queue of letters: does it."),
     ];
     let deployed = of_template(&template);
     assert_none(&differences(("t", &deployed), ("c", &of_code(&right))));

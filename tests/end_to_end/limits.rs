@@ -28,7 +28,7 @@ fn log_in_and_registration_are_limited_by_address_and_by_source() {
     let email = new_email();
     let register = |email: &str| souk.send(Call::new("POST", "/users").json(&registration(email)));
     assert_eq!(register(&email).status, 201);
-    register(&email.to_uppercase()).problem(409, "conflict");
+    assert_eq!(register(&email.to_uppercase()).status, 201);
     assert_limited(&register(&email), "email");
     for _ in 0..2 {
         assert_eq!(register(&new_email()).status, 201);

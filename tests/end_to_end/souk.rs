@@ -326,6 +326,12 @@ impl OwnInstance {
         signal(name, &record(&self.name)["cachePid"]);
     }
 
+    /// What all functions and the gateway have logged.
+    pub fn logs(&self) -> String {
+        let files = fs::read_dir(project().join(".souk").join(&self.name).join("logs")).unwrap();
+        files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
+    }
+
     /// The line that a function logged for a request.
     pub fn log_line(&self, function: &str, request_id: &str) -> Value {
         let file = project().join(".souk").join(&self.name).join("logs").join(format!("souk-{function}.log"));

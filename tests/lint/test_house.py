@@ -116,7 +116,7 @@ BAD = [
     ("E9911", "letters to another queue", "ITEM_SUM_FAILED_QUEUE_URL: !Ref ItemSumFailedQueue", "ITEM_SUM_FAILED_QUEUE_URL: other"),
     ("E9911", "no queue", "{OnFailure: {Type: SQS, Destination: !GetAtt ItemSumFailedQueue.Arn}}", "{}"),
     ("E9911", "a topic for a queue", "  ItemSumFailedQueue:\n    Type: AWS::SQS::Queue", "  ItemSumFailedQueue:\n    Type: AWS::SNS::Topic"),
-    ("E9911", "a queue that nobody watches", "MetricName: ApproximateNumberOfMessagesVisible", "MetricName: NumberOfMessagesSent"),
+    ("E9911", "a queue that nobody watches", "Visible  # of what was not added up", "NotVisible"),
     ("E9911", "an alarm on another queue", "!GetAtt ItemSumFailedQueue.QueueName", "other"),
     ("E9911", "a delay that nobody sees", "MetricName: IteratorAge", "MetricName: Duration"),
     ("E9911", "a stream that must not be read", "[dynamodb:DescribeStream, ", "["),
@@ -142,6 +142,14 @@ BAD = [
     ("E9917", "data without a limit", "DataStorage: {Maximum: 1, Unit: GB}, ", ""),
     ("E9917", "requests without a limit", ", ECPUPerSecond: {Maximum: 1000}", ""),
     ("E9918", "few requests that may be slow unseen", "Percentile: evaluate", "Percentile: ignore"),
+    ("E9901", "a reader of a queue without its parts", "  ItemSendFailedAlarm:", "  SendFailedAlarm:"),
+    ("E9919", "a batch that fails as a whole", ", FunctionResponseTypes: [ReportBatchItemFailures]}", "}"),
+    ("E9919", "a message that comes again too soon", "VisibilityTimeout: 60", "VisibilityTimeout: 59"),
+    ("E9919", "a message that is tried for ever",
+      "      RedrivePolicy: {deadLetterTargetArn: !GetAtt ItemSendFailedQueue.Arn, maxReceiveCount: 5}\n", ""),
+    ("E9919", "a topic for a dead-letter queue", "AWS::SQS::Queue  # of dead letters", "AWS::SNS::Topic"),
+    ("E9919", "dead letters that nobody sees", "Visible  # of what was not sent", "NotVisible"),
+    ("E9919", "a queue that cannot be read", ", sqs:ReceiveMessage]", "]"),
     ("E9915", "a role that repeats it", "Action: dynamodb:GetItem", "Action: [dynamodb:GetItem, xray:PutTraceSegments]"),
 ]
 

@@ -86,15 +86,10 @@ pub fn email(text: &str) -> Email {
 
 /// A user, its e-mail address and its credential.
 pub fn account(number: u32, address: &str) -> (User, Email, Credential) {
-    let user = User {
-        user_id: user_id(number),
-        email: address.to_owned(),
-        display_name: format!("User {number}"),
-        created_at: now(),
-    };
-    let credential =
-        Credential { user_id: user.user_id, password_hash: format!("$argon2id$the hash of {number}") };
-    (user, email(address), credential)
+    let email = email(address);
+    let user = User::register(user_id(number), &email, format!("User {number}"), now());
+    let credential = Credential::new(user.user_id, format!("$argon2id$the hash of {number}"));
+    (user, email, credential)
 }
 
 /// An authenticated caller.

@@ -49,7 +49,7 @@ impl Template {
             .map(|(id, resource)| (id, &resource["Properties"]))
     }
 
-    /// The functions, in the template's order.
+    /// The functions, sorted by their logical ids.
     pub fn functions(&self) -> Vec<Function> {
         let function = |(id, properties): (&str, &Value)| {
             let uri = properties["CodeUri"].as_str().unwrap_or_default();

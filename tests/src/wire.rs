@@ -59,8 +59,9 @@ pub struct Sent {
     pub body: Value,
 }
 
-/// An HTTP client that calls an in-process database, without a socket. It also answers requests to Secrets Manager,
-/// where every secret has the same text.
+/// An HTTP client that calls an in-process database, without a socket. It also answers requests to Secrets Manager, where
+/// every secret has the same text, and takes messages for SQS and mails for SES, which a test reads by
+/// [`Wire::take_sent`].
 #[derive(Clone)]
 pub struct Wire(Arc<State>);
 
@@ -174,6 +175,7 @@ impl Wire {
             "DescribeExecution" => {
                 Answer::refusal(400, "com.amazonaws.swf.service.v2.model#ExecutionDoesNotExist")
             }
+            "SendMessage" | "SendEmail" => Answer { status: 200, body: json!({"MessageId": "m"}) },
             "StartExecution" => Answer { status: 200, body: json!({"executionArn": "arn", "startDate": 0}) },
             _ => {
                 let answer = self.0.database.carry_out(&operation, body.clone());
@@ -256,13 +258,16 @@ impl HttpClient for Wire {
 
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").expect("the client names the operation");
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let operation = match request.headers().get("x-amz-target") {
+            Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
+            None if request.uri().ends_with("/v2/email/outbound-emails") => "SendEmail".to_owned(),
+            None => panic!("no operation: {}", request.uri()),
+        };
         let body = request.body().bytes().expect("the client sends its request in one piece");
         let body = serde_json::from_slice(body).expect("the client sends JSON");
         // The header has the form "attempt=1; max=3".
-        let attempt = request.headers().get("amz-sdk-request").expect("the client counts its attempts");
-        let fault = self.fault(&operation, attempt.starts_with("attempt=1;"));
+        let attempt = request.headers().get("amz-sdk-request");
+        let fault = self.fault(&operation, attempt.is_none_or(|attempt| attempt.starts_with("attempt=1;")));
         let wire = self.clone();
         HttpConnectorFuture::new(async move {
             let Answer { status, body } = wire.answer(operation, body, fault).await?;

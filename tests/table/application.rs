@@ -3,7 +3,10 @@
 use app::{Context, context::Host, settings::Settings};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use domain::{Error, Timestamp};
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU8, Ordering},
+};
 use tests::{TABLE_NAME, World, config, samples::now};
 
 /// The log lines about single orders that a function has written.
@@ -11,6 +14,8 @@ pub type Lines = Arc<Mutex<Vec<String>>>;
 
 struct TestHost {
     now: Timestamp,
+    /// The byte that the next random value consists of.
+    next: AtomicU8,
     lines: Lines,
 }
 
@@ -20,7 +25,7 @@ impl Host for TestHost {
     }
 
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), Error> {
-        bytes.fill(7);
+        bytes.fill(self.next.fetch_add(1, Ordering::Relaxed));
         Ok(())
     }
 
@@ -39,6 +44,6 @@ pub fn context_at(world: &World, settings: &[(&str, &str)], now: Timestamp, line
     let sdk = config(SharedHttpClient::new(world.wire.clone()), "https://aws.test.example");
     let settings = [("TABLE_NAME", TABLE_NAME)].iter().chain(settings);
     let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let host = TestHost { now, lines: Arc::clone(lines) };
+    let host = TestHost { now, next: AtomicU8::new(7), lines: Arc::clone(lines) };
     Context::new(Settings::These(settings), sdk, Arc::new(host))
 }

@@ -96,7 +96,7 @@ async fn all(world: &World, recounted: &Recount) -> Vec<(&'static str, Result<()
         ("products_of_seller", table.products_of_seller(user_id(7), page, None).await.map(drop)),
         ("publish_signing_key", table.publish_signing_key(&key).await),
         ("recount", table.recount(product_id(1)).await.map(drop)),
-        ("register", table.register(&user, &email, &credential).await),
+        ("register", table.register(&user, &email, &credential).await.map(drop)),
         ("repair_rating", table.repair_rating(product_id(1), recounted, STREAM).await.map(drop)),
         ("count", table.count(product_id(1), &changes).await.map(drop)),
         ("replace_product", table.replace_product(&next, table::Writer([1; 16])).await),
@@ -271,7 +271,7 @@ async fn a_transaction_that_others_are_in_the_way_of_is_tried_again() {
     let conflict = Fault::Cancelled(vec!["None", "TransactionConflict"]);
     world.wire.next("TransactWriteItems", vec![conflict; 5]);
     let (user, email, credential) = account(1, "ada@example.com");
-    assert_eq!(world.table.register(&user, &email, &credential).await, Ok(()));
+    assert_eq!(world.table.register(&user, &email, &credential).await, Ok(true));
     assert_eq!(world.wire.take_sent().len(), 6);
 }
 
@@ -313,7 +313,7 @@ async fn a_throttled_transaction_is_tried_again_and_then_unavailable() {
         assert!(is_unavailable(&registered), "{code}: {registered:?}");
         world.wire.heal();
         world.wire.next("TransactWriteItems", [throttled]);
-        assert_eq!(world.table.register(&user, &email, &credential).await, Ok(()), "{code}");
+        assert_eq!(world.table.register(&user, &email, &credential).await, Ok(true), "{code}");
     }
 }
 

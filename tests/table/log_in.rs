@@ -20,7 +20,7 @@ use web::{
 
 #[expect(dead_code, reason = "the test plays Lambda and needs no main")]
 #[path = "../../functions/session-create/src/main.rs"]
-mod function;
+pub mod function;
 
 const ADDRESS: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery";
@@ -37,6 +37,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("LIMIT_LOGIN_EMAIL", "10"),
     ("LIMIT_LOGIN_SOURCE", "10"),
     ("LIMIT_WINDOW_SECONDS", "900"),
+    ("REQUIRE_VERIFIED_EMAIL", "false"),
 ];
 
 /// The text of the secret after so many rotations of the pepper. It is long enough to be a signing secret too.

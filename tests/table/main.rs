@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod account;
+mod account_password;
+mod account_support;
 mod application;
 mod audit;
 mod authorizer;
@@ -19,6 +22,7 @@ mod histories;
 mod idempotency;
 mod limit;
 mod log_in;
+mod mail_token;
 mod order;
 mod order_costs;
 mod order_epochs;

@@ -1,14 +1,15 @@
-//! `POST /sessions`: logs in. An unknown address and a wrong password give the same response after the same work.
+//! `POST /sessions`: logs in. An unknown address, a wrong password, and an address that has to be verified first give the same
+//! response after the same work.
 
 use app::{
     limits::{Limits, LogIns},
     passwords::Passwords,
     table::Table,
     tokens::TokenIssuer,
+    verification::VerifiedOnly,
 };
 use domain::{
-    Error, Timestamp,
-    password::Password,
+    Error,
     session::{self, Session},
     user::{Caller, Credentials},
 };
@@ -17,10 +18,17 @@ use http::header;
 use table::Credential;
 use web::{Problem, Request, Response, password::Verdict, refresh_cookie, token};
 
-const REFUSED: Error =
-    Error::Unauthenticated { detail: "There is no account with this e-mail address and password." };
+const REFUSED: Error = Error::Unauthenticated {
+    detail: "There is no account with this e-mail address and password, or the address is not verified yet.",
+};
 
-app::clients! { table: Table, limits: Limits<LogIns>, passwords: Passwords, tokens: TokenIssuer }
+app::clients! {
+    table: Table,
+    limits: Limits<LogIns>,
+    passwords: Passwords,
+    tokens: TokenIssuer,
+    verified_only: VerifiedOnly,
+}
 
 fn main() -> runtime::Exit {
     runtime::serve(create_session)
@@ -39,8 +47,9 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
     let (credential, (), ()) = try_join!(read, app.passwords.prepare(now), app.tokens.prepare(now))?;
     let hash = credential.as_ref().map(|credential| credential.password_hash.clone());
     let verdict = app.passwords.verify(password.clone(), hash, now).await?;
-    let Credential { user_id, mut password_hash } =
-        credential.filter(|_| verdict != Verdict::Wrong).ok_or(REFUSED)?;
+    let admitted =
+        |credential: &Credential| verdict != Verdict::Wrong && app.verified_only.admits(credential);
+    let Credential { user_id, mut password_hash, .. } = credential.filter(admitted).ok_or(REFUSED)?;
     if verdict == Verdict::RightButOutdated {
         let renewed = app.passwords.hash(password.clone(), now).await?;
         app.table.renew_password_hash(&email, &password_hash, &renewed).await?;
@@ -61,26 +70,12 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
     app.table.create_session(&session).await?;
     let (credential, ()) =
         try_join!(app.table.credential(&email), app.table.end_oldest_sessions(user_id, now))?;
-    if !is_still_right(app, password, &Credential { user_id, password_hash }, credential, now).await? {
+    // Who replaces a password stores it before they end the sessions: either they find this session, or this finds their
+    // password.
+    let stored = credential.filter(|stored| stored.user_id == user_id).map(|stored| stored.password_hash);
+    if stored != Some(password_hash) && app.passwords.verify(password, stored, now).await? == Verdict::Wrong {
         app.table.end_session(user_id, caller.session_id, now).await?;
         return Err(REFUSED.into());
     }
     refresh_cookie::created(access, &refresh, refresh_token_in, expires_at, now)
-}
-
-/// Whether the password is still right after the session was stored. Who replaces a password stores it before they end
-/// the sessions: either they find this session, or this finds their password.
-async fn is_still_right(
-    app: &App,
-    password: Password,
-    verified: &Credential,
-    stored: Option<Credential>,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let stored = stored.filter(|stored| stored.user_id == verified.user_id);
-    if stored.as_ref() == Some(verified) {
-        return Ok(true);
-    }
-    let hash = stored.map(|stored| stored.password_hash);
-    Ok(app.passwords.verify(password, hash, now).await? != Verdict::Wrong)
 }

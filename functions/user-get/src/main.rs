@@ -11,5 +11,6 @@ fn main() -> runtime::Exit {
 
 async fn get_user(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
-    respond::ok(&app.table.user(caller.user_id).await?)
+    let user = app.table.user(caller.user_id).await?;
+    respond::ok(&user)?.etag(user.version).unless_known_to(&request)
 }

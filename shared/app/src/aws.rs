@@ -12,7 +12,7 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_runtime_api::client::{
     behavior_version::BehaviorVersion,
-    http::{SharedHttpClient, SharedHttpConnector, http_client_fn},
+    http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn},
 };
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
@@ -47,9 +47,7 @@ pub(crate) fn config(settings: &Settings) -> Result<SdkConfig, Error> {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(settings.required("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http_client(
-            endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://")),
-        )?)
+        .http_client(http_client(endpoint.as_deref())?)
         .sleep_impl(TokioSleep::new())
         .time_source(SystemTimeSource::new())
         .retry_config(RetryConfig::standard().with_max_attempts(3))
@@ -62,23 +60,40 @@ pub(crate) fn config(settings: &Settings) -> Result<SdkConfig, Error> {
 
 /// One connection pool for all clients, created when the first connection is opened: parsing the certificates takes
 /// longer than everything else before the first poll of the Runtime API.
-fn http_client(plain: bool) -> Result<SharedHttpClient, Error> {
-    let roots = TrustStore::empty().with_pem_certificate(ROOTS);
-    let context = TlsContext::builder().with_trust_store(roots).build();
-    let context = context.map_err(|error| Error::internal(format!("TLS: {error}")))?;
+fn http_client(endpoint: Option<&str>) -> Result<SharedHttpClient, Error> {
+    let tls = tls_context(endpoint)?;
     let connector: OnceLock<SharedHttpConnector> = OnceLock::new();
     Ok(http_client_fn(move |settings, _| {
-        let make = || {
-            let builder = Connector::builder()
-                .connector_settings(settings.clone())
-                .sleep_impl(TokioSleep::new())
-                .pool_idle_timeout(IDLE_CONNECTION);
-            if plain {
-                return SharedHttpConnector::new(builder.build_http());
-            }
-            let provider = tls::Provider::Rustls(CryptoMode::AwsLc);
-            SharedHttpConnector::new(builder.tls_provider(provider).tls_context(context.clone()).build())
-        };
-        connector.get_or_init(make).clone()
+        connector.get_or_init(|| connect(settings.clone(), tls.clone())).clone()
     }))
+}
+
+/// A connection pool for requests that no client of the SDK makes.
+pub(crate) fn connector(endpoint: Option<&str>) -> Result<SharedHttpConnector, Error> {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+    Ok(connect(settings, tls_context(endpoint)?))
+}
+
+/// The certificates that are trusted; `None` for an endpoint without TLS.
+fn tls_context(endpoint: Option<&str>) -> Result<Option<TlsContext>, Error> {
+    if endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")) {
+        return Ok(None);
+    }
+    let roots = TrustStore::empty().with_pem_certificate(ROOTS);
+    let context = TlsContext::builder().with_trust_store(roots).build();
+    context.map(Some).map_err(|error| Error::internal(format!("TLS: {error}")))
+}
+
+fn connect(settings: HttpConnectorSettings, tls: Option<TlsContext>) -> SharedHttpConnector {
+    let builder = Connector::builder()
+        .connector_settings(settings)
+        .sleep_impl(TokioSleep::new())
+        .pool_idle_timeout(IDLE_CONNECTION);
+    match tls {
+        Some(context) => {
+            let provider = tls::Provider::Rustls(CryptoMode::AwsLc);
+            SharedHttpConnector::new(builder.tls_provider(provider).tls_context(context).build())
+        }
+        None => SharedHttpConnector::new(builder.build_http()),
+    }
 }

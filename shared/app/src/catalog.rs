@@ -6,10 +6,11 @@ use crate::{
     concert_undo::ConcertUndo,
     dead_letters::{CacheWarm, DeadLetters, RatingAverage},
     limits::{
-        Cancellations, Concerts, Limits, LogIns, OrderLimits, Products, Refreshes, Registrations, Reviews,
-        Searches, UnpaidOrders,
+        Cancellations, Concerts, Limits, LogIns, OrderLimits, Products, Refreshes, Registrations,
+        ResetRequests, Reviews, Searches, TokenUses, UnpaidOrders,
     },
     machines::{ConcertCreate, Machines, OrderCancel, OrderPlace, ProductDelete},
+    mail::{MailQueue, Mailer},
     passwords::Passwords,
     payment_events::PaymentEvents,
     payments::{PaymentProvider, PaymentWebhook},
@@ -18,6 +19,7 @@ use crate::{
     table::Table,
     table_stream::TableStream,
     tokens::{SigningSecret, TokenIssuer, TokenVerifier},
+    verification::VerifiedOnly,
 };
 
 /// All clients, by the names of their types, with what each needs from the template.
@@ -33,11 +35,15 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("Limits<Products>", Limits::<Products>::NEEDS),
     ("Limits<Refreshes>", Limits::<Refreshes>::NEEDS),
     ("Limits<Registrations>", Limits::<Registrations>::NEEDS),
+    ("Limits<ResetRequests>", Limits::<ResetRequests>::NEEDS),
     ("Limits<Reviews>", Limits::<Reviews>::NEEDS),
+    ("Limits<TokenUses>", Limits::<TokenUses>::NEEDS),
     ("Machines<ConcertCreate>", Machines::<ConcertCreate>::NEEDS),
     ("Machines<OrderCancel>", Machines::<OrderCancel>::NEEDS),
     ("Machines<OrderPlace>", Machines::<OrderPlace>::NEEDS),
     ("Machines<ProductDelete>", Machines::<ProductDelete>::NEEDS),
+    ("MailQueue", MailQueue::NEEDS),
+    ("Mailer", Mailer::NEEDS),
     ("OrderLimits", OrderLimits::NEEDS),
     ("Passwords", Passwords::NEEDS),
     ("PaymentEvents", PaymentEvents::NEEDS),
@@ -53,4 +59,5 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("TokenVerifier", TokenVerifier::NEEDS),
     ("Undo", Undo::NEEDS),
     ("UnpaidOrders", UnpaidOrders::NEEDS),
+    ("VerifiedOnly", VerifiedOnly::NEEDS),
 ];

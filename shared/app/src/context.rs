@@ -48,6 +48,8 @@ pub struct Context {
     host: Arc<dyn Host + Send + Sync>,
     /// The connection to the payment provider, in tests; otherwise the provider's client opens its own.
     payments: Option<SharedHttpConnector>,
+    /// The connection to SES, in tests.
+    mail: Option<SharedHttpConnector>,
     /// One table client for all users of the table, so that capacity units are summed in one place.
     table: Arc<OnceLock<Arc<Table>>>,
 }
@@ -55,13 +57,19 @@ pub struct Context {
 impl Context {
     /// Creates a context from its parts.
     pub fn new(settings: Settings, sdk: SdkConfig, host: Arc<dyn Host + Send + Sync>) -> Self {
-        Self { settings, sdk, host, payments: None, table: Arc::default() }
+        Self { settings, sdk, host, payments: None, mail: None, table: Arc::default() }
     }
 
     /// The context with this connection to the payment provider.
     #[must_use]
     pub fn with_payments(self, connector: SharedHttpConnector) -> Self {
         Self { payments: Some(connector), ..self }
+    }
+
+    /// The context with this connection to SES.
+    #[must_use]
+    pub fn with_mail(self, connector: SharedHttpConnector) -> Self {
+        Self { mail: Some(connector), ..self }
     }
 
     /// Creates the context of this process, from its environment variables and operating system.
@@ -84,6 +92,11 @@ impl Context {
     /// The connection to the payment provider that the context was given, if any.
     pub(crate) fn payments(&self) -> Option<&SharedHttpConnector> {
         self.payments.as_ref()
+    }
+
+    /// The connection to SES that the context was given, if any.
+    pub(crate) fn mail(&self) -> Option<&SharedHttpConnector> {
+        self.mail.as_ref()
     }
 
     /// The table whose name is the setting `TABLE_NAME`.

@@ -3,11 +3,11 @@
 use crate::{
     client::{Client, Needs},
     context::Context,
+    queue::Queue,
 };
-use aws_types::SdkConfig;
 use domain::Error;
 use serde::Serialize;
-use std::{marker::PhantomData, sync::OnceLock};
+use std::marker::PhantomData;
 
 /// A function that reads the table's stream.
 pub trait Consumer {
@@ -29,22 +29,16 @@ impl Consumer for RatingAverage {
     const SETTINGS: &'static [&'static str; 1] = &["RATING_AVERAGE_FAILED_QUEUE_URL"];
 }
 
-/// The queue of one consumer; the client is created at first use, because it is rarely needed.
+/// The queue of one consumer.
 pub struct DeadLetters<C> {
-    sdk: SdkConfig,
-    client: OnceLock<aws_sdk_sqs::Client>,
-    url: String,
+    queue: Queue,
     consumer: PhantomData<C>,
 }
 
 impl<C> DeadLetters<C> {
     /// Sends a letter as JSON. `Unavailable` if the queue does not take it.
     pub async fn send(&self, letter: &impl Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string(letter)
-            .map_err(|error| Error::internal(format!("a letter cannot be serialized: {error}")))?;
-        let client = self.client.get_or_init(|| aws_sdk_sqs::Client::new(&self.sdk));
-        let sent = client.send_message().queue_url(&self.url).message_body(text).send().await;
-        sent.map(drop).map_err(|error| Error::unavailable(format!("SendMessage: {error:?}")))
+        self.queue.send(letter).await
     }
 }
 
@@ -54,6 +48,6 @@ impl<C: Consumer> Client for DeadLetters<C> {
     fn new(context: &Context) -> Result<Self, Error> {
         let [setting] = C::SETTINGS;
         let url = context.settings().required(setting)?;
-        Ok(Self { sdk: context.sdk().clone(), client: OnceLock::new(), url, consumer: PhantomData })
+        Ok(Self { queue: Queue::new(context.sdk(), url), consumer: PhantomData })
     }
 }

@@ -108,6 +108,24 @@ impl Policy for Reviews {
     const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_REVIEWS"];
 }
 
+/// Requests for mails with which a password can be reset: by e-mail address and by source network.
+pub struct ResetRequests;
+
+impl Policy for ResetRequests {
+    const OPERATION: &'static str = "reset-request";
+    const QUOTAS: &'static [Quota] = Registrations::QUOTAS;
+    const SETTINGS: &'static [&'static str] = Registrations::SETTINGS;
+}
+
+/// Uses of tokens from mails: by source network.
+pub struct TokenUses;
+
+impl Policy for TokenUses {
+    const OPERATION: &'static str = "mail-token";
+    const QUOTAS: &'static [Quota] = Refreshes::QUOTAS;
+    const SETTINGS: &'static [&'static str] = Refreshes::SETTINGS;
+}
+
 /// The limits of a policy, with the quotas that the template sets.
 pub struct Limits<P> {
     table: Table,

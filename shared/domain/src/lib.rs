@@ -15,6 +15,8 @@ pub mod id;
 pub mod idempotency;
 pub mod input;
 pub mod limit;
+pub mod mail;
+pub mod mail_token;
 pub mod money;
 pub mod observation;
 pub mod order;

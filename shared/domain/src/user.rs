@@ -1,12 +1,13 @@
 //! Users: e-mail addresses, passwords, profiles, callers.
 
 use crate::{
-    Error, Fault, Input, Timestamp,
+    Error, Fault, Input, Timestamp, Version,
     id::{SessionId, UserId},
-    input::{Checked, Members},
+    input::{Checked, Members, MergePatch, Revisable},
     password::Password,
     session::TokenPlace,
     text,
+    version::Seen,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -91,18 +92,26 @@ impl Input for Registration {
             let mut members = Members::of(value)?;
             let email = members.required("email", Email::from_value);
             let password = members.required("password", Password::for_registration);
-            let display_name = members.required("displayName", |value| text::visible_name(value, 1, 80));
-            let account = email.as_ref().map(Email::account).unwrap_or_default();
-            let local_part = account.split('@').next().unwrap_or_default();
-            let guessable =
-                password.as_ref().and_then(|password| password.refuse_guessable(&[&account, local_part]));
-            if let Some(fault) = guessable {
+            let display_name = members.required("displayName", display_name);
+            if let Some(fault) = password.as_ref().and_then(|password| guessable(password, email.as_ref())) {
                 members.fault(fault.under("password"));
             }
             members.finish(|| Some(Self { email: email?, password: password?, display_name: display_name? }))
         };
         read(value).map_err(Error::Invalid)
     }
+}
+
+/// A name that other users see.
+fn display_name(value: Value) -> Checked<String> {
+    text::visible_name(value, 1, 80)
+}
+
+/// The fault of a password that is easy to guess for an account with this address.
+fn guessable(password: &Password, email: Option<&Email>) -> Option<Fault> {
+    let account = email.map(Email::account).unwrap_or_default();
+    let local_part = account.split('@').next().unwrap_or_default();
+    password.refuse_guessable(&[&account, local_part])
 }
 
 /// The body of a log-in request.
@@ -141,6 +150,90 @@ pub struct User {
     pub display_name: String,
     /// The time of registration.
     pub created_at: Timestamp,
+    /// When it was shown that the address is the user's. Absent until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
+    /// The version. Users that registered before there were versions have the first one.
+    #[serde(default = "first_version")]
+    pub version: Version,
+}
+
+/// The version of a user who has never changed anything.
+pub const FIRST_VERSION: Version = 1;
+
+fn first_version() -> Version {
+    FIRST_VERSION
+}
+
+impl User {
+    /// A user who has just registered.
+    pub fn register(user_id: UserId, email: &Email, display_name: String, now: Timestamp) -> Self {
+        let email = email.as_written().to_owned();
+        Self { user_id, email, display_name, created_at: now, verified_at: None, version: FIRST_VERSION }
+    }
+
+    /// The address for log-in.
+    pub fn address(&self) -> Result<Email, Error> {
+        // The fault would say what an address looks like, and not what is wrong with this one.
+        Email::from_value(self.email.clone().into()).map_err(|_| Error::internal("a user without an address"))
+    }
+
+    /// The next version, if the caller has seen the current one. A patch may set the display name.
+    pub fn change(&self, patch: MergePatch, seen: &Seen) -> Result<Self, Error> {
+        let draft = ProfileDraft { display_name: self.display_name.clone() };
+        let current = Revisable { draft: &draft, version: self.version, optional: &[] };
+        let (ProfileDraft { display_name }, version) = patch.revise(&current, seen, ProfileDraft::read)?;
+        Ok(Self { display_name, version, ..self.clone() })
+    }
+
+    /// Refuses a new password that is easy to guess. `member` is the member of the request's body that has it.
+    pub fn refuse_guessable(&self, password: &Password, member: &str) -> Result<(), Error> {
+        match guessable(password, Some(&self.address()?)) {
+            Some(fault) => Err(Error::invalid(fault.under(member))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a user may change in their profile.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProfileDraft {
+    display_name: String,
+}
+
+impl ProfileDraft {
+    fn read(value: Value) -> Checked<Self> {
+        let mut members = Members::of(value)?;
+        let display_name = members.required("displayName", display_name);
+        members.finish(|| Some(Self { display_name: display_name? }))
+    }
+}
+
+/// The body of a request to change the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordChange {
+    /// The present password.
+    pub current: Password,
+    /// The new one.
+    pub new: Password,
+}
+
+impl PasswordChange {
+    /// The member with the new password.
+    pub const NEW: &str = "newPassword";
+}
+
+impl Input for PasswordChange {
+    fn from_json(value: Value) -> Result<Self, Error> {
+        let read = |value| {
+            let mut members = Members::of(value)?;
+            let current = members.required("currentPassword", Password::for_login);
+            let new = members.required(Self::NEW, Password::for_registration);
+            members.finish(|| Some(Self { current: current?, new: new? }))
+        };
+        read(value).map_err(Error::Invalid)
+    }
 }
 
 #[cfg(test)]
@@ -186,6 +279,21 @@ mod tests {
         );
         let printed = format!("{read:?}");
         assert!(!printed.contains("horse") && !printed.contains("a@b.co"), "{printed}");
+    }
+
+    #[test]
+    fn a_patch_changes_the_display_name_and_nothing_else() {
+        let email = Email::from_value(json!("a@b.co")).unwrap();
+        let user_id = crate::id::Id::new(Timestamp::from_unix_milliseconds(1), [1; 10]);
+        let user = User::register(user_id, &email, "A".to_owned(), Timestamp::from_unix_milliseconds(1));
+        let change = |patch, seen| user.change(MergePatch::from_json(patch).unwrap(), &seen);
+        let changed = User { display_name: "B".to_owned(), version: 2, ..user.clone() };
+        assert_eq!(change(json!({"displayName": "B"}), Seen::Versions(vec![1])), Ok(changed));
+        let stale = change(json!({"displayName": "B"}), Seen::Versions(vec![2]));
+        assert_eq!(stale, Err(Error::Stale { current: 1 }));
+        for bad in [json!({"displayName": null}), json!({"email": "c@d.co"}), json!({"verifiedAt": null})] {
+            assert!(matches!(change(bad.clone(), Seen::Any), Err(Error::Invalid(_))), "{bad}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@
 //! | rate limit | `LIMIT#<operation>#<limit>#<value>` | `<window start>` | | |
 //! | event of the payment provider | `EVENT#<id>` | `EVENT` | | |
 //! | how far events were read | `EVENTS` | `PERIOD` | | |
+//! | tokens of mails that verify an address | `VERIFY#<userId>` | `TOKENS` | | |
+//! | tokens of mails that reset a password | `RESET#<userId>` | `TOKENS` | | |
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -32,6 +34,7 @@ use domain::{
     Timestamp,
     geo::Level,
     id::{BandId, ConcertId, OrderId, ProductId, SessionId, UserId, VenueId},
+    mail_token::TokenUse,
     product::{Category, ReviewPosition},
     session::Session,
     user::Email,
@@ -132,6 +135,15 @@ pub fn user_partition(id: UserId) -> String {
 /// A user's profile.
 pub fn profile(id: UserId) -> Key {
     Key::new(user_partition(id), "PROFILE")
+}
+
+/// The tokens of a user's mails. Their partitions have prefixes of their own, so that few roles can write them.
+pub fn mail_tokens(good_for: TokenUse, user: UserId) -> Key {
+    let prefix = match good_for {
+        TokenUse::Verification => "VERIFY#",
+        TokenUse::PasswordReset => "RESET#",
+    };
+    Key::new(format!("{prefix}{user}"), "TOKENS")
 }
 
 /// The partition of a user's sessions. It is not the partition of the user, so that a role which may write there cannot

@@ -2,17 +2,19 @@
 
 use crate::{
     engine::{
-        item::{from_item, s, to_item},
+        item::{b, from_item, n, number, s, text, to_item},
         request::Written,
         table::Table,
         transaction::Transacted,
+        update::ItemUpdate,
     },
-    keys,
+    keys::{self, PK},
+    writer::{WRITER, Writer},
 };
 use domain::{
-    Error,
+    Error, Timestamp,
     id::UserId,
-    user::{Email, User},
+    user::{Email, FIRST_VERSION, User},
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,24 +26,36 @@ pub struct Credential {
     pub user_id: UserId,
     /// Argon2id in PHC string form.
     pub password_hash: String,
+    /// When it was shown that the address is the user's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
 }
 
-const PASSWORD_HASH: &str = "passwordHash";
+impl Credential {
+    /// The credential of a new account.
+    pub fn new(user_id: UserId, password_hash: String) -> Self {
+        Self { user_id, password_hash, verified_at: None }
+    }
+}
+
+pub(crate) const USER_ID: &str = "userId";
+pub(crate) const PASSWORD_HASH: &str = "passwordHash";
+pub(crate) const VERIFIED_AT: &str = "verifiedAt";
+pub(crate) const VERSION: &str = "version";
+const DISPLAY_NAME: &str = "displayName";
+
+const NO_USER: Error = Error::NotFound { what: "user" };
 
 impl Table {
-    /// Stores a new user, unless the e-mail address has an account. An existing account is never changed.
-    pub async fn register(&self, user: &User, email: &Email, credential: &Credential) -> Result<(), Error> {
+    /// Stores a new user, unless the e-mail address has an account. An existing account is never changed. Returns whether
+    /// the user is stored.
+    pub async fn register(&self, user: &User, email: &Email, credential: &Credential) -> Result<bool, Error> {
         let mut account = to_item(credential)?;
         account.extend(keys::credential(email).primary());
         let mut profile = to_item(user)?;
         profile.extend(keys::profile(user.user_id).primary());
         let writes = vec![self.put_if_absent(account)?, self.put_if_absent(profile)?];
-        match self.transact(writes).await? {
-            Transacted::Done => Ok(()),
-            Transacted::Refused(..) => {
-                Err(Error::Conflict { detail: "There is an account with this e-mail address." })
-            }
-        }
+        Ok(matches!(self.transact(writes).await?, Transacted::Done))
     }
 
     /// Replaces the hash of a password by another hash of the same password. A hash that was replaced meanwhile is left
@@ -62,6 +76,61 @@ impl Table {
         }
     }
 
+    /// Replaces the hash of a password by that of another password, on the condition that it has not been replaced meanwhile.
+    pub async fn change_password(
+        &self,
+        user: UserId,
+        email: &Email,
+        from: &str,
+        to: &str,
+    ) -> Result<(), Error> {
+        let written = self
+            .send_update(ItemUpdate {
+                key: keys::credential(email),
+                update: "SET #passwordHash = :to",
+                condition: "#passwordHash = :from AND #userId = :user",
+                names: &[PASSWORD_HASH, USER_ID],
+                values: vec![("from", s(from)), ("to", s(to)), ("user", s(user.to_string()))],
+            })
+            .await?;
+        match written {
+            Written::Done(_) => Ok(()),
+            // No other request can have made this hash, because its salt is random.
+            Written::Refused(Some(stored)) if text(&stored, PASSWORD_HASH) == Some(to) => Ok(()),
+            Written::Refused(_) => Err(Error::unavailable("the password was replaced at the same time")),
+        }
+    }
+
+    /// Stores the display name of the next version of a user.
+    pub async fn rename_user(&self, user: &User, writer: Writer) -> Result<(), Error> {
+        let before = user.version - 1;
+        let written = self
+            .send_update(ItemUpdate {
+                key: keys::profile(user.user_id),
+                update: "SET #displayName = :name, #version = :version, #writer = :writer",
+                // Users that registered before there were versions have none.
+                condition: "#version = :before OR attribute_exists(#pk) AND attribute_not_exists(#version) \
+                    AND :before = :first",
+                names: &[DISPLAY_NAME, VERSION, WRITER, PK],
+                values: vec![
+                    ("name", s(&user.display_name)),
+                    ("version", n(user.version)),
+                    ("writer", b(&writer.0)),
+                    ("before", n(before)),
+                    ("first", n(FIRST_VERSION)),
+                ],
+            })
+            .await?;
+        match written {
+            Written::Done(_) => Ok(()),
+            Written::Refused(Some(stored)) if writer.wrote(&stored) => Ok(()),
+            Written::Refused(Some(stored)) => {
+                Err(Error::Stale { current: number(&stored, VERSION).unwrap_or(FIRST_VERSION) })
+            }
+            Written::Refused(None) => Err(NO_USER),
+        }
+    }
+
     /// The credential of an e-mail address. Strongly consistent, so that a user can log in right after registering.
     pub async fn credential(&self, email: &Email) -> Result<Option<Credential>, Error> {
         self.get_item(keys::credential(email), true).await?.map(from_item).transpose()
@@ -74,6 +143,6 @@ impl Table {
             // An eventually consistent read may miss a profile that was just written.
             None => self.get_item(keys::profile(id), true).await?,
         };
-        profile.map(from_item).transpose()?.ok_or(Error::NotFound { what: "user" })
+        profile.map(from_item).transpose()?.ok_or(NO_USER)
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::item::{Item, b, bytes};
 pub struct Writer(pub [u8; 16]);
 
 /// The attribute that holds the writer id of the item's current version.
-const WRITER: &str = "writer";
+pub(crate) const WRITER: &str = "writer";
 
 impl Writer {
     /// Marks an item as written by this writer.

@@ -8,6 +8,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
     Error, Timestamp,
     id::{SessionId, UserId},
+    mail_token::MailToken,
     session::{ACCESS_SECONDS, RefreshSecret},
     user::Caller,
 };
@@ -126,7 +127,16 @@ impl Signer {
 
 /// The stored hash of a refresh token's secret: SHA-256. A slow hash is not needed, because the secret is random.
 pub fn hash(secret: &RefreshSecret) -> [u8; 32] {
-    let digest = digest::digest(&digest::SHA256, &secret.0);
+    sha256(&secret.0)
+}
+
+/// The stored hash of the secret of a token in a mail: SHA-256, for the same reason.
+pub fn hash_of_mail(token: &MailToken) -> [u8; 32] {
+    sha256(&token.secret)
+}
+
+fn sha256(secret: &[u8; 32]) -> [u8; 32] {
+    let digest = digest::digest(&digest::SHA256, secret);
     let mut hash = [0; 32];
     hash.copy_from_slice(digest.as_ref());
     hash

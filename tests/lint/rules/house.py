@@ -172,6 +172,8 @@ class Order(HouseRule):
             parts = [f"{stem}Role"]
             if template.events(function, "DynamoDB"):
                 parts += [f"{stem}IteratorAgeAlarm", f"{stem}FailedQueue", f"{stem}FailedAlarm"]
+            if template.events(function, "SQS"):
+                parts += [f"{stem}Queue", f"{stem}FailedQueue", f"{stem}FailedAlarm"]
             at = names.index(name) + 1
             if names[at : at + len(parts)] != parts:
                 yield name, "must be followed by " + ", ".join(parts)

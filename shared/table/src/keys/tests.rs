@@ -24,6 +24,8 @@ fn literal_keys() {
     let position = ReviewPosition { created_at: now, author_id: user };
     assert_key(&credential(&email), "EMAIL#ada@example.com", "CREDENTIAL");
     assert_key(&profile(user), &format!("USER#{u}"), "PROFILE");
+    assert_key(&mail_tokens(TokenUse::Verification, user), &format!("VERIFY#{u}"), "TOKENS");
+    assert_key(&mail_tokens(TokenUse::PasswordReset, user), &format!("RESET#{u}"), "TOKENS");
     assert_key(&session_of(user, session_id), &format!("SESSION#{u}"), s);
     assert_key(&product(product_id), &format!("PRODUCT#{p}"), "PRODUCT");
     assert_key(&product_on_page(product_id), &format!("PRODUCT#{p}"), "~PRODUCT");

@@ -1,0 +1,31 @@
+//! Queues: sends messages as JSON.
+
+use aws_sdk_sqs::{Client, error::ProvideErrorMetadata};
+use aws_types::SdkConfig;
+use domain::Error;
+use serde::Serialize;
+use std::sync::OnceLock;
+
+/// A queue. Its client is created at first use.
+pub(crate) struct Queue {
+    sdk: SdkConfig,
+    client: OnceLock<Client>,
+    url: String,
+}
+
+impl Queue {
+    pub(crate) fn new(sdk: &SdkConfig, url: String) -> Self {
+        Self { sdk: sdk.clone(), client: OnceLock::new(), url }
+    }
+
+    /// Sends a message. `Unavailable` if the queue does not take it. The error contains nothing of the message.
+    pub(crate) async fn send(&self, message: &impl Serialize) -> Result<(), Error> {
+        let text = serde_json::to_string(message)
+            .map_err(|error| Error::internal(format!("a message cannot be serialized: {error}")))?;
+        let client = self.client.get_or_init(|| Client::new(&self.sdk));
+        let sent = client.send_message().queue_url(&self.url).message_body(text).send().await;
+        sent.map(drop).map_err(|error| {
+            Error::unavailable(format!("SendMessage: {} ({error})", error.code().unwrap_or("no answer")))
+        })
+    }
+}
