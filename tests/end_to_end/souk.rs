@@ -337,7 +337,8 @@ impl OwnInstance {
         let file = project().join(".souk").join(&self.name).join("logs").join(format!("souk-{function}.log"));
         let mut found = None;
         eventually("the request is logged", || {
-            let text = fs::read_to_string(&file).unwrap();
+            // The file is there once the function's first line is written.
+            let text = fs::read_to_string(&file).unwrap_or_default();
             let lines =
                 text.lines().filter_map(|line| serde_json::from_str::<Value>(&line[line.find('{')?..]).ok());
             found = lines.into_iter().find(|line| line["requestId"] == request_id);
