@@ -54,6 +54,7 @@ mod signing;
 mod stock;
 mod tokens;
 mod user;
+mod watch;
 
 use domain::Error;
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse},
 };
 use aws_smithy_types::{DateTime, body::SdkBody, byte_stream::ByteStream};
-use domain::observation::Reason;
+use domain::observation::{Reason, Validators};
 use std::{
     error::Error,
     sync::OnceLock,
@@ -36,18 +36,6 @@ impl From<Reason> for Failure {
     fn from(reason: Reason) -> Self {
         Self { reason, retry_after: None, cause: String::new() }
     }
-}
-
-/// What tells whether a page has changed: the headers of an earlier response.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Validators {
-    /// `ETag`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub etag: Option<String>,
-    /// `Last-Modified`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_modified: Option<String>,
 }
 
 /// A longer validator is not kept: it would fill the item's state.

@@ -2,13 +2,13 @@
 
 use crate::{
     Allowed, PageAddress, Reading,
-    client::{Answer, Failure, PageClient, Resource, ServedPage, Validators},
+    client::{Answer, Failure, PageClient, Resource, ServedPage},
     limiter::Limiter,
     page,
     resolver::Resolver,
     robots::Robots,
 };
-use domain::observation::{Observation, Reason};
+use domain::observation::{Observation, Reason, Validators};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},

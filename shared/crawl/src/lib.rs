@@ -25,6 +25,6 @@ mod scopes;
 mod server;
 
 pub use address::{Allowed, PageAddress, Refused};
-pub use client::{Failure, Validators};
+pub use client::Failure;
 pub use crawler::{Crawler, Visit};
 pub use page::{Reading, read};

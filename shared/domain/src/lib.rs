@@ -38,6 +38,7 @@ pub mod timestamp;
 pub mod user;
 pub mod venue;
 pub mod version;
+pub mod watched_item;
 
 pub use error::{Error, Fault, FaultLocation};
 pub use input::Input;

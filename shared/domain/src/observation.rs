@@ -11,6 +11,11 @@ use uuid::Uuid;
 pub struct ItemId(Uuid);
 
 impl ItemId {
+    /// The sixteen bytes of the id.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
     /// The id of the canonical address with this SHA-256.
     pub fn of_digest(sha256: &[u8; 32]) -> Self {
         let mut bytes = [0; 16];
@@ -96,6 +101,18 @@ pub struct Observation {
     /// Whether the price is the lowest of several.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub from: bool,
+}
+
+/// What tells whether a page has changed: the headers of an earlier response.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Validators {
+    /// `ETag`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
 }
 
 macro_rules! reasons {

@@ -43,6 +43,13 @@ fn literal_keys() {
         &format!("BOUGHT#{u}"),
         &format!("{p}#019aa251-4760-7505-8505-050505050505"),
     );
+    let item = ItemId::of_digest(&[7; 32]);
+    let i = "07070707-0707-8707-8707-070707070707";
+    assert_key(&watched_item(item), &format!("ITEM#{i}"), "STATE");
+    assert_key(&past_price(item, now), &format!("ITEM#{i}"), "PRICE#2025-11-20T17:30:27.040Z");
+    assert_key(&watch(user, item), &format!("USER#{u}"), &format!("WATCH#{i}"));
+    let slot = Slot { pace: domain::watched_item::Pace::SixHours, number: 23 };
+    assert_key(&due(slot, 'c', "shop.com", item), "DUE#6h#23#c", &format!("shop.com#{i}"));
     let key = idempotency(user, "product-create", "k");
     assert_key(&key, &format!("USER#{u}"), "IDEMPOTENCY#product-create#k");
     assert_key(&limit("log-in", "source", "192.0.2.1", 900), "LIMIT#log-in#source#192.0.2.1", "900");
