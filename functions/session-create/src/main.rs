@@ -70,8 +70,8 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
     app.table.create_session(&session).await?;
     let (credential, ()) =
         try_join!(app.table.credential(&email), app.table.end_oldest_sessions(user_id, now))?;
-    // Who replaces a password stores it before they end the sessions: either they find this session, or this finds their
-    // password.
+    // A function that replaces a password stores the new hash before it ends the sessions: either it finds this session, or
+    // this read finds the new hash.
     let stored = credential.filter(|stored| stored.user_id == user_id).map(|stored| stored.password_hash);
     if stored != Some(password_hash) && app.passwords.verify(password, stored, now).await? == Verdict::Wrong {
         app.table.end_session(user_id, caller.session_id, now).await?;

@@ -1,4 +1,4 @@
-//! What an event of the payment provider does to its order. payment-webhook gets events, and payment-poll looks for them.
+//! Processes an event of the payment provider: it changes the event's order. payment-webhook and payment-poll use it.
 
 use crate::{
     client::{Client, Needs},

@@ -54,7 +54,7 @@ pub struct TokenIssuer {
     keys: Derived<Keys>,
 }
 
-/// What the secret is for.
+/// The keys that are derived from the signing secret.
 struct Keys {
     signer: Signer,
     refresh: RefreshKey,

@@ -45,12 +45,12 @@ const TRACKING: [&str; 24] = [
 pub struct Refused {
     /// The reason.
     pub reason: Reason,
-    /// What is wrong, as "must …".
+    /// The fault of the address: a text that begins with "must".
     pub message: &'static str,
 }
 
-/// What may be asked for: names at the ports of http and https, and exact entries `127.0.0.1:port` for tests, of which
-/// production has none.
+/// The hosts that requests may go to: names at the ports of http and https, and exact entries `127.0.0.1:port` for tests, of
+/// which production has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
     loopback: Vec<u16>,
