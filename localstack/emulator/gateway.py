@@ -48,6 +48,7 @@ class Request:
     source_ip: str
     id: str = field(default_factory=lambda: base64.urlsafe_b64encode(os.urandom(11)).decode())
     time: float = field(default_factory=time.time)
+    user: str = "-"  # the authorizer's userId; AWS writes a dash for a variable without a value
 
 
 _numbers: dict = {"numbers": "same"}
@@ -123,6 +124,7 @@ async def answer(scope, receive, send) -> None:
     logs.access(
         api_id, response[0], (time.time() - request.time) * 1000,
         requestId=request.id, method=scope["method"], path=scope["path"], source=request.source_ip,
+        userId=request.user,
     )  # fmt: skip
 
 
@@ -269,6 +271,8 @@ async def authorize(call: Call):
         call.api_id, call.stage, call.route, call.method, call.path, call.template or call.path, call.headers,
         call.query, call.parameters, call.stage_variables, call.account, call.region, call.raw_query,
     )  # fmt: skip
+    if context:
+        _request.get().user = str(context.get("userId", "-"))
     return refusal, {"lambda": passed_on(context)}
 
 

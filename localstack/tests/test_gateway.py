@@ -175,7 +175,8 @@ class Responses(Case):
         lines = self.eventually(
             lambda: [line for line in log.read_text().splitlines() if headers["apigw-requestid"] in line], "no log line"
         )
-        self.assertEqual(json.loads(lines[0])["path"], "/things/counted")
+        line = json.loads(lines[0])
+        self.assertEqual((line["path"], line["userId"]), ("/things/counted", "-"))
         metrics = self.system.client("cloudwatch").list_metrics(Namespace="AWS/ApiGateway")["Metrics"]
         self.assertEqual({metric["MetricName"] for metric in metrics}, {"Count", "4xx", "5xx", "Latency"})
 

@@ -332,15 +332,19 @@ impl OwnInstance {
         files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
     }
 
+    /// The lines of a log, such as `souk-user-get` or `api`, so far.
+    pub fn lines(&self, log: &str) -> Vec<Value> {
+        let file = project().join(".souk").join(&self.name).join("logs").join(format!("{log}.log"));
+        // The file is there once its first line is written.
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(&line[line.find('{')?..]).ok()).collect()
+    }
+
     /// The line that a function logged for a request.
     pub fn log_line(&self, function: &str, request_id: &str) -> Value {
-        let file = project().join(".souk").join(&self.name).join("logs").join(format!("souk-{function}.log"));
         let mut found = None;
         eventually("the request is logged", || {
-            // The file is there once the function's first line is written.
-            let text = fs::read_to_string(&file).unwrap_or_default();
-            let lines =
-                text.lines().filter_map(|line| serde_json::from_str::<Value>(&line[line.find('{')?..]).ok());
+            let lines = self.lines(&format!("souk-{function}"));
             found = lines.into_iter().find(|line| line["requestId"] == request_id);
             found.is_some()
         });

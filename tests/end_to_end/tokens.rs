@@ -17,7 +17,8 @@ fn status_with(souk: &Souk, token: &str) -> u16 {
     souk.send(Call::new("GET", "/users/me").header("authorization", &format!("Bearer {token}"))).status
 }
 
-fn part(token: &str, index: usize) -> Value {
+/// The header (0) or the claims (1) of a token.
+pub fn part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }

@@ -5,7 +5,12 @@ use crate::{
     is_unavailable,
 };
 use app::{Client, tokens::TokenIssuer};
-use domain::{Timestamp, session::Session, user::Caller};
+use domain::{
+    Timestamp,
+    security::{SecurityEvent, Subject},
+    session::Session,
+    user::Caller,
+};
 use serde_json::{Value, json};
 use tests::{
     Fault, World,
@@ -117,6 +122,28 @@ async fn a_warm_instance_reads_nothing_for_a_token_that_its_keys_refuse() {
     forged.replace_range(forged.len() - 8.., "AAAAAAAA");
     for token in ["", "x", "a.b.c", &forged] {
         assert_eq!(gate.ask(token).await, (json!({"isAuthorized": false}), Vec::new()), "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_claims_to_be_valid_and_is_not_is_noted_as_forged_and_names_nobody() {
+    let gate = Gate::new().await;
+    let (claims, _) = gate.token.rsplit_once('.').unwrap();
+    let forged = format!("{claims}.{}", "A".repeat(86));
+    for (token, noted) in [
+        (forged.as_str(), Some((SecurityEvent::TokenForged, Subject::NOBODY))),
+        (&gate.token, None),
+        ("no.token.at-all", None),
+    ] {
+        gate.accepts(token).await;
+        assert_eq!(gate.app.take_noted(), noted, "{token}");
+    }
+    // An expired token is everyday, whoever has signed it.
+    let app = function::App::new(context_at(&gate.world, SETTINGS, later(901), &Lines::default())).unwrap();
+    let later = Gate { app, ..gate };
+    for token in [&later.token, &forged] {
+        assert!(!later.accepts(token).await);
+        assert_eq!(later.app.take_noted(), None, "{token}");
     }
 }
 

@@ -1,8 +1,12 @@
 //! Logging in: when a function reads its secrets, and when it renews the hash of a password.
 
 use crate::application::context;
-use domain::user::{Credentials, Email};
-use domain::{Input, password::Password};
+use domain::{
+    Input,
+    password::Password,
+    security::{SecurityEvent, Subject},
+    user::{Credentials, Email},
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::{collections::HashMap, sync::Arc};
@@ -160,6 +164,19 @@ async fn a_hash_without_a_pepper_or_with_an_older_one_is_renewed_once() {
         let (answer, sent) = log_in.attempt(PASSWORD).await;
         assert!(answer.is_ok() && !sent.contains(&RENEW.to_owned()), "{sent:?}");
     }
+}
+
+#[tokio::test]
+async fn a_log_in_and_a_failed_one_are_noted_with_their_user() {
+    let log_in = LogIn::with(&hash(0), secret(0)).await;
+    let user = account(1, ADDRESS).0.user_id;
+    log_in.attempt("a wrong password").await.0.unwrap_err();
+    assert_eq!(log_in.app.take_noted(), Some((SecurityEvent::LoginFailed, Subject::user(user))));
+    log_in.attempt(PASSWORD).await.0.unwrap();
+    let (event, subject) = log_in.app.take_noted().unwrap();
+    assert_eq!((event, subject.user_id), (SecurityEvent::LoggedIn, Some(user)));
+    assert!(subject.session_id.is_some());
+    assert_eq!(log_in.app.take_noted(), None);
 }
 
 #[tokio::test]

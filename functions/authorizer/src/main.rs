@@ -1,10 +1,13 @@
 //! The gateway asks it to check the access token of every route that is not public.
 
 use app::{table::Table, tokens::TokenVerifier};
-use domain::Error;
+use domain::{
+    Error,
+    security::{SecurityEvent, Subject},
+};
 use futures::try_join;
 use serde::{Deserialize, Serialize};
-use web::token::{self, Verified};
+use web::token::{self, Claimed, Verified};
 
 const REFUSED: Error = Error::Unauthenticated { detail: "The access token is not valid." };
 
@@ -58,9 +61,17 @@ pub async fn authorize(app: &App, event: Event) -> Result<Answer, Error> {
 
 async fn verify(app: &App, token: &str) -> Result<Verified, Error> {
     let now = app.now();
-    let claimed = token::claimed_caller(token).ok_or(REFUSED)?;
-    let verified = async { app.verifier.verify(token, now).await?.ok_or(REFUSED) };
-    let open = app.table.require_session(claimed.user_id, claimed.session_id, now);
+    let Claimed { caller, expires_at } = token::claimed(token).ok_or(REFUSED)?;
+    let verified = async {
+        let verified = app.verifier.verify(token, now).await?;
+        // A token that has expired is everyday.
+        if verified.is_none() && expires_at > now.unix_seconds() {
+            // The user whom it names may have nothing to do with it.
+            app.note(SecurityEvent::TokenForged, Subject::NOBODY);
+        }
+        verified.ok_or(REFUSED)
+    };
+    let open = app.table.require_session(caller.user_id, caller.session_id, now);
     // The session is read while the keys are, once a minute. Futures are polled in this order: a token that the known keys
     // refuse causes no read.
     let (verified, ()) = try_join!(verified, open)?;

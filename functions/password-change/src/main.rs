@@ -9,6 +9,7 @@ use app::{
 use domain::{
     Error,
     mail::{Addressee, Notice, QueuedMail},
+    security::SecurityEvent,
     user::PasswordChange,
 };
 use futures::try_join;
@@ -38,11 +39,13 @@ pub async fn change_password(app: &App, request: Request) -> Result<Response, Pr
         let changed = app.passwords.hash(new, now).await?;
         app.table.change_password(user.user_id, &email, &stored, &changed).await?;
     } else if app.passwords.verify(new, Some(stored), now).await? == Verdict::Wrong {
+        app.note(SecurityEvent::LoginFailed, caller);
         return Err(WRONG.into());
     }
     // If the new password is stored already, an earlier attempt may have failed here.
     app.table.end_sessions(user.user_id, Some(caller.session_id), now).await?;
     let notice = Notice::PasswordChanged { at: now };
     app.mails.put(&QueuedMail { to: Addressee::User(user.user_id), notice }).await?;
+    app.note(SecurityEvent::PasswordChanged, caller);
     Ok(respond::no_content())
 }

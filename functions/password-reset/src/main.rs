@@ -10,6 +10,7 @@ use domain::{
     Error,
     mail::{Addressee, Notice, QueuedMail},
     mail_token::{PasswordReset, REFUSED, TokenUse},
+    security::{SecurityEvent, Subject},
 };
 use futures::try_join;
 use table::TokenState;
@@ -49,5 +50,6 @@ pub async fn reset_password(app: &App, request: Request) -> Result<Response, Pro
     app.table.end_sessions(user_id, None, now).await?;
     let notice = Notice::PasswordChanged { at: now };
     app.mails.put(&QueuedMail { to: Addressee::User(user_id), notice }).await?;
+    app.note(SecurityEvent::PasswordChanged, Subject::user(user_id));
     Ok(respond::no_content())
 }

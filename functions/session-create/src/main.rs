@@ -10,6 +10,7 @@ use app::{
 };
 use domain::{
     Error,
+    security::{SecurityEvent, Subject},
     session::{self, Session},
     user::{Caller, Credentials},
 };
@@ -49,7 +50,11 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
     let verdict = app.passwords.verify(password.clone(), hash, now).await?;
     let admitted =
         |credential: &Credential| verdict != Verdict::Wrong && app.verified_only.admits(credential);
-    let Credential { user_id, mut password_hash, .. } = credential.filter(admitted).ok_or(REFUSED)?;
+    let known = credential.as_ref().map_or(Subject::NOBODY, |known| Subject::user(known.user_id));
+    let Some(Credential { user_id, mut password_hash, .. }) = credential.filter(admitted) else {
+        app.note(SecurityEvent::LoginFailed, known);
+        return Err(REFUSED.into());
+    };
     if verdict == Verdict::RightButOutdated {
         let renewed = app.passwords.hash(password.clone(), now).await?;
         app.table.renew_password_hash(&email, &password_hash, &renewed).await?;
@@ -75,7 +80,9 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
     let stored = credential.filter(|stored| stored.user_id == user_id).map(|stored| stored.password_hash);
     if stored != Some(password_hash) && app.passwords.verify(password, stored, now).await? == Verdict::Wrong {
         app.table.end_session(user_id, caller.session_id, now).await?;
+        app.note(SecurityEvent::LoginFailed, caller);
         return Err(REFUSED.into());
     }
+    app.note(SecurityEvent::LoggedIn, caller);
     refresh_cookie::created(access, &refresh, refresh_token_in, expires_at, now)
 }

@@ -7,6 +7,7 @@ use app::{
 };
 use domain::{
     Error,
+    security::SecurityEvent,
     session::{Refresh, TokenPlace},
     user::Caller,
 };
@@ -33,8 +34,12 @@ async fn refresh_session(app: &App, request: Request) -> Result<Response, Proble
     let shown = shown.ok_or(REFUSED)?;
     let (next, exchange) = app.tokens.exchange(&shown, now).await?;
     // Signed before the exchange: if signing fails after the exchange, the client may lose its session.
-    let access =
-        app.tokens.issue(&Caller { user_id: shown.user_id, session_id: shown.session_id }, now).await?;
-    let ends_at = app.table.rotate_session(&shown, exchange, now).await?;
+    let caller = Caller { user_id: shown.user_id, session_id: shown.session_id };
+    let access = app.tokens.issue(&caller, now).await?;
+    let rotated = app.table.rotate_session(&shown, exchange, now).await;
+    if rotated == Err(Error::RefreshReused) {
+        app.note(SecurityEvent::RefreshReuse, caller);
+    }
+    let ends_at = rotated?;
     refresh_cookie::created(access, &next, place, ends_at, now)
 }

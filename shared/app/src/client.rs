@@ -63,6 +63,12 @@ macro_rules! clients {
                 self.context.take_units()
             }
 
+            fn take_noted(
+                &self,
+            ) -> Option<($crate::expansion::SecurityEvent, $crate::expansion::Subject)> {
+                self.context.take_noted()
+            }
+
             fn prime(&self) -> impl Future<Output = ()> {
                 self.context.prime()
             }

@@ -3,10 +3,14 @@
 use crate::{aws, settings::Settings};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_types::SdkConfig;
-use domain::{Error, Timestamp, id::Id};
+use domain::{
+    Error, Timestamp,
+    id::Id,
+    security::{SecurityEvent, Subject},
+};
 use std::{
     io::Write,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 use table::{Table, Units, Writer};
@@ -52,12 +56,14 @@ pub struct Context {
     mail: Option<SharedHttpConnector>,
     /// One table client for all users of the table, so that capacity units are summed in one place.
     table: Arc<OnceLock<Arc<Table>>>,
+    /// The security event of the present invocation, for its log line.
+    noted: Arc<Mutex<Option<(SecurityEvent, Subject)>>>,
 }
 
 impl Context {
     /// Creates a context from its parts.
     pub fn new(settings: Settings, sdk: SdkConfig, host: Arc<dyn Host + Send + Sync>) -> Self {
-        Self { settings, sdk, host, payments: None, mail: None, table: Arc::default() }
+        Self { settings, sdk, host, payments: None, mail: None, table: Arc::default(), noted: Arc::default() }
     }
 
     /// The context with this connection to the payment provider.
@@ -143,6 +149,16 @@ impl Context {
     /// The capacity units consumed since the last call.
     pub fn take_units(&self) -> Units {
         self.table.get().map(|table| table.take_units()).unwrap_or_default()
+    }
+
+    /// Lets the log line of this invocation name a security event, and whom it is about. Of several, the last one counts.
+    pub fn note(&self, event: SecurityEvent, subject: impl Into<Subject>) {
+        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = Some((event, subject.into()));
+    }
+
+    /// The security event that was noted since the last call.
+    pub fn take_noted(&self) -> Option<(SecurityEvent, Subject)> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Opens a connection to DynamoDB before the first request needs it, if a client uses the table.

@@ -35,5 +35,8 @@ pub use context::Context;
 #[doc(hidden)]
 pub mod expansion {
     pub use ::table::Units;
-    pub use domain::{Error, Timestamp};
+    pub use domain::{
+        Error, Timestamp,
+        security::{SecurityEvent, Subject},
+    };
 }

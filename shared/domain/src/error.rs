@@ -63,6 +63,8 @@ pub enum Error {
         /// Message for the caller.
         detail: &'static str,
     },
+    /// A refresh token was used again after it was exchanged. The caller gets the answer to an invalid one.
+    RefreshReused,
     /// The caller is authenticated but not authorised.
     Forbidden {
         /// Message for the caller.

@@ -31,6 +31,7 @@ pub mod rating;
 pub mod rejection;
 pub mod review;
 pub mod saga;
+pub mod security;
 pub mod session;
 pub mod stock;
 pub mod text;

@@ -1,7 +1,10 @@
 //! The interface between the runtime and a function's clients.
 
 use crate::Exit;
-use domain::{Error, Timestamp};
+use domain::{
+    Error, Timestamp,
+    security::{SecurityEvent, Subject},
+};
 use futures::future::LocalBoxFuture;
 use std::time::{SystemTime, UNIX_EPOCH};
 use table::Units;
@@ -16,6 +19,11 @@ pub trait Application: Sized + 'static {
 
     /// The capacity units consumed since the last call.
     fn take_units(&self) -> Units;
+
+    /// The security event that was noted since the last call.
+    fn take_noted(&self) -> Option<(SecurityEvent, Subject)> {
+        None
+    }
 
     /// Opens connections before the first request needs them.
     fn prime(&self) -> impl Future<Output = ()>;
@@ -45,6 +53,7 @@ impl Application for Stateless {
 pub(crate) trait Host {
     fn now(&self) -> Timestamp;
     fn take_units(&self) -> Units;
+    fn take_noted(&self) -> Option<(SecurityEvent, Subject)>;
     fn prime(&self) -> LocalBoxFuture<'_, ()>;
 }
 
@@ -55,6 +64,10 @@ impl<A: Application> Host for A {
 
     fn take_units(&self) -> Units {
         Application::take_units(self)
+    }
+
+    fn take_noted(&self) -> Option<(SecurityEvent, Subject)> {
+        Application::take_noted(self)
     }
 
     fn prime(&self) -> LocalBoxFuture<'_, ()> {

@@ -7,7 +7,11 @@ use crate::{
 };
 use ::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{Error, Timestamp, user::Caller};
+use domain::{
+    Error, Timestamp,
+    security::{SecurityEvent, Subject},
+    user::Caller,
+};
 use futures::{FutureExt, future::LocalBoxFuture};
 use lambda_http::{
     aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
@@ -15,7 +19,7 @@ use lambda_http::{
 };
 use serde_json::Value;
 use std::{collections::HashMap, convert::Infallible, panic::AssertUnwindSafe};
-use web::{Problem, Request, Response, response::Body, token::Verified};
+use web::{Problem, Request, Response, problem::Kind, response::Body, token::Verified};
 
 type Handler = dyn Fn(Request) -> LocalBoxFuture<'static, Result<Response, Problem>>;
 
@@ -52,6 +56,9 @@ async fn answer(
     let id = event.request_context.request_id.clone().unwrap_or_default();
     let method = event.request_context.http.method.clone();
     let is_public = event.request_context.authorizer.is_none();
+    let authorizer = event.request_context.authorizer.as_ref();
+    let caller = authorizer.and_then(|authorizer| verified(&authorizer.fields));
+    let caller = caller.map_or(Subject::NOBODY, |Verified { caller, .. }| caller.into());
     let outcome = match to_request(event, host.now()) {
         Ok(request) => AssertUnwindSafe(handler(request))
             .catch_unwind()
@@ -63,6 +70,9 @@ async fn answer(
         Ok(_) => (None, None),
         Err(problem) => (Some(problem.kind.describe().1), problem.cause.clone()),
     };
+    let limited = matches!(&outcome, Err(Problem { kind: Kind::TooManyRequests, .. }));
+    let limited = limited.then_some((SecurityEvent::LimitExceeded, caller));
+    let (security_event, subject) = host.take_noted().or(limited).unzip();
     let response = outcome.unwrap_or_else(|problem| problem.into_response(&id));
     let mut response = response.completed(&method, is_public);
     response.headers.extend(HeaderValue::from_str(&id).ok().map(|id| (REQUEST_ID, id)));
@@ -72,6 +82,8 @@ async fn answer(
         status: response.status.as_u16(),
         response_bytes: response.body.len(),
         units: host.take_units(),
+        subject: subject.unwrap_or(caller),
+        event: security_event,
         error,
         cause: cause.as_deref(),
     });

@@ -88,10 +88,10 @@ async fn answer(
         request_id: &event.context.request_id,
         route: "queue",
         status: if cause.is_some() { 500 } else { 200 },
-        response_bytes: 0,
         units: host.take_units(),
         error: cause.as_ref().map(|_| "message-failed"),
         cause: cause.as_deref(),
+        ..LogRecord::default()
     });
     let failure = |(item_identifier, _)| Failure { item_identifier };
     Ok(Failures { batch_item_failures: failed.into_iter().map(failure).collect() })

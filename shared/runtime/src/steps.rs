@@ -50,12 +50,15 @@ async fn take(host: &dyn Host, handler: &Handler, event: LambdaEvent<Value>) -> 
     let invocation = Invocation::begin(host.now());
     let outcome = handler(event.payload).await.map_err(StepFailure);
     let failure = outcome.as_ref().err();
+    let (event_name, subject) = host.take_noted().unzip();
     invocation.end(&LogRecord {
         request_id: &event.context.request_id,
         route: "step",
         status: failure.map_or(200, StepFailure::status),
         response_bytes: 0,
         units: host.take_units(),
+        subject: subject.unwrap_or_default(),
+        event: event_name,
         error: failure.map(StepFailure::name),
         cause: failure.map(StepFailure::cause).as_deref(),
     });
@@ -91,7 +94,7 @@ impl StepFailure {
     pub fn name(&self) -> &'static str {
         match self.0 {
             Error::Invalid(_) => "Invalid",
-            Error::Unauthenticated { .. } => "Unauthenticated",
+            Error::Unauthenticated { .. } | Error::RefreshReused => "Unauthenticated",
             Error::Forbidden { .. } => "Forbidden",
             Error::NotFound { .. } => "NotFound",
             Error::Conflict { .. } | Error::StockOutOfBounds { .. } => "Conflict",

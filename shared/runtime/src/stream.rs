@@ -178,10 +178,10 @@ async fn answer(
         request_id: &event.context.request_id,
         route: "stream",
         status: if cause.is_some() { 500 } else { 200 },
-        response_bytes: 0,
         units: host.take_units(),
         error: cause.as_ref().map(|_| if failed.is_some() { "record-failed" } else { "record-given-up" }),
         cause: cause.as_deref(),
+        ..LogRecord::default()
     });
     let failure = |failed: FailedRecord| ItemFailure { item_identifier: failed.number };
     Ok(Answer { batch_item_failures: failed.map(failure).into_iter().collect() })

@@ -4,7 +4,11 @@
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>),
 //! so that none of them costs a request.
 
-use domain::Timestamp;
+use domain::{
+    Timestamp,
+    id::{SessionId, UserId},
+    security::{SecurityEvent, Subject},
+};
 use serde::Serialize;
 use std::{
     env,
@@ -31,6 +35,7 @@ pub struct Invocation {
 }
 
 /// The result of an invocation, for the log.
+#[derive(Default)]
 pub struct LogRecord<'a> {
     /// The id of the request or invocation.
     pub request_id: &'a str,
@@ -42,6 +47,10 @@ pub struct LogRecord<'a> {
     pub response_bytes: usize,
     /// The capacity units that DynamoDB reported.
     pub units: Units,
+    /// Whom the line is about: the caller, or whom a security event is about.
+    pub subject: Subject,
+    /// The security event, if there was one.
+    pub event: Option<SecurityEvent>,
     /// The kind of problem or error.
     pub error: Option<&'a str>,
     /// Detail for the log; never sent to the client.
@@ -87,6 +96,14 @@ struct Line<'a> {
     request_id: &'a str,
     #[serde(rename = "status")]
     status: u16,
+    #[serde(rename = "userId", skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    #[serde(rename = "sessionId", skip_serializing_if = "Option::is_none")]
+    session_id: Option<SessionId>,
+    #[serde(rename = "event", skip_serializing_if = "Option::is_none")]
+    event: Option<SecurityEvent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    security_events: Option<u8>,
     #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     #[serde(rename = "cause", skip_serializing_if = "Option::is_none")]
@@ -98,15 +115,15 @@ struct Line<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Metadata<'a> {
     timestamp: u64,
-    cloud_watch_metrics: [Directive<'a>; 1],
+    cloud_watch_metrics: Vec<Directive<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Directive<'a> {
     namespace: &'a str,
-    dimensions: [&'static [&'static str]; 2],
-    metrics: [Metric; 7],
+    dimensions: &'static [&'static [&'static str]],
+    metrics: &'static [Metric],
 }
 
 #[derive(Serialize)]
@@ -120,7 +137,7 @@ const fn metric(name: &'static str, unit: &'static str) -> Metric {
     Metric { name, unit }
 }
 
-const METRICS: [Metric; 7] = [
+const METRICS: &[Metric] = &[
     metric("Requests", "Count"),
     metric("Latency", "Milliseconds"),
     metric("ResponseSize", "Bytes"),
@@ -130,6 +147,8 @@ const METRICS: [Metric; 7] = [
     metric("Faults", "Count"),
 ];
 
+const EVENT_METRICS: &[Metric] = &[metric("SecurityEvents", "Count")];
+
 fn line<'a>(
     (namespace, function): (&'a str, &'a str),
     at: Timestamp,
@@ -138,12 +157,17 @@ fn line<'a>(
     record: &LogRecord<'a>,
 ) -> Line<'a> {
     let fault = record.status >= 500;
-    let dimensions: [&[_]; 2] = [&["Function"], &["Function", "Route", "StatusClass"]];
+    let counted = record.event.filter(|event| event.is_counted()).map(|_| 1);
+    let dimensions: &[&[_]] = &[&["Function"], &["Function", "Route", "StatusClass"]];
+    let mut directives = vec![Directive { namespace, dimensions, metrics: METRICS }];
+    // One metric for each event, for all functions together.
+    directives.extend(counted.map(|_| Directive {
+        namespace,
+        dimensions: &[&["event"]],
+        metrics: EVENT_METRICS,
+    }));
     Line {
-        metadata: Metadata {
-            timestamp: at.unix_milliseconds(),
-            cloud_watch_metrics: [Directive { namespace, dimensions, metrics: METRICS }],
-        },
+        metadata: Metadata { timestamp: at.unix_milliseconds(), cloud_watch_metrics: directives },
         function,
         route: record.route,
         status_class: match record.status / 100 {
@@ -163,6 +187,10 @@ fn line<'a>(
         level: if fault { "error" } else { "info" },
         request_id: record.request_id,
         status: record.status,
+        user_id: record.subject.user_id,
+        session_id: record.subject.session_id,
+        event: record.event,
+        security_events: counted,
         error: record.error,
         cause: record.cause,
     }
@@ -171,32 +199,60 @@ fn line<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::id::Id;
+
+    fn line_of(record: &LogRecord<'_>) -> serde_json::Value {
+        let line = line(("Souk", "f"), Timestamp::from_unix_milliseconds(7), 1.5, true, record);
+        serde_json::to_value(line).unwrap()
+    }
 
     #[test]
     fn each_metric_and_dimension_of_the_line_has_a_value() {
         let units = Units { read: 0.5, write: 3.0 };
-        let record = LogRecord {
-            request_id: "r",
-            route: "GET /x",
-            status: 503,
-            response_bytes: 9,
-            units,
-            error: Some("unavailable"),
-            cause: None,
-        };
-        let line = line(("Souk", "f"), Timestamp::from_unix_milliseconds(7), 1.5, true, &record);
-        let line = serde_json::to_value(line).unwrap();
-        let directive = &line["_aws"]["CloudWatchMetrics"][0];
-        let metrics =
-            directive["Metrics"].as_array().unwrap().iter().map(|metric| metric["Name"].as_str().unwrap());
-        let dimensions =
-            directive["Dimensions"].as_array().unwrap().iter().flat_map(|set| set.as_array().unwrap());
-        for name in metrics {
-            assert!(line[name].is_number(), "{name}");
+        for event in [None, Some(SecurityEvent::TokenForged)] {
+            let error = Some("unavailable");
+            let record =
+                LogRecord { route: "GET /x", status: 503, units, error, event, ..LogRecord::default() };
+            let line = line_of(&record);
+            let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+            assert_eq!(directives.len(), if event.is_some() { 2 } else { 1 });
+            let all = |member: &str| {
+                directives
+                    .iter()
+                    .flat_map(|each| each[member].as_array().unwrap().clone())
+                    .collect::<Vec<_>>()
+            };
+            for metric in all("Metrics") {
+                assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric}");
+            }
+            for name in all("Dimensions").iter().flat_map(|set| set.as_array().unwrap()) {
+                assert!(line[name.as_str().unwrap()].is_string(), "{name}");
+            }
+            assert_eq!((line["StatusClass"].as_str(), line["Faults"].as_u64()), (Some("5xx"), Some(1)));
         }
-        for name in dimensions {
-            assert!(line[name.as_str().unwrap()].is_string(), "{name}");
+    }
+
+    #[test]
+    fn a_line_names_its_subject_and_its_security_event() {
+        let at = Timestamp::from_unix_milliseconds(7);
+        let (user_id, session_id) = (UserId::new(at, [1; 10]), SessionId::new(at, [3; 10]));
+        let subject = Subject { user_id: Some(user_id), session_id: Some(session_id) };
+        for (event, name, counted) in [
+            (SecurityEvent::LoginFailed, "login-failed", false),
+            (SecurityEvent::RefreshReuse, "refresh-reuse", true),
+            (SecurityEvent::TokenForged, "token-forged", true),
+            (SecurityEvent::LimitExceeded, "limit-exceeded", false),
+            (SecurityEvent::PaymentDeclined, "payment-declined", false),
+        ] {
+            let line = line_of(&LogRecord { subject, event: Some(event), ..LogRecord::default() });
+            assert_eq!(line["event"], name);
+            assert_eq!(line["userId"], user_id.to_string());
+            assert_eq!(line["sessionId"], session_id.to_string());
+            assert_eq!(line["SecurityEvents"].is_number(), counted, "{name}");
         }
-        assert_eq!((line["StatusClass"].as_str(), line["Faults"].as_u64()), (Some("5xx"), Some(1)));
+        let line = line_of(&LogRecord::default());
+        for member in ["userId", "sessionId", "event", "SecurityEvents"] {
+            assert!(line.get(member).is_none(), "{member}");
+        }
     }
 }

@@ -82,7 +82,7 @@ impl Table {
             Late::Repeated => Ok(stored_end),
             Late::Stolen => {
                 self.end_session(token.user_id, token.session_id, now).await?;
-                Err(REFUSED)
+                Err(Error::RefreshReused)
             }
             Late::Refused => Err(REFUSED),
         }

@@ -213,6 +213,9 @@ impl From<Error> for Problem {
             Error::Unauthenticated { detail } => {
                 Self::new(Kind::Unauthenticated, detail).with_header(header::WWW_AUTHENTICATE, "Bearer")
             }
+            Error::RefreshReused => {
+                Self::from(Error::Unauthenticated { detail: "The refresh token is not valid." })
+            }
             Error::Forbidden { detail } => Self::new(Kind::Forbidden, detail),
             Error::NotFound { what } => Self::new(Kind::NotFound, format!("There is no such {what}.")),
             Error::Conflict { detail } => Self::new(Kind::Conflict, detail),

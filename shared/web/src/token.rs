@@ -59,6 +59,15 @@ pub struct Verified {
     pub expires_at: u64,
 }
 
+/// What a token says. Nothing of it is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claimed {
+    /// The caller that the token names.
+    pub caller: Caller,
+    /// The expiration time, in seconds since 1970.
+    pub expires_at: u64,
+}
+
 /// The private key that signs tokens.
 pub struct Signer {
     kid: String,
@@ -161,11 +170,11 @@ pub fn claimed_kid(token: &str) -> Option<String> {
     header(token)?.kid
 }
 
-/// The caller that a token names. The signature is not verified.
-pub fn claimed_caller(token: &str) -> Option<Caller> {
+/// The content that a token claims. The signature is not verified.
+pub fn claimed(token: &str) -> Option<Claimed> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Claims = serde_json::from_slice(&claims).ok()?;
-    Some(Caller { user_id: claims.sub, session_id: claims.sid })
+    Some(Claimed { caller: Caller { user_id: claims.sub, session_id: claims.sid }, expires_at: claims.exp })
 }
 
 /// The header of a token; `None` for another algorithm, and for any critical extension (RFC 7515, section 4.1.11): we
@@ -282,7 +291,7 @@ mod tests {
         let expires_at = now().unix_seconds() + 900;
         assert_eq!(verified(&token), Some(Verified { caller: caller(), expires_at }));
         assert_eq!(claimed_kid(&token).as_deref(), Some(signer().kid()));
-        assert_eq!(claimed_caller(&token), Some(caller()));
+        assert_eq!(claimed(&token).unwrap().caller, caller());
         let later = |seconds| verify(&token, &key(), &authority(), now().plus_seconds(seconds));
         assert!(later(899).is_ok());
         assert_eq!(later(900), Err(TokenFault::Invalid));
