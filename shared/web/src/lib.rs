@@ -8,6 +8,7 @@ pub mod json;
 pub mod openapi;
 pub mod order_problem;
 pub mod password;
+pub mod paths;
 pub mod problem;
 pub mod product_document;
 pub mod query;

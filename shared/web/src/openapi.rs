@@ -42,35 +42,6 @@ pub fn response(request: &Request) -> Response {
         .with(header::VARY, "accept-encoding")
 }
 
-/// A path item of the document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathItem {
-    /// As in `/products/{productId}`.
-    pub template: &'static str,
-    /// In upper case, sorted.
-    pub methods: &'static [&'static str],
-}
-
-include!(concat!(env!("OUT_DIR"), "/paths.rs"));
-
-/// The path item that a path of a request belongs to. A template without parameters comes before one with.
-pub fn find(path: &str) -> Option<&'static PathItem> {
-    let literal = PATHS.iter().find(|item| item.template == path);
-    literal.or_else(|| PATHS.iter().find(|item| matches(item.template, path)))
-}
-
-fn matches(template: &str, path: &str) -> bool {
-    let is_parameter = |part: &str| part.starts_with('{') && part.ends_with('}');
-    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
-    loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return true,
-            (Some(wanted), Some(given)) if wanted == given || is_parameter(wanted) && !given.is_empty() => {}
-            _ => return false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,35 +98,6 @@ mod tests {
         assert_eq!(second.headers.len(), 3);
         request.headers.insert(header::ACCEPT_ENCODING, "gzip".parse().unwrap());
         assert_eq!(response(&request).unless_known_to(&request).unwrap().status, StatusCode::OK);
-    }
-
-    #[test]
-    fn the_table_has_the_paths_of_the_document() {
-        let document = document();
-        let listed: Vec<_> = PATHS.iter().map(|item| (item.template, item.methods.len())).collect();
-        let methods = |item: &Value| {
-            let listed = item.as_object().unwrap().values().filter(|value| value.is_object()).count();
-            // HEAD is not listed, and answered wherever GET is.
-            listed + usize::from(item["get"].is_object())
-        };
-        let mut documented: Vec<_> = document["paths"]
-            .as_object()
-            .unwrap()
-            .iter()
-            .map(|(path, item)| (path.as_str(), methods(item)))
-            .collect();
-        documented.sort_by_key(|(path, _)| listed.iter().position(|(listed, _)| listed == path));
-        assert_eq!(listed, documented);
-    }
-
-    #[test]
-    fn request_paths_match_templates() {
-        let template = |path| find(path).map(|item| item.template);
-        assert_eq!(template("/products/x"), Some("/products/{productId}"));
-        assert_eq!(template("/users/me"), Some("/users/me"));
-        assert_eq!(template("/products/"), None);
-        assert_eq!(template("/nothing"), None);
-        assert_eq!(find("/products").unwrap().methods, ["GET", "HEAD", "POST"]);
     }
 
     #[test]

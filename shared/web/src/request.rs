@@ -3,6 +3,7 @@
 use crate::{
     etag::Tags,
     json::{self, Document},
+    paths::{self, PathItem},
     problem::{Kind, Problem},
     query::Query,
     token::Verified,
@@ -59,10 +60,14 @@ impl Request {
             .ok_or_else(|| Error::Unauthenticated { detail: "The access token has expired." }.into())
     }
 
-    /// An id in the path. A malformed id is `NotFound`, without a read of the table.
+    /// An id in the path. A malformed id is `NotFound`, without a read of the table, unless it is a word of another path,
+    /// which does not have the method: the gateway sends `DELETE /sessions/refresh` to `DELETE /sessions/{sessionId}`.
     pub fn path<T: Id>(&self, name: &str) -> Result<T, Problem> {
         let text = self.path_parameters.get(name).map_or("", String::as_str);
-        text.parse().map_err(|_| Error::NotFound { what: T::WHAT }.into())
+        text.parse().map_err(|_| {
+            let other = paths::find(&self.path).filter(|item| !item.methods.contains(&self.method.as_str()));
+            other.map_or_else(|| Error::NotFound { what: T::WHAT }.into(), PathItem::refusal)
+        })
     }
 
     /// The query parameters.
