@@ -174,6 +174,7 @@ fn to_event(response: Response) -> ApiGatewayV2httpResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::application::Stateless;
     use serde_json::json;
 
     #[test]
@@ -185,5 +186,15 @@ mod tests {
         {
             assert_eq!(seconds(&value), None, "{value}");
         }
+    }
+
+    #[test]
+    fn a_panic_is_answered_as_an_internal_error() {
+        let handler = |_| async { panic!("the text of a panic") }.boxed_local();
+        let answered = answer(&Stateless, &handler, ApiGatewayV2httpRequest::default()).now_or_never();
+        let event = serde_json::to_value(answered.unwrap().unwrap()).unwrap();
+        assert_eq!(event["statusCode"], 500);
+        let body = event["body"].as_str().unwrap();
+        assert!(body.contains("urn:souk:problem:internal") && !body.contains("panic"), "{body}");
     }
 }

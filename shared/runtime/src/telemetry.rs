@@ -251,8 +251,20 @@ mod tests {
             assert_eq!(line["SecurityEvents"].is_number(), counted, "{name}");
         }
         let line = line_of(&LogRecord::default());
+        assert_eq!(line["_aws"]["Timestamp"], 7, "in milliseconds since 1970");
         for member in ["userId", "sessionId", "event", "SecurityEvents"] {
             assert!(line.get(member).is_none(), "{member}");
         }
+    }
+
+    #[test]
+    fn a_line_is_one_line_whatever_it_quotes() {
+        let cause = "a text\r\n{\"event\":\"login-failed\"}\u{2028}";
+        let record = LogRecord { route: "GET /\n", cause: Some(cause), ..LogRecord::default() };
+        let line = line(("Souk", "f"), Timestamp::from_unix_milliseconds(7), 1.5, true, &record);
+        let text = serde_json::to_string(&line).unwrap();
+        assert!(!text.contains(['\r', '\n']));
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&read["cause"], &read["event"]), (&cause.into(), &serde_json::Value::Null));
     }
 }

@@ -231,7 +231,7 @@ fn valid_claims(token: &str, public: &[u8; 32], authority: &Authority, now: Time
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::id::Id;
+    use domain::{id::Id, session::RefreshToken};
     use serde_json::{Value, json};
 
     const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQR";
@@ -361,6 +361,31 @@ mod tests {
         let changed = token_with(&json!({"sub": UserId::new(now(), [9; 10])}));
         let mixed: Vec<&str> = token.split('.').collect();
         assert_eq!(verified(&[mixed[0], &claims_of(&changed), mixed[2]].join(".")), None);
+    }
+
+    #[test]
+    fn a_key_in_the_header_is_not_used() {
+        let stranger = Signer::from_secret(&SECRET.to_lowercase()).unwrap();
+        let good = token_with(&json!({}));
+        let claims: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims_of(&good)).unwrap()).unwrap();
+        let public = URL_SAFE_NO_PAD.encode(stranger.public());
+        let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": public});
+        let plain = Header { kid: Some(signer().kid), ..Header::new(Algorithm::EdDSA) };
+        for header in [
+            Header { jwk: Some(serde_json::from_value(jwk).unwrap()), ..plain.clone() },
+            Header { jku: Some("https://keys.example/jwks.json".into()), ..plain },
+        ] {
+            let token = jsonwebtoken::encode(&header, &claims, &stranger.key).unwrap();
+            assert_eq!(verified(&token), None, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_is_no_access_token() {
+        let Caller { user_id, session_id } = caller();
+        let token = RefreshToken { user_id, session_id, secret: RefreshSecret([3; 32]) }.encode();
+        assert_eq!((verified(&token), claimed(&token)), (None, None));
     }
 
     #[test]
