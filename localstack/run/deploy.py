@@ -29,6 +29,7 @@ DEFAULTS = {
     "LimitDeclined": "1000",
     "LimitCancellations": str(GENEROUS),
     "LimitProducts": str(GENEROUS),
+    "LimitProductChanges": str(GENEROUS),
     "LimitConcerts": str(GENEROUS),
     "LimitReviews": str(GENEROUS),
     "LimitSearchSource": str(GENEROUS),

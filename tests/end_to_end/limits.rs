@@ -57,6 +57,7 @@ fn users_and_searches_are_limited_and_declined_cards_before_the_bank_is_asked() 
         "LimitDeclined=2",
         "LimitCancellations=1",
         "LimitProducts=1",
+        "LimitProductChanges=2",
         "LimitConcerts=1",
         "LimitReviews=1",
         "LimitSearchSource=2",
@@ -66,6 +67,12 @@ fn users_and_searches_are_limited_and_declined_cards_before_the_bank_is_asked() 
     let (souk, seller, buyer, tester) = (&own.souk, own.souk.user(), own.souk.user(), own.souk.user());
     let jam = product(souk, &seller, 10, 650, "SGD");
     assert_limited(&souk.send(seller.call("POST", "/products").json(&draft())), "user");
+
+    let path = jam.header("location");
+    let renamed = seller.call("PATCH", path).header("if-match", "*").json(&json!({"name": "Jam"}));
+    let counted = seller.call("PUT", &format!("{path}/stock")).json(&json!({"stock": 10}));
+    assert_eq!([souk.send(renamed).status, souk.send(counted.clone()).status], [200, 200]);
+    assert_limited(&souk.send(counted), "user");
 
     // Paid orders do not count as declined.
     let orders: Vec<Answer> =

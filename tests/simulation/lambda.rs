@@ -222,6 +222,7 @@ fn context() -> Context {
         ("LIMIT_ORDERS", "1000".to_owned()),
         ("LIMIT_DECLINED", "1000".to_owned()),
         ("LIMIT_CANCELLATIONS", "1000".to_owned()),
+        ("LIMIT_PRODUCT_CHANGES", "1000".to_owned()),
         ("LIMIT_CONCERTS", "1000".to_owned()),
         ("LIMIT_REVIEWS", "1000".to_owned()),
         ("SWEEP_AFTER_SECONDS", simulation::SWEEP_AFTER_SECONDS.to_string()),

@@ -1,6 +1,10 @@
 //! `PATCH /products/{productId}`: changes a product, if the version in If-Match is current.
 
-use app::{cache::Cache, table::Table};
+use app::{
+    cache::Cache,
+    limits::{Limits, ProductChanges},
+    table::Table,
+};
 use domain::{
     Error, Timestamp, id::ProductId, input::MergePatch, product::ListedProduct, user::Caller, version::Seen,
 };
@@ -9,7 +13,7 @@ use web::{Problem, Request, Response, respond};
 /// How often a change of any version (`If-Match: *`) is made again because another change came before it.
 const TRIES: usize = 8;
 
-app::clients! { table: Table, cache: Cache }
+app::clients! { table: Table, cache: Cache, limits: Limits<ProductChanges> }
 
 fn main() -> runtime::Exit {
     runtime::serve(update_product)
@@ -19,6 +23,7 @@ async fn update_product(app: &App, request: Request) -> Result<Response, Problem
     let caller = request.caller()?;
     let id = request.path("productId")?;
     let (patch, seen) = Problem::both(request.merge_patch::<MergePatch>(), request.if_match())?;
+    app.limits.admit([&caller.user_id.to_string()], request.received_at).await?;
     for _ in 0..TRIES {
         match change(app, id, &caller, patch.clone(), &seen, request.received_at).await {
             Err(Error::Stale { .. }) if seen == Seen::Any => {}

@@ -1,6 +1,10 @@
 //! `PUT /products/{productId}/stock`: sets the stock of a product, or adds to it.
 
-use app::{cache::Cache, table::Table};
+use app::{
+    cache::Cache,
+    limits::{Limits, ProductChanges},
+    table::Table,
+};
 use domain::{
     Timestamp,
     id::ProductId,
@@ -20,7 +24,7 @@ struct Answer {
     updated_at: Timestamp,
 }
 
-app::clients! { table: Table, cache: Cache }
+app::clients! { table: Table, cache: Cache, limits: Limits<ProductChanges> }
 
 fn main() -> runtime::Exit {
     runtime::serve(set_stock)
@@ -31,6 +35,7 @@ async fn set_stock(app: &App, request: Request) -> Result<Response, Problem> {
     let id = request.path("productId")?;
     let (change, idempotency) = Problem::both(request.json::<StockChange>(), request.idempotency())?;
     change.require_key(idempotency.is_some())?;
+    app.limits.admit([&caller.user_id.to_string()], request.received_at).await?;
     let product = app.table.product(id).await?;
     product.owned_by(&caller)?;
     let now = request.received_at;

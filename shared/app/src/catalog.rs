@@ -6,8 +6,8 @@ use crate::{
     concert_undo::ConcertUndo,
     dead_letters::{CacheWarm, DeadLetters, RatingAverage},
     limits::{
-        Cancellations, Concerts, Limits, LogIns, OrderLimits, Products, Refreshes, Registrations,
-        ResetRequests, Reviews, Searches, TokenUses, UnpaidOrders,
+        Cancellations, Concerts, Limits, LogIns, OrderLimits, ProductChanges, Products, Refreshes,
+        Registrations, ResetRequests, Reviews, Searches, TokenUses, UnpaidOrders,
     },
     machines::{ConcertCreate, Machines, OrderCancel, OrderPlace, ProductDelete},
     mail::{MailQueue, Mailer},
@@ -32,6 +32,7 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("Limits<Cancellations>", Limits::<Cancellations>::NEEDS),
     ("Limits<Concerts>", Limits::<Concerts>::NEEDS),
     ("Limits<LogIns>", Limits::<LogIns>::NEEDS),
+    ("Limits<ProductChanges>", Limits::<ProductChanges>::NEEDS),
     ("Limits<Products>", Limits::<Products>::NEEDS),
     ("Limits<Refreshes>", Limits::<Refreshes>::NEEDS),
     ("Limits<Registrations>", Limits::<Registrations>::NEEDS),

@@ -90,6 +90,15 @@ impl Policy for Products {
     const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_PRODUCTS"];
 }
 
+/// Changes of products and of their stock: by user.
+pub struct ProductChanges;
+
+impl Policy for ProductChanges {
+    const OPERATION: &'static str = "product-change";
+    const QUOTAS: &'static [Quota] = &[Quota { name: "user", setting: "LIMIT_PRODUCT_CHANGES" }];
+    const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_PRODUCT_CHANGES"];
+}
+
 /// New bands, venues and concerts: by user.
 pub struct Concerts;
 
