@@ -158,3 +158,23 @@ fn a_browser_keeps_the_refresh_token_in_a_cookie() {
     );
     by_cookie(&third, "same-origin").problem(401, "unauthenticated");
 }
+
+#[test]
+fn a_browser_that_logs_in_again_ends_its_former_session_and_no_other_users() {
+    let (user, other) = (SOUK.user(), SOUK.user());
+    let log_in = |user: &User, cookie: &str| {
+        let credentials = json!({"email": user.email, "password": PASSWORD, "refreshTokenIn": "cookie"});
+        let answer = SOUK.send(Call::new("POST", "/sessions").header("cookie", cookie).json(&credentials));
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer
+    };
+    let status = |answer: &Answer| {
+        let token = format!("Bearer {}", answer.body["accessToken"].as_str().unwrap());
+        SOUK.send(Call::new("GET", "/users/me").header("authorization", &token)).status
+    };
+    let first = log_in(&user, "a=b");
+    let second = log_in(&user, &cookie(&first).0);
+    assert_eq!((status(&first), status(&second)), (403, 200));
+    let third = log_in(&other, &cookie(&second).0);
+    assert_eq!((status(&second), status(&third)), (200, 200));
+}

@@ -11,7 +11,7 @@ use app::{
 use domain::{
     Error,
     security::{SecurityEvent, Subject},
-    session::{self, Session},
+    session::{self, Session, TokenPlace},
     user::{Caller, Credentials},
 };
 use futures::try_join;
@@ -82,6 +82,12 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
         app.table.end_session(user_id, caller.session_id, now).await?;
         app.note(SecurityEvent::LoginFailed, caller);
         return Err(REFUSED.into());
+    }
+    // The new cookie replaces the one of the browser's former session. The ids in a cookie are no proof: only a session of
+    // the user who has shown the password ends.
+    let former = refresh_cookie::shown(&request).filter(|former| former.user_id == user_id);
+    if let (TokenPlace::Cookie, Some(former)) = (refresh_token_in, former) {
+        app.table.end_session(user_id, former.session_id, now).await?;
     }
     app.note(SecurityEvent::LoggedIn, caller);
     refresh_cookie::created(access, &refresh, refresh_token_in, expires_at, now)
