@@ -14,7 +14,7 @@ const NEWEST: &str = "horse staple correct";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The mails to an address, once there are so many.
-fn mails(souk: &Souk, address: &str, count: usize) -> Vec<Value> {
+pub fn mails(souk: &Souk, address: &str, count: usize) -> Vec<Value> {
     let url = format!("{}/_souk/mails/{address}", souk.endpoint_url);
     let until = Instant::now() + PATIENCE;
     loop {
@@ -30,7 +30,7 @@ fn mails(souk: &Souk, address: &str, count: usize) -> Vec<Value> {
 }
 
 /// The token in the link of a mail.
-fn token(mail: &Value, kind: &str) -> String {
+pub fn token(mail: &Value, kind: &str) -> String {
     let text = mail["text"].as_str().unwrap();
     let (_, rest) = text.split_once(&format!("/#{kind}=")).unwrap();
     rest.lines().next().unwrap().to_owned()

@@ -27,3 +27,4 @@ mod sessions;
 mod souk;
 mod stock;
 mod tokens;
+mod user_delete;

@@ -21,7 +21,7 @@ REJECTED = "$exists($states.input.rejected)"
 FINISHING = {"capture"}
 
 # Is never undone: until it has happened, it is retried or the execution is redriven.
-LASTING = {"hide", "purge"}
+LASTING = {"erase", "hide", "purge"}
 
 UNDO = {"undo"}
 

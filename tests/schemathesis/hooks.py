@@ -12,7 +12,7 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis.generation.meta import TestPhase, negated_parameters
 from service import (
-    BASE, User, caller, content_of, is_of_this_run, leaver, mostly, names_nothing, new_product, operation_of, post,
+    BASE, PASSWORD, User, caller, content_of, is_of_this_run, leaver, mostly, names_nothing, new_product, operation_of, post,
     somebody_else,
 )  # fmt: skip
 
@@ -23,9 +23,12 @@ class Caller:
         return caller().token
 
     def set(self, case, token, context):
-        # A log-out ends the token that it is sent with.
-        last = operation_of(case) in ("session-delete", "session-end-all")
-        case.headers["Authorization"] = f"Bearer {leaver().new_token() if last else token}"
+        # A log-out ends the token that it is sent with, and a deletion the account.
+        if operation_of(case) == "user-delete":
+            token = User().new_token()
+        elif operation_of(case) in ("session-delete", "session-end-all"):
+            token = leaver().new_token()
+        case.headers["Authorization"] = f"Bearer {token}"
 
 
 # Entity tags. The coverage phase fills headers with letters and digits unless the header has a format of its own, so it
@@ -66,6 +69,7 @@ def before_load_schema(context, raw_schema):
         "/products/{productId}/reviews": ("NextPageOfReviews",),
         "/concerts": ("NextPageOfConcerts", "ReadFoundConcert"),
         "/orders": ("NextPageOfOrders", "ReadListedOrder"),
+        "/users/me/export": ("NextPageOfExport",),
     }.items():
         links = raw_schema["paths"][path]["get"]["responses"]["200"]["links"]
         for name in names:
@@ -102,6 +106,13 @@ def reviewed_product():
         page = requests.get(f"{BASE}/products/{product}/reviews", query, timeout=15).json()
         following[str(stars)] = page["nextCursor"]
     return product, following
+
+
+@functools.cache
+def second_page_of_export():
+    """A cursor of the export: after the orders are products, also of a user without either."""
+    headers = {"Authorization": f"Bearer {caller().token}"}
+    return requests.get(f"{BASE}/users/me/export", headers=headers, timeout=15).json()["nextCursor"]
 
 
 def new_concert(owner, starts_at="2090-01-01T20:00:00Z"):
@@ -167,10 +178,19 @@ def before_call(context, case, kwargs):
     elif operation == "password-change" and not case.meta.generation.mode.is_negative:
         # For the reason of user-register, below.
         case.body = {**case.body, "newPassword": (secrets.token_hex(8) + case.body["newPassword"])[:128]}
+    elif operation == "user-delete" and not case.meta.generation.mode.is_negative:
+        if mostly(case.body["password"]):
+            case.body = {"password": PASSWORD}
     elif operation == "stock-set":
         mend_stock(case, broken)
     elif operation == "concert-search":
         mend_search(case.query, broken)
+    elif operation == "user-export":
+        if case.query and "cursor" in case.query and "cursor" not in broken:
+            case.query["cursor"] = second_page_of_export()
+    elif operation == "user-show":
+        if names_nothing(case, broken):
+            case.path_parameters["userId"] = caller().id
     elif operation in ("band-get", "venue-get", "concert-get", "concert-delete"):
         mend_id(case, operation, broken)
     elif operation == "payment-webhook" and not case.meta.generation.mode.is_negative:

@@ -2,7 +2,12 @@
 
 use crate::{application::context, log_in::function as session_create};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use domain::{Timestamp, id::SessionId, mail::QueuedMail, user::Caller};
+use domain::{
+    Timestamp,
+    id::{SessionId, UserId},
+    mail::QueuedMail,
+    user::Caller,
+};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -25,6 +30,9 @@ mod password_reset;
 #[expect(dead_code, reason = "the test plays Lambda and needs no main")]
 #[path = "../../functions/password-reset-create/src/main.rs"]
 mod password_reset_create;
+#[expect(dead_code, reason = "the test plays Lambda and needs no main")]
+#[path = "../../functions/user-delete/src/main.rs"]
+mod user_delete;
 #[expect(dead_code, reason = "the test plays Lambda and needs no main")]
 #[path = "../../functions/user-register/src/main.rs"]
 mod user_register;
@@ -55,6 +63,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("MAIL_QUEUE_URL", "https://sqs.test.example/mails"),
     ("MAIL_FROM", "souk@souk.example"),
     ("PUBLIC_URL", "https://souk.example/"),
+    ("USER_DELETE_MACHINE_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:user-delete"),
 ];
 
 /// The functions, on one table, where log-in needs a verified address.
@@ -68,6 +77,7 @@ pub struct Souk {
     reset: password_reset::App,
     change: password_change::App,
     update: user_update::App,
+    delete: user_delete::App,
 }
 
 type Answer = Result<Response, Problem>;
@@ -89,6 +99,7 @@ impl Souk {
             reset: password_reset::App::new(context()).unwrap(),
             change: password_change::App::new(context()).unwrap(),
             update: user_update::App::new(context()).unwrap(),
+            delete: user_delete::App::new(context()).unwrap(),
             world,
         }
     }
@@ -140,9 +151,15 @@ impl Souk {
         Box::pin(user_update::update_user(&self.update, request)).await
     }
 
+    /// Deletes the account of this user.
+    pub async fn delete(&self, user_id: UserId, password: &str) -> Answer {
+        let caller = Caller { user_id, session_id: session_id(1) };
+        let request = request(&json!({"password": password}), now());
+        Box::pin(user_delete::delete_user(&self.delete, by(caller, request))).await
+    }
+
     async fn as_user(&self, session_id: SessionId, request: Request) -> Request {
-        let caller = Caller { user_id: self.credential().await.user_id, session_id };
-        Request { verified: Some(Verified { caller, expires_at: u64::MAX }), ..request }
+        by(Caller { user_id: self.credential().await.user_id, session_id }, request)
     }
 
     /// The mails that were sent since the last call of this, and those that were queued, sent by mail-send.
@@ -181,6 +198,11 @@ fn request(body: &Value, received_at: Timestamp) -> Request {
         received_at,
         verified: None,
     }
+}
+
+/// A request with the access token of this caller.
+fn by(caller: Caller, request: Request) -> Request {
+    Request { verified: Some(Verified { caller, expires_at: u64::MAX }), ..request }
 }
 
 /// The JSON of a response.

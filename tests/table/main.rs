@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod account;
+mod account_delete;
 mod account_password;
 mod account_support;
 mod application;
 mod audit;
 mod authorizer;
+mod authors_review;
 mod band_venue;
 mod concert;
 mod concert_growth;

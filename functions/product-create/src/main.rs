@@ -5,11 +5,14 @@ use app::{
     table::Table,
 };
 use domain::{
+    Error,
     idempotency::Creation,
     product::{ListedProduct, NewProduct, Product},
 };
 use http::header;
 use web::{Problem, Request, Response, respond};
+
+const DELETED: Error = Error::Unauthenticated { detail: "The account was deleted." };
 
 app::clients! { table: Table, limits: Limits<Products> }
 
@@ -22,7 +25,9 @@ async fn create_product(app: &App, request: Request) -> Result<Response, Problem
     let (new, idempotency) = Problem::both(request.json::<NewProduct>(), request.idempotency())?;
     app.limits.admit([&caller.user_id.to_string()], request.received_at).await?;
     let NewProduct { draft, stock } = new;
+    let seller_name = Some(app.table.display_name(caller.user_id).await?.ok_or(DELETED)?);
     let product = Product::publish(app.new_id()?, &caller, draft, request.received_at);
+    let product = Product { seller_name, ..product };
     let location = format!("/products/{}", product.product_id);
     let response = respond::created(&ListedProduct::unrated(product.clone(), stock))?
         .etag(product.version)

@@ -6,7 +6,12 @@ use app::{
     table::Table,
 };
 use domain::{
-    Error, Timestamp, id::ProductId, input::MergePatch, product::ListedProduct, user::Caller, version::Seen,
+    Error, Timestamp,
+    id::ProductId,
+    input::MergePatch,
+    product::{ListedProduct, Product},
+    user::Caller,
+    version::Seen,
 };
 use web::{Problem, Request, Response, respond};
 
@@ -44,8 +49,10 @@ async fn change(
     seen: &Seen,
     now: Timestamp,
 ) -> Result<ListedProduct, Error> {
-    let listed = app.table.listed_product(id).await?;
+    let (listed, seller_name) =
+        futures::try_join!(app.table.listed_product(id), app.table.display_name(caller.user_id))?;
     let (product, stock) = listed.product.change(caller, patch, seen, now)?;
+    let product = Product { seller_name, ..product };
     let writer = app.new_writer()?;
     let listed = match stock {
         None => {

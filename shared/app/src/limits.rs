@@ -7,7 +7,7 @@ use crate::{
 };
 use domain::{
     Error, Timestamp,
-    id::{OrderId, UserId},
+    id::{OrderId, ProductId, UserId},
     limit::{Limit, LimitStatus, SourceCounts},
 };
 use futures::future::try_join_all;
@@ -108,15 +108,6 @@ impl Policy for Concerts {
     const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_CONCERTS"];
 }
 
-/// New and changed reviews: by user.
-pub struct Reviews;
-
-impl Policy for Reviews {
-    const OPERATION: &'static str = "review";
-    const QUOTAS: &'static [Quota] = &[Quota { name: "user", setting: "LIMIT_REVIEWS" }];
-    const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_REVIEWS"];
-}
-
 /// Requests for mails with which a password can be reset: by e-mail address and by source network.
 pub struct ResetRequests;
 
@@ -195,6 +186,30 @@ impl Client for OrderLimits {
         let limit = |name, quota| Limit { name, quota, window_seconds };
         let limits = [limit("orders", number("LIMIT_ORDERS")?), limit("declined", number("LIMIT_DECLINED")?)];
         Ok(Self { table: context.table()?, limits })
+    }
+}
+
+/// The limit of new and changed reviews, by user. What it counts also lists the user's reviews.
+pub struct ReviewLimit {
+    table: Table,
+    limit: Limit,
+}
+
+impl ReviewLimit {
+    /// Counts a new or changed review. Fails with `TooMany` when the quota is exhausted.
+    pub async fn admit(&self, author: UserId, product: ProductId, now: Timestamp) -> Result<(), Error> {
+        allowed(vec![self.table.admit_review(author, product, self.limit, now).await?])
+    }
+}
+
+impl Client for ReviewLimit {
+    const NEEDS: Needs =
+        Needs { settings: &["TABLE_NAME", WINDOW, "LIMIT_REVIEWS"], operations: &["admit_review"] };
+
+    fn new(context: &Context) -> Result<Self, Error> {
+        let number = |setting| context.settings().number(setting);
+        let limit = Limit { name: "user", quota: number("LIMIT_REVIEWS")?, window_seconds: number(WINDOW)? };
+        Ok(Self { table: context.table()?, limit })
     }
 }
 

@@ -58,6 +58,20 @@ impl StateMachine for ProductDelete {
     const SETTINGS: &'static [&'static str; 1] = &["PRODUCT_DELETE_MACHINE_ARN"];
 }
 
+/// user-delete.
+pub struct UserDelete;
+
+impl StateMachine for UserDelete {
+    const SETTINGS: &'static [&'static str; 1] = &["USER_DELETE_MACHINE_ARN"];
+}
+
+/// A machine of the type STANDARD, whose executions can be described.
+pub trait Standard: StateMachine {}
+
+impl Standard for ProductDelete {}
+
+impl Standard for UserDelete {}
+
 /// An execution. Its name derives from the entity it works on. A STANDARD machine runs a name once; an EXPRESS machine runs
 /// it as often as it is started, also at the same time, so that its steps have to bear that.
 #[derive(Debug, Clone, Copy)]
@@ -163,7 +177,7 @@ impl<M> Machines<M> {
     }
 }
 
-impl Machines<ProductDelete> {
+impl<M: Standard> Machines<M> {
     /// Whether the execution of this name is running. False if it was never started. Executions of EXPRESS machines
     /// cannot be described.
     pub async fn is_running(&self, name: &str) -> Result<bool, Error> {

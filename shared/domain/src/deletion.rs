@@ -1,4 +1,4 @@
-//! The deletion of a product: runs of a state machine, one after the other, until nothing is left.
+//! The deletion of a product, and of an account: runs of a state machine, one after the other, until nothing is left.
 
 use crate::{
     Version,
@@ -41,6 +41,34 @@ impl DeletionRun {
     }
 }
 
+/// A run of the deletion of an account, as the input of its execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountRun {
+    /// The user.
+    pub user_id: UserId,
+    /// The number of the run.
+    pub run: u32,
+}
+
+impl AccountRun {
+    /// The first run.
+    pub fn first(user_id: UserId) -> Self {
+        Self { user_id, run: 0 }
+    }
+
+    /// The run that follows this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { run: self.run + 1, ..self }
+    }
+
+    /// The name of the execution.
+    pub fn name(&self) -> String {
+        format!("{}-{}", self.user_id, self.run)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +85,7 @@ mod tests {
         };
         assert_eq!(run.next().name(), format!("{}-7-1", run.product_id));
         assert_ne!(run.name(), run.next().name());
+        let run = AccountRun::first(run.seller_id);
+        assert_eq!(run.next().name(), format!("{}-1", run.user_id));
     }
 }

@@ -10,6 +10,7 @@ pub mod concert;
 pub mod currency;
 pub mod deletion;
 pub mod error;
+pub mod export;
 pub mod geo;
 pub mod id;
 pub mod idempotency;

@@ -105,6 +105,9 @@ pub struct Product {
     pub product_id: ProductId,
     /// The seller; only the seller may change the product.
     pub seller_id: UserId,
+    /// The seller's display name when the product was published or last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seller_name: Option<String>,
     /// The fields that the seller wrote.
     #[serde(flatten)]
     pub draft: ProductDraft,
@@ -119,7 +122,15 @@ pub struct Product {
 impl Product {
     /// A new product with the caller as seller.
     pub fn publish(product_id: ProductId, caller: &Caller, draft: ProductDraft, now: Timestamp) -> Self {
-        Self { product_id, seller_id: caller.user_id, draft, version: 1, created_at: now, updated_at: now }
+        Self {
+            product_id,
+            seller_id: caller.user_id,
+            seller_name: None,
+            draft,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
     }
 
     /// The next version of the product, and the stock if the patch sets it. `Forbidden` unless the caller is the seller;

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Fault, Input, Timestamp, Version,
-    id::{ProductId, UserId},
+    id::{NotAnId, ProductId, UserId},
     input::{Checked, Members, MergePatch, Revisable, integer},
     text::text_type,
     user::Caller,
@@ -10,6 +10,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::{fmt, str::FromStr};
 
 /// The stars of a review: 1 to 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +79,9 @@ pub struct Review {
     pub product_id: ProductId,
     /// The author.
     pub author_id: UserId,
+    /// The author's display name when the review was written or last changed. None if the author's account was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author_name: Option<String>,
     /// The fields that the author wrote.
     #[serde(flatten)]
     pub draft: ReviewDraft,
@@ -138,7 +142,16 @@ impl Review {
         now: Timestamp,
     ) -> Self {
         let (author_id, version) = (caller.user_id, now.unix_milliseconds());
-        Self { product_id, author_id, draft, verified_purchase, version, created_at: now, updated_at: now }
+        Self {
+            product_id,
+            author_id,
+            author_name: None,
+            draft,
+            verified_purchase,
+            version,
+            created_at: now,
+            updated_at: now,
+        }
     }
 
     /// The next version of the review. `Forbidden` unless the caller is the author; `Stale` unless `seen` names the
@@ -166,6 +179,39 @@ impl Review {
 
     fn written_by(&self, caller: &Caller) -> Result<(), Error> {
         caller.must_be(self.author_id, "Only its author may change a review.")
+    }
+}
+
+/// An entry of the list of an author's reviews: a window of the limit of reviews, and a product that was reviewed in it.
+/// Entries sort by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReviewEntry {
+    /// The start of the window, in seconds since 1970.
+    pub window_start: u64,
+    /// The product.
+    pub product_id: ProductId,
+}
+
+impl ReviewEntry {
+    /// Whether a review of the product may have been written at this entry. A window in which its author changed it, or
+    /// asked in vain for a second one, is later.
+    pub fn is_of(&self, review: &Review) -> bool {
+        review.product_id == self.product_id && review.created_at.unix_seconds() >= self.window_start
+    }
+}
+
+impl fmt::Display for ReviewEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.window_start, self.product_id)
+    }
+}
+
+impl FromStr for ReviewEntry {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let (window, product) = text.split_once('.').ok_or(NotAnId)?;
+        Ok(Self { window_start: window.parse().map_err(|_| NotAnId)?, product_id: product.parse()? })
     }
 }
 

@@ -236,6 +236,40 @@ impl Input for PasswordChange {
     }
 }
 
+/// The body of a request to delete an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountDeletion {
+    /// The password of the account.
+    pub password: Password,
+}
+
+impl Input for AccountDeletion {
+    fn from_json(value: Value) -> Result<Self, Error> {
+        let read = |value| {
+            let mut members = Members::of(value)?;
+            let password = members.required("password", Password::for_login);
+            members.finish(|| Some(Self { password: password? }))
+        };
+        read(value).map_err(Error::Invalid)
+    }
+}
+
+/// What everybody may read of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublicProfile {
+    /// The id.
+    pub user_id: UserId,
+    /// The name that other users see.
+    pub display_name: String,
+}
+
+impl From<User> for PublicProfile {
+    fn from(user: User) -> Self {
+        Self { user_id: user.user_id, display_name: user.display_name }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,9 @@
 //! | stock | `PRODUCT#<productId>` | `PRODUCT#STOCK` | `PRODUCT#<productId>` / `~STOCK` | |
 //! | rating | `PRODUCT#<productId>` | `RATING` | `PRODUCT#<productId>` / `~RATING` | |
 //! | review | `PRODUCT#<productId>` | `REVIEW#<authorId>` | `PRODUCT#<productId>` / `REVIEW#<createdAt>#<authorId>` | |
+//! | reviews of an author | `REVIEWS#<authorId>` | `<window start>` | | |
 //! | seller's product | `USER#<sellerId>` | `PRODUCT#<productId>` | | |
+//! | closed account | `CLOSED#<last digit of userId>` | `<userId>` | | |
 //! | withdrawn product | `WITHDRAWN#<last digit of productId>` | `<productId>` | | |
 //! | band | `BAND#<bandId>` | `BAND` | | |
 //! | venue | `VENUE#<venueId>` | `VENUE` | | |
@@ -253,6 +255,30 @@ pub fn parse_review_on_page(sk: &str) -> Option<ReviewPosition> {
     let (created_at, author_id) = sk.strip_prefix(REVIEW_PREFIX)?.split_once('#')?;
     Some(ReviewPosition { created_at: created_at.parse().ok()?, author_id: author_id.parse().ok()? })
 }
+
+/// The partition of the reviews that a user has written.
+pub fn authors_reviews_partition(author: UserId) -> String {
+    format!("REVIEWS#{author}")
+}
+
+/// The products that a user reviewed in one window of the limit of reviews, and the number of those reviews.
+pub fn authors_reviews(author: UserId, window_start: u64) -> Key {
+    // Ten digits until the year 2286: the windows of a user sort by time.
+    Key::new(authors_reviews_partition(author), window_start.to_string())
+}
+
+/// A partition of closed accounts.
+pub fn closed_partition(shard: char) -> String {
+    format!("CLOSED#{shard}")
+}
+
+/// The entry of a closed account: what is personal of it may not be deleted yet.
+pub fn closed(id: UserId) -> Key {
+    sharded(closed_partition, &id.to_string())
+}
+
+/// Follows the sort keys of a customer's orders: `$` is the character after `#`.
+pub const AFTER_ORDERS: &str = "ORDER$";
 
 /// Prefix of the sort keys of a customer's orders.
 pub const ORDER_PREFIX: &str = "ORDER#";

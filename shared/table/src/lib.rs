@@ -4,6 +4,8 @@
 //! `engine` has requests, transactions and batches. Each method is safe under retry: when the response to a successful
 //! write is lost and the SDK repeats the write, the method recognises its own item and reports success.
 
+mod account_delete;
+mod authors_review;
 mod band;
 mod concert;
 mod concert_search;

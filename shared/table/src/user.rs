@@ -136,6 +136,15 @@ impl Table {
         self.get_item(keys::credential(email), true).await?.map(from_item).transpose()
     }
 
+    /// The name that other users see; `None` if the account was deleted. Costs as [`Table::user`].
+    pub async fn display_name(&self, id: UserId) -> Result<Option<String>, Error> {
+        match self.user(id).await {
+            Ok(user) => Ok(Some(user.display_name)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A user's profile.
     pub async fn user(&self, id: UserId) -> Result<User, Error> {
         let profile = match self.get_item(keys::profile(id), false).await? {

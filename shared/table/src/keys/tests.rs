@@ -50,6 +50,8 @@ fn literal_keys() {
     assert_key(&watch(user, item), &format!("USER#{u}"), &format!("WATCH#{i}"));
     let slot = Slot { pace: domain::watched_item::Pace::SixHours, number: 23 };
     assert_key(&due(slot, 'c', "shop.com", item), "DUE#6h#23#c", &format!("shop.com#{i}"));
+    assert_key(&authors_reviews(user, 1_763_715_600), &format!("REVIEWS#{u}"), "1763715600");
+    assert_key(&closed(user), "CLOSED#1", u);
     let key = idempotency(user, "product-create", "k");
     assert_key(&key, &format!("USER#{u}"), "IDEMPOTENCY#product-create#k");
     assert_key(&limit("log-in", "source", "192.0.2.1", 900), "LIMIT#log-in#source#192.0.2.1", "900");
