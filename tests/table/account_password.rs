@@ -67,6 +67,23 @@ async fn a_reset_sets_the_password_ends_all_sessions_and_tells_the_owner() {
     assert_eq!(souk.log_in(NEW).await.unwrap().status, 201);
 }
 
+/// Somebody who has read the owner's mails must not undo the change with a token of before.
+#[tokio::test]
+async fn a_new_password_voids_the_tokens_that_reset_the_old_one() {
+    let souk = Souk::with_account().await;
+    let own = session_of(&souk.log_in(PASSWORD).await.unwrap());
+    let [first, second, third] = [token(&souk).await, token(&souk).await, token(&souk).await];
+    assert_eq!(souk.reset(&first, NEW, now()).await.unwrap().status, 204);
+    assert!(souk.reset(&second, "another new password", now()).await.is_err(), "after a reset");
+    souk.mails().await;
+    let fourth = token(&souk).await;
+    assert_eq!(souk.change(own, NEW, PASSWORD).await.unwrap().status, 204);
+    for token in [third, fourth] {
+        assert!(souk.reset(&token, "another new password", now()).await.is_err(), "after a change");
+    }
+    assert_eq!(souk.log_in(PASSWORD).await.unwrap().status, 201);
+}
+
 /// Whoever lost the first mail, or registered before addresses were verified, has a way in.
 #[tokio::test]
 async fn a_reset_verifies_the_address() {
@@ -166,7 +183,7 @@ async fn a_password_is_replaced_unless_it_was_replaced_meanwhile() {
     let again = world.table.change_password(id, &address, from, "other");
     let refused = world.measure("change_password", "replaced meanwhile", again).await;
     assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
-    world.wire.next("UpdateItem", [Fault::AnswerLost]);
+    world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
     world.table.change_password(id, &address, "new", "newest").await.unwrap();
     let stored = world.table.credential(&address).await.unwrap().unwrap();
     assert_eq!(stored.password_hash, "newest");

@@ -14,6 +14,7 @@ use crate::{
 use domain::{
     Error, Timestamp,
     id::UserId,
+    mail_token::TokenUse,
     user::{Email, FIRST_VERSION, User},
 };
 use serde::{Deserialize, Serialize};
@@ -76,7 +77,8 @@ impl Table {
         }
     }
 
-    /// Replaces the hash of a password by that of another password, on the condition that it has not been replaced meanwhile.
+    /// Replaces the hash of a password by that of another password, on the condition that it has not been replaced meanwhile,
+    /// and voids the tokens that reset it.
     pub async fn change_password(
         &self,
         user: UserId,
@@ -84,20 +86,19 @@ impl Table {
         from: &str,
         to: &str,
     ) -> Result<(), Error> {
-        let written = self
-            .send_update(ItemUpdate {
-                key: keys::credential(email),
-                update: "SET #passwordHash = :to",
-                condition: "#passwordHash = :from AND #userId = :user",
-                names: &[PASSWORD_HASH, USER_ID],
-                values: vec![("from", s(from)), ("to", s(to)), ("user", s(user.to_string()))],
-            })
-            .await?;
-        match written {
-            Written::Done(_) => Ok(()),
+        let replaced = ItemUpdate {
+            key: keys::credential(email),
+            update: "SET #passwordHash = :to",
+            condition: "#passwordHash = :from AND #userId = :user",
+            names: &[PASSWORD_HASH, USER_ID],
+            values: vec![("from", s(from)), ("to", s(to)), ("user", s(user.to_string()))],
+        };
+        let tokens = keys::mail_tokens(TokenUse::PasswordReset, user);
+        match self.transact(vec![self.update_if(replaced)?, self.delete_always(tokens)?]).await? {
+            Transacted::Done => Ok(()),
             // No other request can have made this hash, because its salt is random.
-            Written::Refused(Some(stored)) if text(&stored, PASSWORD_HASH) == Some(to) => Ok(()),
-            Written::Refused(_) => Err(Error::unavailable("the password was replaced at the same time")),
+            Transacted::Refused(_, Some(stored)) if text(&stored, PASSWORD_HASH) == Some(to) => Ok(()),
+            Transacted::Refused(..) => Err(Error::unavailable("the password was replaced at the same time")),
         }
     }
 
