@@ -11,7 +11,8 @@ use domain::{
     deletion::AccountRun,
     order::OrderStatus,
     page::PageSize,
-    user::{AccountDeletion, User},
+    security::SecurityEvent,
+    user::{AccountDeletion, Caller, User},
 };
 use web::{Problem, Request, Response, password::Verdict, respond};
 
@@ -32,11 +33,12 @@ fn main() -> runtime::Exit {
 
 /// Deletes an account. Attempts count as log-ins, so that a stolen access token is no way around their limits.
 pub async fn delete_user(app: &App, request: Request) -> Result<Response, Problem> {
-    let id = request.caller()?.user_id;
+    let caller = request.caller()?;
+    let id = caller.user_id;
     let now = request.received_at;
     let deletion: AccountDeletion = request.json()?;
     match app.table.user(id).await {
-        Ok(user) => close(app, &user, deletion, request.source_network(), now).await?,
+        Ok(user) => close(app, caller, &user, deletion, request.source_network(), now).await?,
         // An earlier attempt has closed the account, and may have failed before the end.
         Err(Error::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),
@@ -51,6 +53,7 @@ pub async fn delete_user(app: &App, request: Request) -> Result<Response, Proble
 /// Closes the account if the password is right and no order is pending.
 async fn close(
     app: &App,
+    caller: Caller,
     user: &User,
     AccountDeletion { password }: AccountDeletion,
     network: String,
@@ -63,6 +66,7 @@ async fn close(
     // The profile may be read a moment after the account was closed.
     let Some(stored) = stored else { return Ok(()) };
     if app.passwords.verify(password, Some(stored.password_hash), now).await? == Verdict::Wrong {
+        app.note(SecurityEvent::LoginFailed, caller);
         return Err(WRONG);
     }
     let one = PageSize::new(1).unwrap_or(PageSize::DEFAULT);
