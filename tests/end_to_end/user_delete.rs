@@ -108,7 +108,9 @@ fn an_account_is_seen_exported_and_deleted_with_everything_personal() {
     assert_eq!(SOUK.send(foreign).problem(400, "validation").faults(), ["cursor"]);
 
     assert_eq!(
-        SOUK.send(ada.call("DELETE", "/users/me").json(&json!({}))).problem(400, "validation").faults(),
+        SOUK.send(ada.call("DELETE", "/users/me").json(&json!({"password": 1})))
+            .problem(400, "validation")
+            .faults(),
         ["/password"]
     );
     delete(&ada, "not the password").problem(403, "forbidden");

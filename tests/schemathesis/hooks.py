@@ -179,7 +179,7 @@ def before_call(context, case, kwargs):
         # For the reason of user-register, below.
         case.body = {**case.body, "newPassword": (secrets.token_hex(8) + case.body["newPassword"])[:128]}
     elif operation == "user-delete" and not case.meta.generation.mode.is_negative:
-        if mostly(case.body["password"]):
+        if isinstance(case.body, dict) and "password" in case.body and mostly(case.body["password"]):
             case.body = {"password": PASSWORD}
     elif operation == "stock-set":
         mend_stock(case, broken)

@@ -12,6 +12,7 @@ use domain::{
     mail_token::TokenUse,
     observation::ItemId,
     review::Review,
+    session::RECENT_SECONDS,
     user::{Email, User},
 };
 use serde_json::{Value, json};
@@ -224,6 +225,19 @@ async fn a_deleted_account_has_no_sessions_no_log_in_and_no_way_back() {
     assert_eq!(souk.delete(user, PASSWORD).await.unwrap().status, 204, "a repeated request");
     souk.register(ADDRESS, PASSWORD).await;
     assert_ne!(souk.credential().await.user_id, user, "the address is free");
+}
+
+#[tokio::test]
+async fn for_ten_minutes_after_a_log_in_a_deletion_needs_no_password() {
+    let souk = Souk::with_account().await;
+    souk.log_in(PASSWORD).await.unwrap();
+    let user = souk.credential().await.user_id;
+    let late = now().plus_seconds(RECENT_SECONDS);
+    let stale = souk.delete_at(user, json!({}), late).await.unwrap_err();
+    assert_eq!((stale.kind, souk.open_sessions()), (Kind::Forbidden, 1));
+    assert_eq!(souk.delete_at(user, json!({}), late.minus_seconds(1)).await.unwrap().status, 204);
+    assert_eq!(souk.open_sessions(), 0);
+    assert!(souk.log_in(PASSWORD).await.is_err());
 }
 
 /// user-delete may die between any two requests. The next request goes on, as long as its access token is good.

@@ -153,8 +153,13 @@ impl Souk {
 
     /// Deletes the account of this user.
     pub async fn delete(&self, user_id: UserId, password: &str) -> Answer {
+        self.delete_at(user_id, json!({"password": password}), now()).await
+    }
+
+    /// Sends a request to delete the account of this user, of a session that was opened at [`now`].
+    pub async fn delete_at(&self, user_id: UserId, body: Value, at: Timestamp) -> Answer {
         let caller = Caller { user_id, session_id: session_id(1) };
-        let request = request(&json!({"password": password}), now());
+        let request = request(&body, at);
         Box::pin(user_delete::delete_user(&self.delete, by(caller, request))).await
     }
 

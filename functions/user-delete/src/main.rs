@@ -1,4 +1,4 @@
-//! `DELETE /users/me`: deletes the account of somebody who knows its password.
+//! `DELETE /users/me`: deletes the account of somebody who knows its password, or has just logged in with it.
 
 use app::{
     limits::{Limits, LogIns},
@@ -12,10 +12,14 @@ use domain::{
     order::OrderStatus,
     page::PageSize,
     security::SecurityEvent,
+    session,
     user::{AccountDeletion, Caller, User},
 };
 use web::{Problem, Request, Response, password::Verdict, respond};
 
+const STALE: Error = Error::Forbidden {
+    detail: "The log-in is more than ten minutes old. Log in again, or send the password.",
+};
 const WRONG: Error = Error::Forbidden { detail: "The password is not right." };
 const PENDING: Error =
     Error::Conflict { detail: "An order is pending. Try again when it is confirmed or rejected." };
@@ -36,7 +40,7 @@ pub async fn delete_user(app: &App, request: Request) -> Result<Response, Proble
     let caller = request.caller()?;
     let id = caller.user_id;
     let now = request.received_at;
-    let deletion: AccountDeletion = request.json()?;
+    let deletion: AccountDeletion = request.optional_json()?;
     match app.table.user(id).await {
         Ok(user) => close(app, caller, &user, deletion, request.source_network(), now).await?,
         // An earlier attempt has closed the account, and may have failed before the end.
@@ -50,7 +54,7 @@ pub async fn delete_user(app: &App, request: Request) -> Result<Response, Proble
     Ok(respond::no_content())
 }
 
-/// Closes the account if the password is right and no order is pending.
+/// Closes the account if the caller has proven to know the password and no order is pending.
 async fn close(
     app: &App,
     caller: Caller,
@@ -60,19 +64,27 @@ async fn close(
     now: Timestamp,
 ) -> Result<(), Error> {
     let email = user.address()?;
-    let account = email.account();
-    futures::try_join!(app.limits.admit([&account, &network], now), app.passwords.prepare(now))?;
-    let stored = app.table.credential(&email).await?.filter(|stored| stored.user_id == user.user_id);
-    // The profile may be read a moment after the account was closed.
-    let Some(stored) = stored else { return Ok(()) };
-    if app.passwords.verify(password, Some(stored.password_hash), now).await? == Verdict::Wrong {
-        app.note(SecurityEvent::LoginFailed, caller);
-        return Err(WRONG);
+    match password {
+        Some(password) => {
+            let account = email.account();
+            futures::try_join!(app.limits.admit([&account, &network], now), app.passwords.prepare(now))?;
+            let stored = app.table.credential(&email).await?.filter(|stored| stored.user_id == user.user_id);
+            // The profile may be read a moment after the account was closed.
+            let Some(stored) = stored else { return Ok(()) };
+            if app.passwords.verify(password, Some(stored.password_hash), now).await? == Verdict::Wrong {
+                app.note(SecurityEvent::LoginFailed, caller);
+                return Err(WRONG);
+            }
+        }
+        None if session::is_recent(caller.session_id, now) => {}
+        None => return Err(STALE),
     }
     let one = PageSize::new(1).unwrap_or(PageSize::DEFAULT);
     let pending = app.table.orders(user.user_id, Some(OrderStatus::Pending), one, None).await?;
     if !pending.items.is_empty() {
         return Err(PENDING);
     }
-    app.table.close_account(user, &email).await
+    app.table.close_account(user, &email).await?;
+    app.note(SecurityEvent::AccountDeleted, caller);
+    Ok(())
 }

@@ -18,6 +18,8 @@ pub enum SecurityEvent {
     PasswordChanged,
     /// A user has ended one session or all.
     SessionsEnded,
+    /// A user has closed the account.
+    AccountDeleted,
     /// A refresh token that was exchanged before: somebody has a copy. The session has ended.
     RefreshReuse,
     /// An access token that claims to be valid now, and that is not: no known key has signed it for this API.

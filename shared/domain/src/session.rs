@@ -28,6 +28,14 @@ pub const SESSION_SECONDS: u64 = 90 * 24 * 60 * 60;
 /// browser that refresh at once, and for a client that did not get the answer.
 pub const OVERLAP_SECONDS: u64 = 10;
 
+/// The time after a log-in for which a session suffices where the password is asked for otherwise.
+pub const RECENT_SECONDS: u64 = 10 * 60;
+
+/// Whether the log-in that opened a session is recent. Its id has the time; a refresh keeps the id.
+pub fn is_recent(session: SessionId, now: Timestamp) -> bool {
+    now < session.made_at().plus_seconds(RECENT_SECONDS)
+}
+
 /// The maximum number of open sessions of a user. A log-in ends the oldest ones beyond it.
 pub const MOST_SESSIONS: usize = 50;
 

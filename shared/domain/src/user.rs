@@ -239,16 +239,16 @@ impl Input for PasswordChange {
 /// The body of a request to delete an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountDeletion {
-    /// The password of the account.
-    pub password: Password,
+    /// The password of the account; `None` if the session is to suffice.
+    pub password: Option<Password>,
 }
 
 impl Input for AccountDeletion {
     fn from_json(value: Value) -> Result<Self, Error> {
         let read = |value| {
             let mut members = Members::of(value)?;
-            let password = members.required("password", Password::for_login);
-            members.finish(|| Some(Self { password: password? }))
+            let password = members.optional("password", Password::for_login);
+            members.finish(|| Some(Self { password }))
         };
         read(value).map_err(Error::Invalid)
     }
