@@ -153,7 +153,7 @@ fn paths_and_methods_that_do_not_exist() {
         ("POST", "/products/x", "DELETE, GET, HEAD, PATCH"),
         ("HEAD", "/sessions/current", "DELETE"),
         ("TRACE", "/health", "GET, HEAD"),
-        ("DELETE", "/users/me", "GET, HEAD, PATCH"),
+        ("PUT", "/users/me", "DELETE, GET, HEAD, PATCH"),
         // The gateway takes it for the id of a session.
         ("DELETE", "/sessions/refresh", "POST"),
     ] {
