@@ -10,6 +10,7 @@ from run.cache import Cache
 from run.instance import DEFAULT_NAME, Instance
 from run.payments import Payments
 from run.project import Failure, fail, say
+from run.shop import Shop
 
 # Of the AWS API's port, see emulator/control.py.
 PROCESSES = "/_souk/processes"
@@ -30,6 +31,7 @@ def down() -> int:
         stopped = instance.stop()
         Cache(instance).stop()
         Payments(instance).stop()
+        Shop(instance).stop()
         say(f"{instance.name} is stopped" if stopped else f"{instance.name} is not running")
     except Failure as failure:
         return fail("down", failure)

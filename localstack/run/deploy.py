@@ -10,6 +10,7 @@ from run.environment import locked
 from run.instance import Instance
 from run.payments import SECRET_KEY, WEBHOOK_SECRET
 from run.project import SOUK, TEMPLATE, Failure, say
+from run.shop import FLASH_SALE
 
 STACK = "souk"
 BUCKET = "souk-packages"
@@ -66,6 +67,8 @@ def deploy_alone(instance: Instance, given: dict[str, str], file) -> None:
     declared = document.get("Parameters", {})
     addresses = {"CacheUrl": "cacheUrl", "PaymentsUrl": "paymentsUrl", "PublicUrl": "baseUrl"}
     defaults = DEFAULTS | {key: instance.record.get(name) or "" for key, name in addresses.items()}
+    if shop := instance.record.get("shopUrl"):
+        defaults |= {"CrawlAllow": shop.removeprefix("http://"), "FlashSaleUrl": shop + FLASH_SALE}
     values = {**{key: value for key, value in defaults.items() if key in declared}, **given}
     if faults := parameters.faults(declared, values) + parameters.missing(declared, values):
         raise Failure(*faults)

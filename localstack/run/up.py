@@ -1,4 +1,4 @@
-"""`localstack/up`: environment, emulator, payment provider, cache, build, deployment, demo data.
+"""`localstack/up`: environment, emulator, payment provider, shop, cache, build, deployment, demo data.
 
 A step does nothing if nothing changed.
 """
@@ -15,6 +15,8 @@ from run.commands import named
 from run.instance import Instance, program_digest
 from run.payments import Payments
 from run.project import LOCALSTACK, Failure, fail, say, warn
+from run.server import Server
+from run.shop import Shop
 
 DEFAULT_PORT, DEFAULT_ENDPOINT_PORT = 8080, 4566
 LAST_PORT = 65534  # the AWS API takes the next one
@@ -75,10 +77,11 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
 
     begun = time.monotonic()
     refuse_faulty(arguments.parameters)
-    cache, payments = Cache(instance), Payments(instance)
-    started = start(instance, cache, payments, arguments)
+    cache, beside = Cache(instance), [Payments(instance), Shop(instance)]
+    started = start(instance, cache, beside, arguments)
     try:
-        payments.start()
+        for server in beside:
+            server.start()
         provide(cache, arguments.cache)
         if arguments.build:
             build.build()
@@ -87,9 +90,8 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
             load_demo(instance)
     except BaseException:
         if started:
-            instance.stop()
-            cache.stop()
-            payments.stop()
+            for server in (instance, cache, *beside):
+                server.stop()
         raise
     say(
         f"ready after {time.monotonic() - begun:.1f} s; AWS API {instance.record['endpointUrl']}, logs in "
@@ -98,13 +100,12 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
     print(how_to_call(instance.record["baseUrl"], bool(instance.record.get("demo"))))
 
 
-def start(instance: Instance, cache: Cache, payments: Payments, arguments: argparse.Namespace) -> bool:
+def start(instance: Instance, cache: Cache, beside: list[Server], arguments: argparse.Namespace) -> bool:
     """Starts the emulator unless it runs as wanted; returns whether it was started."""
     ports = wanted_ports(arguments.port, instance)
     if arguments.fresh:
-        cache.stop()
-        payments.stop()
-        instance.stop()
+        for server in (cache, *beside, instance):
+            server.stop()
         instance.forget()
     if instance.pid is not None:
         if recorded_ports(instance.record) == ports and instance.record.get("program") == program_digest():

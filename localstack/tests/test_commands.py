@@ -53,7 +53,7 @@ class Commands(Project):
             )  # fmt: skip
 
         def addresses():
-            return [self.record().get(name) for name in ("cacheUrl", "paymentsUrl")]
+            return [self.record().get(name) for name in ("cacheUrl", "paymentsUrl", "shopUrl")]
 
         self.up()
         items().put_item(Item={"pk": "kept"})

@@ -14,7 +14,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
     ("cache", &["domain"]),
     ("crawl", &["domain"]),
     ("payments", &["domain"]),
-    ("app", &["cache", "domain", "payments", "table", "web"]),
+    ("app", &["cache", "crawl", "domain", "payments", "table", "web"]),
     // Depends on `table` for stream records and capacity units; it has no client.
     ("runtime", &["domain", "table", "web"]),
 ];

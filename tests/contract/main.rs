@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod access;
+mod crawling;
 mod dependencies;
 mod events;
 mod functions;

@@ -21,12 +21,14 @@ use crate::{
     tokens::{SigningSecret, TokenIssuer, TokenVerifier},
     verification::VerifiedOnly,
 };
+use crawl::Crawler;
 
 /// All clients, by the names of their types, with what each needs from the template.
 pub const CLIENTS: &[(&str, Needs)] = &[
     ("Cache", Cache::NEEDS),
     ("Capture", Capture::NEEDS),
     ("ConcertUndo", ConcertUndo::NEEDS),
+    ("Crawler", <Crawler as Client>::NEEDS),
     ("DeadLetters<CacheWarm>", DeadLetters::<CacheWarm>::NEEDS),
     ("DeadLetters<RatingAverage>", DeadLetters::<RatingAverage>::NEEDS),
     ("Limits<Cancellations>", Limits::<Cancellations>::NEEDS),

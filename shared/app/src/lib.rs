@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod client;
 pub mod concert_undo;
 pub mod context;
+mod crawler;
 pub mod dead_letters;
 pub mod incidents;
 pub mod limits;
