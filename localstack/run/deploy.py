@@ -33,6 +33,7 @@ DEFAULTS = {
     "LimitProductChanges": str(GENEROUS),
     "LimitConcerts": str(GENEROUS),
     "LimitReviews": str(GENEROUS),
+    "LimitWatches": str(GENEROUS),
     "LimitSearchSource": str(GENEROUS),
     "MailFrom": "souk@souk.example",
     "RequireVerifiedEmail": "false",

@@ -34,6 +34,20 @@ impl Souk {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// Changes an item of the instance's shop, or creates it. Returns the item.
+    pub fn shop_item(&self, sku: &str, members: &Value) -> Value {
+        self.call_shop("PUT", &format!("items/{sku}"), members)
+    }
+
+    /// A call for tests to the instance's shop.
+    pub fn call_shop(&self, method: &str, path: &str, input: &Value) -> Value {
+        let request = http::Request::builder().method(method).uri(format!("{}/_souk/{path}", self.shop_url));
+        let mut response = self.agent.run(request.body(input.to_string()).unwrap()).unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
+        assert_eq!(response.status(), 200, "{method} {path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// The number of items with this partition key.
     pub fn items_in(&self, partition: &str) -> usize {
         let query = json!({

@@ -28,3 +28,4 @@ mod souk;
 mod stock;
 mod tokens;
 mod user_delete;
+mod watch;

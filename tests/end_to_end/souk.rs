@@ -19,6 +19,8 @@ pub struct Souk {
     pub(crate) endpoint_url: String,
     /// The URL of the instance's payment provider.
     pub(crate) payments_url: String,
+    /// The URL of the instance's shop.
+    pub(crate) shop_url: String,
     outputs: HashMap<String, String>,
 }
 
@@ -47,6 +49,7 @@ impl Souk {
             base_url: record["baseUrl"].as_str().unwrap().to_owned(),
             endpoint_url: record["endpointUrl"].as_str().unwrap().to_owned(),
             payments_url: record["paymentsUrl"].as_str().unwrap().to_owned(),
+            shop_url: record["shopUrl"].as_str().unwrap().to_owned(),
             outputs: serde_json::from_value(record["outputs"].clone()).unwrap(),
         }
     }

@@ -3,12 +3,13 @@
 use crate::is_unavailable;
 use domain::{
     Money,
+    back_off::BackOff,
     observation::{Availability, ItemId, Observation, Reason, Validators},
     page::PageSize,
-    watched_item::{Pace, Slot, WatchedItem, shard_of},
+    watched_item::{DueList, Interest, Pace, Slot, WatchedItem, shard_of},
 };
 use serde_json::json;
-use table::{Watch, keys};
+use table::{DuePosition, Watch, keys};
 use tests::{
     Fault, World,
     samples::{later, now, user_id},
@@ -120,17 +121,58 @@ async fn a_history_is_read_by_page_newest_first() {
     }
     let size = PageSize::new(3).unwrap();
     let first = world.table.price_history(item_id(1), size, None);
-    let first = world.measure("price_history", "3 of 7 and the item", first).await.unwrap();
+    let first = world.measure("price_history", "the item and 2 of 7", first).await.unwrap();
     assert_eq!(first.now, Some(item));
     let amounts = |history: &table::PriceHistory| -> Vec<i64> {
         history.past.items.iter().filter_map(|past| Some(past.price?.amount)).collect()
     };
-    assert_eq!(amounts(&first), [1006, 1005, 1004]);
+    assert_eq!(amounts(&first), [1006, 1005]);
     let second = world.table.price_history(item_id(1), size, first.past.next);
     let second = world.measure("price_history", "the next 3", second).await.unwrap();
-    assert_eq!((amounts(&second), &second.now), (vec![1003, 1002, 1001], &None));
+    assert_eq!((amounts(&second), &second.now), (vec![1004, 1003, 1002], &None));
     let third = world.table.price_history(item_id(1), size, second.past.next).await.unwrap();
-    assert_eq!((amounts(&third), third.past.next), (vec![1299], None));
+    assert_eq!((amounts(&third), third.past.next), (vec![1001, 1299], None));
+    // A page that the item fills goes on with its last past price.
+    let one = PageSize::new(1).unwrap();
+    let first = world.table.price_history(item_id(1), one, None).await.unwrap();
+    assert_eq!(amounts(&first), [0; 0]);
+    let second = world.table.price_history(item_id(1), one, first.past.next).await.unwrap();
+    assert_eq!(amounts(&second), [1006]);
+}
+
+#[tokio::test]
+async fn a_summary_reads_the_prices_of_a_period_and_the_one_before() {
+    let world = World::new();
+    let mut item = world.table.create_watched_item(&item(1)).await.unwrap();
+    for hour in 1..=70 {
+        item = look(&world, &item, 1000 + i64::try_from(hour).unwrap(), hour * 3600).await;
+    }
+    let recent = world.table.recent_prices(item_id(1), later(60 * 3600 + 1));
+    let recent = world.measure("recent_prices", "10 of 70", recent).await.unwrap();
+    let since: Vec<_> = recent.iter().map(|past| past.since).collect();
+    assert_eq!(since, (60..70).rev().map(|hour| later(hour * 3600)).collect::<Vec<_>>());
+    let all = world.table.recent_prices(item_id(1), later(0));
+    let all = world.measure("recent_prices", "70 by two queries", all).await.unwrap();
+    assert_eq!((all.len(), all[69].since), (70, now()));
+    assert_eq!(world.table.recent_prices(item_id(2), later(0)).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn an_item_with_a_record_of_its_prices_has_less_than_a_kilobyte() {
+    let world = World::new();
+    let mut item = world.table.create_watched_item(&item(1)).await.unwrap();
+    for day in 1..=9 {
+        item = look(&world, &item, 99_999_999_999 - i64::try_from(day).unwrap(), day * 300 * DAY).await;
+    }
+    world.measured();
+    let failed = item.after(Err(Reason::TooManyRedirects), later(3000 * DAY)).unwrap();
+    assert_eq!(world.table.replace_watched_item(&item, &failed).await, Ok(true));
+    // One for the item, one for its index entry.
+    assert!((world.measured().write - 2.0).abs() < f64::EPSILON);
+}
+
+fn slot(pace: Pace, number: u64) -> DueList {
+    DueList { pace, slot: Some(number), shard: shard_of("shop.com") }
 }
 
 #[tokio::test]
@@ -139,59 +181,93 @@ async fn due_items_are_found_by_slot_and_shard_without_a_write() {
     for number in 1..=120 {
         world.table.create_watched_item(&item(number)).await.unwrap();
     }
-    let shard = shard_of("shop.com");
     let mut found = Vec::new();
     for number in 0..Pace::Hour.ticks() {
-        let slot = Slot { pace: Pace::Hour, number };
-        let due = world.table.due_items(slot, shard, None).await.unwrap();
-        assert!(due.items.iter().all(|item| Slot::of(item.item_id, item.pace) == slot));
+        let due = world.table.due_items(slot(Pace::Hour, number), None, false).await.unwrap();
+        let is_due =
+            |item: &WatchedItem| Slot::of(item.item_id, item.pace) == Slot { pace: Pace::Hour, number };
+        assert!(due.items.iter().all(is_due));
         found.extend(due.items.into_iter().map(|item| item.item_id));
     }
     found.sort();
     let mut all: Vec<ItemId> = (1..=120).map(item_id).collect();
     all.sort();
     assert_eq!(found, all);
-    let slot = Slot { pace: Pace::Hour, number: 0 };
-    let due = world.table.due_items(slot, shard, None);
+    let due = world.table.due_items(slot(Pace::Hour, 0), None, false);
     world.measure("due_items", "30 items", due).await.unwrap();
-    let nothing = world.table.due_items(Slot { pace: Pace::Day, number: 5 }, shard, None);
+    let nothing = world.table.due_items(slot(Pace::Day, 5), None, false);
     assert_eq!(world.measure("due_items", "nothing due", nothing).await.unwrap().items, []);
 }
 
 #[tokio::test]
-async fn due_items_go_on_where_they_stopped() {
+async fn all_items_of_a_pace_are_found_page_by_page() {
     let world = World::new();
-    let mut expected = Vec::new();
     for number in 0..=255 {
-        let item = item(number);
-        // A quarter of the ids has the slot of the first one.
-        if Slot::of(item.item_id, item.pace).number == 0 {
-            expected.push(world.table.create_watched_item(&item).await.unwrap().item_id);
-        }
+        world.table.create_watched_item(&item(number)).await.unwrap();
     }
-    let slot = Slot { pace: Pace::Hour, number: 0 };
-    let (mut found, mut position) = (Vec::new(), None);
+    let list = DueList { slot: None, ..slot(Pace::Hour, 0) };
+    let (mut found, mut position, mut pages) = (Vec::new(), None, 0);
     loop {
-        let due = world.table.due_items(slot, shard_of("shop.com"), position.as_ref()).await.unwrap();
+        let due = world.table.due_items(list, position.as_ref(), false).await.unwrap();
         found.extend(due.items.into_iter().map(|item| item.item_id));
-        position = due.next;
+        (position, pages) = (due.next, pages + 1);
         if position.is_none() {
             break;
         }
     }
-    assert_eq!(found, expected);
+    found.sort();
+    let mut all: Vec<ItemId> = (0..=255).map(item_id).collect();
+    all.sort();
+    assert_eq!((found, pages), (all, 3));
+}
+
+#[tokio::test]
+async fn a_host_with_many_items_is_passed_over_and_read_by_itself() {
+    let world = World::new();
+    // All in one slot and one shard.
+    let hosts = ["shop.com", "shop.com:8080", "shop.community"];
+    let shard = shard_of("shop.com");
+    let id = |number: u8| {
+        let mut digest = [number; 32];
+        digest[..2].fill(0);
+        ItemId::of_digest(&digest)
+    };
+    for (host, number) in hosts.iter().zip([1, 4, 7]) {
+        for number in number..number + 3 {
+            let address = (format!("https://{host}/{number}"), (*host).to_owned());
+            let item = WatchedItem::new(id(number), address, Ok(page(1299)), now());
+            let mut stored = world.table.create_watched_item(&item).await.unwrap();
+            stored.host = (*host).to_owned();
+            // Another host may be of another shard: here, all of them are put into one.
+            let key = keys::due(Slot::of(stored.item_id, stored.pace), shard, host, stored.item_id);
+            let mut raw = world.item(&keys::watched_item(stored.item_id));
+            raw["gsi2pk"] = json!({"S": key.pk});
+            raw["gsi2sk"] = json!({"S": key.sk});
+            world.put(&keys::watched_item(stored.item_id), &raw);
+        }
+    }
+    let list = slot(Pace::Hour, 0);
+    let hosts_of = |items: &[WatchedItem]| items.iter().map(|item| item.host.clone()).collect::<Vec<_>>();
+    let all = world.table.due_items(list, None, false).await.unwrap().items;
+    assert_eq!(hosts_of(&all), [["shop.com"; 3], ["shop.com:8080"; 3], ["shop.community"; 3]].concat());
+    let first = DuePosition::of(&all[0]);
+    let rest = world.table.due_items(list, Some(&first), true).await.unwrap().items;
+    assert_eq!(hosts_of(&rest), ["shop.com"; 2]);
+    let others = world.table.due_items(list, Some(&first.after_host()), false).await.unwrap().items;
+    assert_eq!(hosts_of(&others), [["shop.com:8080"; 3], ["shop.community"; 3]].concat());
 }
 
 #[tokio::test]
 async fn an_item_is_watched_once_by_a_user() {
     let world = World::new();
     let watch = Watch { item_id: item_id(1), created_at: now() };
+    world.table.create_watched_item(&item(1)).await.unwrap();
     let create = world.table.create_watch(user_id(1), &watch);
     assert_eq!(world.measure("create_watch", "", create).await, Ok(true));
     let again = Watch { created_at: later(1), ..watch.clone() };
     let create = world.table.create_watch(user_id(1), &again);
     assert_eq!(world.measure("create_watch", "watched already", create).await, Ok(false));
-    world.wire.next("PutItem", [Fault::AnswerLost]);
+    world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
     assert_eq!(world.table.create_watch(user_id(2), &watch).await, Ok(true));
 
     for number in 2..=4 {
@@ -207,8 +283,87 @@ async fn an_item_is_watched_once_by_a_user() {
 
     let delete = world.table.delete_watch(user_id(1), item_id(1));
     world.measure("delete_watch", "", delete).await.unwrap();
-    assert_eq!(world.table.delete_watch(user_id(1), item_id(1)).await, Ok(()));
+    let delete = world.table.delete_watch(user_id(1), item_id(1));
+    world.measure("delete_watch", "ended before", delete).await.unwrap();
     assert_eq!(world.table.watches_of(user_id(1), size, None).await.unwrap().items.len(), 3);
+}
+
+#[tokio::test]
+async fn the_end_of_a_watch_makes_it_doubtful_whether_anybody_watches_the_item() {
+    let world = World::new();
+    world.table.create_watched_item(&item(1)).await.unwrap();
+    for user in [1, 2] {
+        let watch = Watch { item_id: item_id(1), created_at: now() };
+        world.table.create_watch(user_id(user), &watch).await.unwrap();
+    }
+    world.table.delete_watch(user_id(1), item_id(1)).await.unwrap();
+    let item = world.table.watched_item(item_id(1)).await.unwrap();
+    assert_eq!((item.interest, item.revision), (Interest::Doubtful, 2));
+    let watchers = world.table.has_watchers(item_id(1));
+    assert_eq!(world.measure("has_watchers", "one", watchers).await, Ok(true));
+    world.table.delete_watch(user_id(2), item_id(1)).await.unwrap();
+    let watchers = world.table.has_watchers(item_id(1));
+    assert_eq!(world.measure("has_watchers", "none", watchers).await, Ok(false));
+    // What is not watched is in no list.
+    let doubtful = world.table.watched_item(item_id(1)).await.unwrap();
+    let list = slot(Pace::Hour, Slot::of(item_id(1), Pace::Hour).number);
+    let due = world.table.due_items(list, None, false).await.unwrap().items;
+    assert_eq!(due.iter().collect::<Vec<_>>(), [&doubtful]);
+    let unwatched = doubtful.with_interest(Interest::Unwatched).unwrap();
+    let replace = world.table.replace_watched_item(&doubtful, &unwatched);
+    assert_eq!(world.measure("replace_watched_item", "nobody watches it", replace).await, Ok(true));
+    assert_eq!(world.table.due_items(list, None, false).await.unwrap().items, []);
+    let watched = unwatched.with_interest(Interest::Watched).unwrap();
+    assert_eq!(world.table.replace_watched_item(&unwatched, &watched).await, Ok(true));
+    assert_eq!(world.table.due_items(list, None, false).await.unwrap().items, [watched]);
+}
+
+#[tokio::test]
+async fn items_are_read_together_with_when_they_were_looked_at() {
+    let world = World::new();
+    let items: Vec<WatchedItem> = (1..=9).map(item).collect();
+    for item in &items {
+        world.table.create_watched_item(item).await.unwrap();
+    }
+    let ids: Vec<ItemId> = (1..=10).map(item_id).collect();
+    let read = world.table.watched_items(&ids);
+    let mut read = world.measure("watched_items", "9 of 10", read).await.unwrap();
+    read.sort_by_key(|item| item.item_id);
+    assert_eq!(read, items);
+
+    let of = |number| Slot::of(item_id(number), Pace::Hour).number;
+    let lists = DueList::of_shard(shard_of("shop.com"), Some(now()));
+    let record = world.table.record_looks(&lists, later(5));
+    world.measure("record_looks", "a shard's four slots", record).await.unwrap();
+    let due = lists[1].slot.unwrap();
+    let looks = world.table.last_looks(&items);
+    let looks = world.measure("last_looks", "9 items of one shard", looks).await.unwrap();
+    for number in 1..=9 {
+        let expected = (of(number) == due).then(|| later(5));
+        assert_eq!(looks.get(&item_id(number)).copied(), expected);
+    }
+    let all = DueList::of_shard(shard_of("shop.com"), None);
+    world.table.record_looks(&all, later(9)).await.unwrap();
+    let looks = world.table.last_looks(&items).await.unwrap();
+    assert!((1..=9).all(|number| looks[&item_id(number)] == later(9)));
+    assert!(world.table.last_looks(&[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_back_off_of_a_host_is_kept_until_it_works() {
+    let world = World::new();
+    let read = world.table.back_off("shop.com");
+    assert!(world.measure("back_off", "", read).await.unwrap().is_default());
+    let failing = BackOff::default().after(Reason::RateLimited, Some(600), now());
+    let set = world.table.set_back_off("shop.com", &failing);
+    world.measure("set_back_off", "it fails", set).await.unwrap();
+    assert_eq!(world.table.back_off("shop.com").await, Ok(failing));
+    let item = world.item(&keys::host("shop.com"));
+    assert_eq!(item["ttl"], json!({"N": later(600 + DAY).unix_seconds().to_string()}));
+    let works = BackOff::default();
+    let set = world.table.set_back_off("shop.com", &works);
+    world.measure("set_back_off", "it works", set).await.unwrap();
+    assert!(world.table.back_off("shop.com").await.unwrap().is_default());
 }
 
 #[tokio::test]

@@ -7,13 +7,15 @@ use crate::{
     dead_letters::{CacheWarm, DeadLetters, RatingAverage},
     limits::{
         Cancellations, Concerts, Limits, LogIns, OrderLimits, ProductChanges, Products, Refreshes,
-        Registrations, ResetRequests, ReviewLimit, Searches, TokenUses, UnpaidOrders,
+        Registrations, ResetRequests, ReviewLimit, Searches, TokenUses, UnpaidOrders, Watches,
     },
+    looks::Looks,
     machines::{ConcertCreate, Machines, OrderCancel, OrderPlace, ProductDelete, UserDelete},
     mail::{MailQueue, Mailer},
     passwords::Passwords,
     payment_events::PaymentEvents,
     payments::{PaymentProvider, PaymentWebhook},
+    price_crawl::PriceCrawl,
     settlement::{Capture, Settlement, Undo},
     sweep::SweepAfter,
     table::Table,
@@ -21,14 +23,12 @@ use crate::{
     tokens::{SigningSecret, TokenIssuer, TokenVerifier},
     verification::VerifiedOnly,
 };
-use crawl::Crawler;
 
 /// All clients, by the names of their types, with what each needs from the template.
 pub const CLIENTS: &[(&str, Needs)] = &[
     ("Cache", Cache::NEEDS),
     ("Capture", Capture::NEEDS),
     ("ConcertUndo", ConcertUndo::NEEDS),
-    ("Crawler", <Crawler as Client>::NEEDS),
     ("DeadLetters<CacheWarm>", DeadLetters::<CacheWarm>::NEEDS),
     ("DeadLetters<RatingAverage>", DeadLetters::<RatingAverage>::NEEDS),
     ("Limits<Cancellations>", Limits::<Cancellations>::NEEDS),
@@ -40,6 +40,8 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("Limits<Registrations>", Limits::<Registrations>::NEEDS),
     ("Limits<ResetRequests>", Limits::<ResetRequests>::NEEDS),
     ("Limits<TokenUses>", Limits::<TokenUses>::NEEDS),
+    ("Limits<Watches>", Limits::<Watches>::NEEDS),
+    ("Looks", Looks::NEEDS),
     ("Machines<ConcertCreate>", Machines::<ConcertCreate>::NEEDS),
     ("Machines<OrderCancel>", Machines::<OrderCancel>::NEEDS),
     ("Machines<OrderPlace>", Machines::<OrderPlace>::NEEDS),
@@ -52,6 +54,7 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("PaymentEvents", PaymentEvents::NEEDS),
     ("PaymentProvider", PaymentProvider::NEEDS),
     ("PaymentWebhook", PaymentWebhook::NEEDS),
+    ("PriceCrawl", PriceCrawl::NEEDS),
     ("ReviewLimit", ReviewLimit::NEEDS),
     ("Searches", Searches::NEEDS),
     ("Settlement", Settlement::NEEDS),

@@ -108,6 +108,15 @@ impl Policy for Concerts {
     const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_CONCERTS"];
 }
 
+/// New watches, each of which makes a crawl: by user.
+pub struct Watches;
+
+impl Policy for Watches {
+    const OPERATION: &'static str = "watch";
+    const QUOTAS: &'static [Quota] = &[Quota { name: "user", setting: "LIMIT_WATCHES" }];
+    const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_WATCHES"];
+}
+
 /// Requests for mails with which a password can be reset: by e-mail address and by source network.
 pub struct ResetRequests;
 

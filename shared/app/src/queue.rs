@@ -20,10 +20,20 @@ impl Queue {
 
     /// Sends a message. `Unavailable` if the queue does not take it. The error contains nothing of the message.
     pub(crate) async fn send(&self, message: &impl Serialize) -> Result<(), Error> {
+        self.put(message, None).await
+    }
+
+    /// Sends a message to a FIFO queue, which gives out the messages of a group one after the other.
+    pub(crate) async fn send_in_group(&self, message: &impl Serialize, group: &str) -> Result<(), Error> {
+        self.put(message, Some(group.to_owned())).await
+    }
+
+    async fn put(&self, message: &impl Serialize, group: Option<String>) -> Result<(), Error> {
         let text = serde_json::to_string(message)
             .map_err(|error| Error::internal(format!("a message cannot be serialized: {error}")))?;
         let client = self.client.get_or_init(|| Client::new(&self.sdk));
-        let sent = client.send_message().queue_url(&self.url).message_body(text).send().await;
+        let sent = client.send_message().queue_url(&self.url).message_body(text).set_message_group_id(group);
+        let sent = sent.send().await;
         sent.map(drop).map_err(|error| {
             Error::unavailable(format!("SendMessage: {} ({error})", error.code().unwrap_or("no answer")))
         })

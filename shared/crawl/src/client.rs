@@ -28,13 +28,15 @@ pub struct Failure {
     pub reason: Reason,
     /// The host is not to be asked again before this time has passed.
     pub retry_after: Option<Duration>,
+    /// The host was not asked: the pace that it is asked at would have taken too long.
+    pub is_own_pace: bool,
     /// Detail for the log; never sent to the client.
     pub cause: String,
 }
 
 impl From<Reason> for Failure {
     fn from(reason: Reason) -> Self {
-        Self { reason, retry_after: None, cause: String::new() }
+        Self { reason, retry_after: None, is_own_pace: false, cause: String::new() }
     }
 }
 
@@ -223,11 +225,11 @@ fn refusal(response: &HttpResponse) -> Failure {
     let now = DateTime::from(SystemTime::now());
     let retry_after = header(response, "retry-after").and_then(|value| retry_after::parse(&value, now));
     let retry_after = retry_after.filter(|_| reason.may_pass());
-    Failure { reason, retry_after, cause: format!("status {status}") }
+    Failure { reason, retry_after, is_own_pace: false, cause: format!("status {status}") }
 }
 
 fn failure(reason: Reason, cause: &str) -> Failure {
-    Failure { reason, retry_after: None, cause: cause.to_owned() }
+    Failure { cause: cause.to_owned(), ..reason.into() }
 }
 
 /// The reason why the resolver refused the name, if it did.

@@ -143,9 +143,8 @@ impl Crawler {
 
     fn redirected(&self, address: &PageAddress, location: &str) -> Result<PageAddress, Failure> {
         address.join(location, &self.allowed).map_err(|refused| Failure {
-            reason: refused.reason,
-            retry_after: None,
             cause: format!("redirect: {}", refused.message),
+            ..refused.reason.into()
         })
     }
 
@@ -159,9 +158,10 @@ impl Crawler {
     ) -> Result<Answer, Failure> {
         let permit = self.limiter.admit(&address.host(), delay, PATIENCE).await;
         let _permit = permit.map_err(|wait| Failure {
-            reason: Reason::RateLimited,
             retry_after: Some(wait),
+            is_own_pace: true,
             cause: "the host's pace".to_owned(),
+            ..Reason::RateLimited.into()
         })?;
         let start = Instant::now();
         let answer = timeout(*left, self.client.get(address, resource)).await;

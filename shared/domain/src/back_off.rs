@@ -9,6 +9,9 @@ const FIRST_SECONDS: u64 = 60;
 /// The longest wait that failures alone lead to, in seconds.
 const LONGEST_SECONDS: u64 = 6 * 3600;
 
+/// The longest wait that a host can ask for, in seconds.
+const LONGEST_ASKED_SECONDS: u64 = 7 * 24 * 3600;
+
 /// What is known of a host that failed. The default is a host that works.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,12 +20,25 @@ pub struct BackOff {
     failures: u32,
     /// The host is not asked before.
     not_before: Option<Timestamp>,
+    /// The host asked to be left alone until then (`Retry-After`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after: Option<Timestamp>,
 }
 
 impl BackOff {
     /// Whether the host may be asked.
     pub fn may_ask(&self, now: Timestamp) -> bool {
         self.not_before.is_none_or(|not_before| not_before <= now)
+    }
+
+    /// Whether the host may be asked by a person who does not want to wait: it did not ask to be left alone.
+    pub fn may_insist(&self, now: Timestamp) -> bool {
+        self.retry_after.is_none_or(|retry_after| retry_after <= now)
+    }
+
+    /// Whether there is nothing to keep of the host.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 
     /// The time before which the host is not asked.
@@ -38,8 +54,13 @@ impl BackOff {
             return Self::default();
         }
         let doubled = FIRST_SECONDS << self.failures.min(16);
+        let retry_after_seconds = retry_after_seconds.map(|seconds| seconds.min(LONGEST_ASKED_SECONDS));
         let seconds = doubled.min(LONGEST_SECONDS).max(retry_after_seconds.unwrap_or(0));
-        Self { failures: self.failures.saturating_add(1), not_before: Some(now.plus_seconds(seconds)) }
+        Self {
+            failures: self.failures.saturating_add(1),
+            not_before: Some(now.plus_seconds(seconds)),
+            retry_after: retry_after_seconds.map(|seconds| now.plus_seconds(seconds)),
+        }
     }
 }
 
@@ -69,8 +90,9 @@ mod tests {
     fn a_host_that_asks_for_more_time_gets_it() {
         let state = BackOff::default().after(Reason::RateLimited, Some(600), now());
         assert!(!state.may_ask(now().plus_seconds(599)) && state.may_ask(now().plus_seconds(600)));
+        assert!(!state.may_insist(now().plus_seconds(599)) && state.may_insist(now().plus_seconds(600)));
         let state = BackOff::default().after(Reason::RateLimited, Some(1), now());
-        assert!(!state.may_ask(now().plus_seconds(59)));
+        assert!(!state.may_ask(now().plus_seconds(59)) && state.may_insist(now().plus_seconds(1)));
     }
 
     #[test]

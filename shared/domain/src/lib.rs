@@ -26,6 +26,8 @@ pub mod page;
 pub mod password;
 pub mod payment;
 pub mod payment_events;
+pub mod price_record;
+pub mod price_summary;
 pub mod price_text;
 pub mod product;
 pub mod rating;
@@ -40,6 +42,7 @@ pub mod timestamp;
 pub mod user;
 pub mod venue;
 pub mod version;
+pub mod watch_draft;
 pub mod watched_item;
 
 pub use error::{Error, Fault, FaultLocation};

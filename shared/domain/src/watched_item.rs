@@ -3,6 +3,7 @@
 use crate::{
     Money, Timestamp,
     observation::{Availability, ItemId, Observation, Reason, Validators},
+    price_record::PriceRecord,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +85,28 @@ impl Slot {
     }
 }
 
+/// Items of one pace, of the hosts of one shard, which are looked at together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueList {
+    /// Their pace.
+    pub pace: Pace,
+    /// Their slot; `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<u64>,
+    /// The shard of their hosts.
+    pub shard: char,
+}
+
+impl DueList {
+    /// The lists of a shard that are due at this time; all of its items if there is none.
+    pub fn of_shard(shard: char, now: Option<Timestamp>) -> [Self; 4] {
+        match now {
+            Some(now) => Slot::due(now).map(|Slot { pace, number }| Self { pace, slot: Some(number), shard }),
+            None => Pace::ALL.map(|pace| Self { pace, slot: None, shard }),
+        }
+    }
+}
+
 /// The last look at a page, if it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedCheck {
@@ -91,6 +114,26 @@ pub struct FailedCheck {
     pub reason: Reason,
     /// Since when.
     pub at: Timestamp,
+}
+
+/// Whether anybody watches an item.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Interest {
+    /// Somebody did when it was last counted, and nobody has ended a watch since.
+    #[default]
+    Watched,
+    /// A watch has ended, perhaps the last one.
+    Doubtful,
+    /// Nobody does; the page is not looked at.
+    Unwatched,
+}
+
+impl Interest {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    fn is_watched(&self) -> bool {
+        *self == Self::Watched
+    }
 }
 
 /// A watched item, as it is now.
@@ -115,6 +158,12 @@ pub struct WatchedItem {
     /// The last look, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedCheck>,
+    /// Its prices in the currency that it has now; `None` until it had a price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<PriceRecord>,
+    /// Whether anybody watches it.
+    #[serde(default, skip_serializing_if = "Interest::is_watched")]
+    pub interest: Interest,
     /// Incremented by each write.
     pub revision: u64,
 }
@@ -129,9 +178,20 @@ impl WatchedItem {
     ) -> Self {
         let failed = first.as_ref().err().map(|reason| FailedCheck { reason: *reason, at: now });
         let (observation, validators) = first.ok().unzip();
-        let validators = validators.unwrap_or_default();
-        let (since, pace) = (now, Pace::Hour);
-        Self { item_id, url, host, observation, since, pace, validators, failed, revision: 1 }
+        let record = observation.as_ref().and_then(|seen: &Observation| seen.price);
+        Self {
+            item_id,
+            url,
+            host,
+            observation,
+            since: now,
+            pace: Pace::Hour,
+            validators: validators.unwrap_or_default(),
+            failed,
+            record: record.map(|price| PriceRecord::begin(price, now)),
+            interest: Interest::Watched,
+            revision: 1,
+        }
     }
 
     /// The item after a look at its page; `None` if there is nothing to write. A look that finds what is known costs no
@@ -151,22 +211,57 @@ impl WatchedItem {
                     .filter(|failed| failed.reason == reason)
                     .or(Some(FailedCheck { reason, at: now }));
             }
-            Ok(Some((observation, validators))) if self.observation.as_ref() != Some(&observation) => {
+            Ok(Some((observation, validators))) if !self.says(&observation) => {
                 next.failed = None;
                 next.pace = Pace::of_quiet(quiet);
-                (next.observation, next.validators, next.since) = (Some(observation), validators, now);
+                next.begin(observation, now);
+                next.validators = validators;
             }
             // The price holds: the item becomes slower three times in its life, and never faster.
-            Ok(_) => {
+            Ok(seen) => {
                 next.failed = None;
                 next.pace = self.pace.max(Pace::of_quiet(quiet));
+                if let Some((observation, validators)) = seen
+                    && self.observation.as_ref() != Some(&observation)
+                {
+                    (next.observation, next.validators) = (Some(observation), validators);
+                }
             }
         }
-        if next == *self {
+        next.unless_same_as(self)
+    }
+
+    /// Whether the page said the same of the offer. Another name is no other offer.
+    fn says(&self, seen: &Observation) -> bool {
+        let offer =
+            |observation: &Observation| (observation.price, observation.availability, observation.from);
+        self.observation.as_ref().map(offer) == Some(offer(seen))
+    }
+
+    /// Ends what the page said. Times increase even if the clock does not, because past prices are stored by them.
+    fn begin(&mut self, observation: Observation, now: Timestamp) {
+        let next = Timestamp::from_unix_milliseconds(self.since.unix_milliseconds() + 1);
+        let since = if self.observation.is_some() { now.max(next) } else { now };
+        let ended = self.observation.as_ref().and_then(|observation| observation.price);
+        self.record = match self.record.take() {
+            Some(record) => Some(record.after(ended, self.since, observation.price, since)),
+            None => observation.price.map(|price| PriceRecord::begin(price, since)),
+        };
+        (self.observation, self.since) = (Some(observation), since);
+    }
+
+    /// The item with this interest; `None` if it has it.
+    #[must_use]
+    pub fn with_interest(&self, interest: Interest) -> Option<Self> {
+        Self { interest, ..self.clone() }.unless_same_as(self)
+    }
+
+    fn unless_same_as(mut self, before: &Self) -> Option<Self> {
+        if self == *before {
             return None;
         }
-        next.revision += 1;
-        Some(next)
+        self.revision = before.revision + 1;
+        Some(self)
     }
 
     /// What the page said until the next one, for the list of its prices.
@@ -279,6 +374,35 @@ mod tests {
         assert_eq!(item.past(), None);
         let read = item.after(Ok(Some(seen(100))), at(900)).unwrap();
         assert_eq!(read.past().map(|past| past.since), Some(at(900)));
+    }
+
+    #[test]
+    fn another_name_is_no_other_price() {
+        let (mut observation, validators) = seen(100);
+        observation.name = "Green tea".to_owned();
+        let next = item().after(Ok(Some((observation.clone(), validators))), at(900)).unwrap();
+        assert_eq!((next.observation, next.since), (Some(observation), at(0)));
+    }
+
+    #[test]
+    fn times_of_prices_increase_even_if_the_clock_goes_back() {
+        let first = item().after(Ok(Some(seen(90))), at(900)).unwrap();
+        let second = first.after(Ok(Some(seen(80))), at(100)).unwrap();
+        assert_eq!(second.since.unix_milliseconds(), 900_001);
+        let third = second.after(Ok(Some(seen(70))), at(100)).unwrap();
+        assert_eq!(third.since.unix_milliseconds(), 900_002);
+    }
+
+    #[test]
+    fn interest_is_written_when_it_changes() {
+        let item = item();
+        assert_eq!(item.with_interest(Interest::Watched), None);
+        let doubtful = item.with_interest(Interest::Doubtful).unwrap();
+        assert_eq!((doubtful.interest, doubtful.revision), (Interest::Doubtful, 2));
+        assert_eq!(doubtful.after(Ok(None), at(900)), None);
+        let stored = serde_json::to_value(&item).unwrap();
+        assert_eq!(stored.get("interest"), None);
+        assert_eq!(serde_json::from_value::<WatchedItem>(stored).unwrap(), item);
     }
 
     #[test]

@@ -23,9 +23,12 @@
 //! | order | `USER#<customerId>` | `ORDER#<orderId>` | | |
 //! | unsettled order | `UNSETTLED#<last digit of orderId>` | `<orderId>` | | |
 //! | purchase | `BOUGHT#<userId>` | `<productId>#<orderId>` | | |
-//! | watched item | `ITEM#<itemId>` | `STATE` | | `DUE#<pace>#<slot>#<shard>` / `<host>#<itemId>` |
+//! | watched item | `ITEM#<itemId>` | `STATE` | | `DUE#<pace>#<shard>` / `<slot>#<host>#<itemId>` |
 //! | past price | `ITEM#<itemId>` | `PRICE#<since>` | | |
 //! | watch | `USER#<userId>` | `WATCH#<itemId>` | | |
+//! | watcher of an item | `ITEM#<itemId>` | `WATCHER#<userId>` | | |
+//! | when items were looked at | `CRAWL#<pace>#<slot>`, `CRAWL#ALL` | `<shard>` | | |
+//! | back-off of a host | `HOST#<host>` | `STATE` | | |
 //! | idempotency record | `USER#<userId>` | `IDEMPOTENCY#<operation>#<key>` | | |
 //! | rate limit | `LIMIT#<operation>#<limit>#<value>` | `<window start>` | | |
 //! | event of the payment provider | `EVENT#<id>` | `EVENT` | | |
@@ -34,17 +37,22 @@
 //! | tokens of mails that reset a password | `RESET#<userId>` | `TOKENS` | | |
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
 
+mod price_watch;
+
+pub use price_watch::{
+    WATCH_PREFIX, WATCHED_ITEM, WATCHER_PREFIX, after_all, crawl_run, due, due_of_host, due_of_slot,
+    due_partition, host, item_partition, past_price, watch, watched_item, watcher,
+};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
     geo::Level,
     id::{BandId, ConcertId, OrderId, ProductId, SessionId, UserId, VenueId},
     mail_token::TokenUse,
-    observation::ItemId,
     product::{Category, ReviewPosition},
     session::Session,
     user::Email,
-    watched_item::Slot,
 };
 use std::collections::HashMap;
 
@@ -345,42 +353,6 @@ pub fn purchases_of_product(product: ProductId) -> String {
 /// The purchase of a product by an order.
 pub fn purchase(user: UserId, product: ProductId, order: OrderId) -> Key {
     Key::new(purchase_partition(user), format!("{}{order}", purchases_of_product(product)))
-}
-
-/// The partition of a watched item.
-pub fn item_partition(id: ItemId) -> String {
-    format!("ITEM#{id}")
-}
-
-/// The sort key of a watched item: it sorts after its past prices.
-pub const WATCHED_ITEM: &str = "STATE";
-
-/// A watched item, as it is now.
-pub fn watched_item(id: ItemId) -> Key {
-    Key::new(item_partition(id), WATCHED_ITEM)
-}
-
-/// What the page of a watched item said from this time on.
-pub fn past_price(id: ItemId, since: Timestamp) -> Key {
-    Key::new(item_partition(id), format!("PRICE#{since}"))
-}
-
-/// The partition of the items that are due in a slot, of the hosts of one shard, in the second index.
-pub fn due_partition(slot: Slot, shard: char) -> String {
-    format!("DUE#{}#{}#{shard}", slot.pace.code(), slot.number)
-}
-
-/// A watched item in the second index, under the slot in which it is due.
-pub fn due(slot: Slot, shard: char, host: &str, id: ItemId) -> Key {
-    Key::new(due_partition(slot, shard), format!("{host}#{id}"))
-}
-
-/// Prefix of the sort keys of a user's watches.
-pub const WATCH_PREFIX: &str = "WATCH#";
-
-/// A user's watch of an item.
-pub fn watch(user: UserId, id: ItemId) -> Key {
-    Key::new(user_partition(user), format!("{WATCH_PREFIX}{id}"))
 }
 
 /// The idempotency record of a request.

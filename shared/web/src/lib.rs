@@ -9,6 +9,7 @@ pub mod openapi;
 pub mod order_problem;
 pub mod password;
 pub mod paths;
+pub mod price_document;
 pub mod problem;
 pub mod product_document;
 pub mod query;
@@ -20,6 +21,7 @@ pub mod response;
 pub mod security_headers;
 pub mod submission;
 pub mod token;
+pub mod watch_document;
 
 // The build script's own code, for its tests.
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub enum Kind {
     MalformedRequest,
     /// The request is invalid; `errors` lists every fault, 100 at most.
     Validation,
+    /// The address of a page is refused by its text; `reason` says why.
+    AddressRefused,
     /// Wrong credentials, or a missing or invalid token.
     Unauthenticated,
     /// The resource belongs to another user.
@@ -43,6 +45,8 @@ pub enum Kind {
     ConcertNotCreated,
     /// An order was rejected; it takes no stock and no money.
     OrderRejected,
+    /// A page cannot be watched; `reason` says why.
+    PageNotWatchable,
     /// A defect or a misconfiguration of Souk.
     Internal,
     /// A dependency is unavailable.
@@ -51,9 +55,10 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::MalformedRequest,
         Self::Validation,
+        Self::AddressRefused,
         Self::Unauthenticated,
         Self::Forbidden,
         Self::NotFound,
@@ -66,6 +71,7 @@ impl Kind {
         Self::IdempotencyMismatch,
         Self::ConcertNotCreated,
         Self::OrderRejected,
+        Self::PageNotWatchable,
         Self::PreconditionRequired,
         Self::TooManyRequests,
         Self::Internal,
@@ -77,6 +83,7 @@ impl Kind {
         match self {
             Self::MalformedRequest => (StatusCode::BAD_REQUEST, "malformed-request", "Malformed request"),
             Self::Validation => (StatusCode::BAD_REQUEST, "validation", "Invalid request"),
+            Self::AddressRefused => (StatusCode::BAD_REQUEST, "address-refused", "Address refused"),
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "Not authenticated"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
@@ -101,6 +108,9 @@ impl Kind {
                 (StatusCode::UNPROCESSABLE_ENTITY, "concert-not-created", "Concert not created")
             }
             Self::OrderRejected => (StatusCode::UNPROCESSABLE_ENTITY, "order-rejected", "Order rejected"),
+            Self::PageNotWatchable => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "page-not-watchable", "Page not watchable")
+            }
             Self::PreconditionRequired => {
                 (StatusCode::PRECONDITION_REQUIRED, "precondition-required", "Precondition required")
             }

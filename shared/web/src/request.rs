@@ -13,11 +13,12 @@ use domain::{
     Error, Fault, Input, Timestamp,
     id::Id,
     idempotency::{Idempotency, IdempotencyKey},
+    observation::ItemId,
     user::Caller,
     version::Seen,
 };
 use http::{HeaderMap, HeaderName, Method, header};
-use std::collections::HashMap;
+use std::{collections::HashMap, str::FromStr};
 
 /// The maximum size of a body, in bytes.
 pub const LARGEST_BODY: usize = 256 * 1024;
@@ -63,10 +64,19 @@ impl Request {
     /// An id in the path. A malformed id is `NotFound`, without a read of the table, unless it is a word of another path,
     /// which does not have the method: the gateway sends `DELETE /sessions/refresh` to `DELETE /sessions/{sessionId}`.
     pub fn path<T: Id>(&self, name: &str) -> Result<T, Problem> {
+        self.path_parameter(name, T::WHAT)
+    }
+
+    /// The id of a watched item in the path.
+    pub fn path_item(&self) -> Result<ItemId, Problem> {
+        self.path_parameter("itemId", "item")
+    }
+
+    fn path_parameter<T: FromStr>(&self, name: &str, what: &'static str) -> Result<T, Problem> {
         let text = self.path_parameters.get(name).map_or("", String::as_str);
         text.parse().map_err(|_| {
             let other = paths::find(&self.path).filter(|item| !item.methods.contains(&self.method.as_str()));
-            other.map_or_else(|| Error::NotFound { what: T::WHAT }.into(), PathItem::refusal)
+            other.map_or_else(|| Error::NotFound { what }.into(), PathItem::refusal)
         })
     }
 

@@ -2,6 +2,10 @@
 
 use super::*;
 use domain::id::Id;
+use domain::{
+    observation::ItemId,
+    watched_item::{Pace, Slot},
+};
 use serde_json::json;
 
 fn assert_key(key: &Key, pk: &str, sk: &str) {
@@ -48,8 +52,12 @@ fn literal_keys() {
     assert_key(&watched_item(item), &format!("ITEM#{i}"), "STATE");
     assert_key(&past_price(item, now), &format!("ITEM#{i}"), "PRICE#2025-11-20T17:30:27.040Z");
     assert_key(&watch(user, item), &format!("USER#{u}"), &format!("WATCH#{i}"));
-    let slot = Slot { pace: domain::watched_item::Pace::SixHours, number: 23 };
-    assert_key(&due(slot, 'c', "shop.com", item), "DUE#6h#23#c", &format!("shop.com#{i}"));
+    let slot = Slot { pace: Pace::SixHours, number: 23 };
+    assert_key(&due(slot, 'c', "shop.com", item), "DUE#6h#c", &format!("23#shop.com#{i}"));
+    assert_key(&crawl_run(Some(slot), 'c'), "CRAWL#6h#23", "c");
+    assert_key(&crawl_run(None, 'c'), "CRAWL#ALL", "c");
+    assert_key(&host("shop.com:8080"), "HOST#shop.com:8080", "STATE");
+    assert_key(&watcher(item, user), &format!("ITEM#{i}"), &format!("WATCHER#{u}"));
     assert_key(&authors_reviews(user, 1_763_715_600), &format!("REVIEWS#{u}"), "1763715600");
     assert_key(&closed(user), "CLOSED#1", u);
     let key = idempotency(user, "product-create", "k");

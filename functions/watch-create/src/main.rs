@@ -1,0 +1,38 @@
+//! `POST /watchlist`: watches a product's page for the caller.
+
+use app::{
+    limits::{Limits, Watches},
+    looks::Looks,
+    table::Table,
+};
+use domain::watch_draft::WatchDraft;
+use http::header;
+use table::Watch;
+use web::{
+    Problem, Request, Response, respond,
+    watch_document::{self, NO_ALERTS, WatchDocument},
+};
+
+app::clients! { table: Table, looks: Looks, limits: Limits<Watches> }
+
+fn main() -> runtime::Exit {
+    runtime::serve(create_watch)
+}
+
+async fn create_watch(app: &App, request: Request) -> Result<Response, Problem> {
+    let (caller, now) = (request.caller()?, request.received_at);
+    let draft: WatchDraft = request.json()?;
+    let address = app.looks.address(&draft.url);
+    let address =
+        address.map_err(|refused| watch_document::refused_address(refused.reason, refused.message))?;
+    app.limits.admit([&caller.user_id.to_string()], now).await?;
+    let (item_id, found) = app.looks.open(address, now).await?.map_err(watch_document::not_watchable)?;
+    let is_new = app.table.create_watch(caller.user_id, &Watch { item_id, created_at: now }).await?;
+    let item = app.looks.keep(item_id, found, now).await?;
+    let document = WatchDocument::new(&item, NO_ALERTS, Some(now));
+    if is_new {
+        Ok(respond::created(&document)?.with(header::LOCATION, format!("/watchlist/{item_id}")))
+    } else {
+        respond::ok(&document)
+    }
+}
