@@ -19,6 +19,7 @@ mod concert_support;
 mod concert_sweep;
 mod concert_undo;
 mod failures;
+mod flash_sale;
 mod geo;
 mod histories;
 mod idempotency;

@@ -63,6 +63,8 @@ pub struct ServedPage {
     pub body: Vec<u8>,
     /// For the next request.
     pub validators: Validators,
+    /// All fields of `Link`.
+    pub link: String,
 }
 
 /// What is asked for.
@@ -70,6 +72,8 @@ pub struct ServedPage {
 pub enum Resource<'a> {
     /// An HTML page, if it has changed.
     Page(&'a Validators),
+    /// A list in JSON-LD.
+    List,
     /// A robots.txt of any type, of which only the start is read.
     Robots,
 }
@@ -141,6 +145,9 @@ impl PageClient {
                     }
                 }
             }
+            Resource::List => {
+                headers.try_insert("accept", JSON_LD).ok()?;
+            }
             Resource::Robots => {
                 headers.try_insert("accept", "text/plain").ok()?;
             }
@@ -178,15 +185,21 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(5);
 
 async fn read(response: HttpResponse, resource: Resource<'_>) -> Result<ServedPage, Failure> {
     let content_type = header(&response, "content-type");
-    if matches!(resource, Resource::Page(_)) && MediaType::parse(content_type.as_deref()).is_none() {
+    let is_wanted = match resource {
+        Resource::Page(_) => MediaType::parse(content_type.as_deref()).is_some(),
+        Resource::List => content_type.as_deref().is_some_and(is_json_ld),
+        Resource::Robots => true,
+    };
+    if !is_wanted {
         return Err(failure(Reason::NotHtml, content_type.as_deref().unwrap_or("no content type")));
     }
     let encodings: Vec<&str> = response.headers().get_all("content-encoding").collect();
     let encoding = encodings.join(",");
     let kept = |name| header(&response, name).filter(|value| value.len() <= LONGEST_VALIDATOR);
     let validators = Validators { etag: kept("etag"), last_modified: kept("last-modified") };
+    let link = response.headers().get_all("link").collect::<Vec<_>>().join(", ");
     let limit = match resource {
-        Resource::Page(_) => LARGEST,
+        Resource::Page(_) | Resource::List => LARGEST,
         Resource::Robots => crate::robots::MOST_READ,
     };
     let mut received = Vec::new();
@@ -199,12 +212,19 @@ async fn read(response: HttpResponse, resource: Resource<'_>) -> Result<ServedPa
         }
     }
     let body = match resource {
-        Resource::Page(_) if received.len() > limit => return Err(Reason::TooLarge.into()),
-        Resource::Page(_) => body::decompress(&received, &encoding, limit)?,
+        Resource::Page(_) | Resource::List if received.len() > limit => return Err(Reason::TooLarge.into()),
+        Resource::Page(_) | Resource::List => body::decompress(&received, &encoding, limit)?,
         // What comes after the limit is ignored. A compressed one may have been cut off.
         Resource::Robots => body::decompress_start(&received, &encoding, limit)?,
     };
-    Ok(ServedPage { content_type, body, validators })
+    Ok(ServedPage { content_type, body, validators, link })
+}
+
+/// The media type of lists.
+const JSON_LD: &str = "application/ld+json";
+
+fn is_json_ld(content_type: &str) -> bool {
+    content_type.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(JSON_LD))
 }
 
 fn header(response: &HttpResponse, name: &str) -> Option<String> {

@@ -92,12 +92,22 @@ impl Crawler {
     /// Reads a page, and the one that it calls its canonical page instead, if that can be read. `validators` are those of
     /// an earlier visit to this address.
     pub async fn visit(&self, address: &PageAddress, validators: &Validators) -> Result<Visit, Failure> {
+        self.visit_within(None, address, validators).await
+    }
+
+    /// As [`Crawler::visit`]; with `home`, no redirect leads to another host than that of this address.
+    pub(crate) async fn visit_within(
+        &self,
+        home: Option<&PageAddress>,
+        address: &PageAddress,
+        validators: &Validators,
+    ) -> Result<Visit, Failure> {
         let mut left = self.time;
-        let Some(fetched) = self.fetch(address, validators, &mut left).await? else {
+        let Some(fetched) = self.fetch(home, address, validators, &mut left).await? else {
             return Ok(Visit::NotModified);
         };
         let canonical = match &fetched.reading.canonical {
-            Some(link) => self.canonical(link, &mut left).await,
+            Some(link) => self.canonical(home, link, &mut left).await,
             None => None,
         };
         let Fetched { address, page, reading } = canonical.unwrap_or(fetched);
@@ -106,20 +116,47 @@ impl Crawler {
     }
 
     /// The canonical page, if it can be read and does not name another one.
-    async fn canonical(&self, link: &PageAddress, left: &mut Duration) -> Option<Fetched> {
-        let fetched = self.fetch(link, &Validators::default(), left).await.ok().flatten()?;
+    async fn canonical(
+        &self,
+        home: Option<&PageAddress>,
+        link: &PageAddress,
+        left: &mut Duration,
+    ) -> Option<Fetched> {
+        let fetched = self.fetch(home, link, &Validators::default(), left).await.ok().flatten()?;
         let is_canonical = fetched.reading.observation.is_ok() && fetched.reading.canonical.is_none();
         (is_canonical && fetched.address.has_host_of(link)).then_some(fetched)
     }
 
-    /// Follows redirects to a page and reads it; `None` if it has not changed. Each address is checked as the first one
-    /// was.
+    /// Follows redirects to a page and reads it; `None` if it has not changed.
     async fn fetch(
         &self,
+        home: Option<&PageAddress>,
         address: &PageAddress,
         validators: &Validators,
         left: &mut Duration,
     ) -> Result<Option<Fetched>, Failure> {
+        let served = self.follow(home, address, Resource::Page(validators), left).await?;
+        Ok(served.map(|(address, page)| {
+            let reading = page::read(&address, page.content_type.as_deref(), &page.body, &self.allowed);
+            Fetched { address, page, reading }
+        }))
+    }
+
+    /// A list, at the end of its redirects on its host.
+    pub(crate) async fn list(&self, address: &PageAddress) -> Result<(PageAddress, ServedPage), Failure> {
+        let mut left = self.time;
+        let served = self.follow(Some(address), address, Resource::List, &mut left).await?;
+        served.ok_or_else(|| Reason::ServerError.into())
+    }
+
+    /// Follows redirects; `None` if the page has not changed. Each address is checked as the first one was.
+    async fn follow(
+        &self,
+        home: Option<&PageAddress>,
+        address: &PageAddress,
+        resource: Resource<'_>,
+        left: &mut Duration,
+    ) -> Result<Option<(PageAddress, ServedPage)>, Failure> {
         let mut address = address.clone();
         for redirects in 0..=MOST_REDIRECTS {
             let robots = self.robots(&address, left).await?;
@@ -128,14 +165,14 @@ impl Crawler {
             }
             // A redirect is a part of the same visit.
             let delay = robots.crawl_delay.filter(|_| redirects == 0);
-            match self.get(&address, Resource::Page(validators), delay, left).await? {
+            match self.get(&address, resource, delay, left).await? {
                 Answer::NotModified => return Ok(None),
-                Answer::Page(page) => {
-                    let reading =
-                        page::read(&address, page.content_type.as_deref(), &page.body, &self.allowed);
-                    return Ok(Some(Fetched { address, page, reading }));
-                }
+                Answer::Page(page) => return Ok(Some((address, page))),
                 Answer::Redirect(location) => address = self.redirected(&address, &location)?,
+            }
+            if home.is_some_and(|home| !address.has_host_of(home)) {
+                let cause = "redirect: to another host".to_owned();
+                return Err(Failure { cause, ..Reason::Host.into() });
             }
         }
         Err(Reason::TooManyRedirects.into())

@@ -37,14 +37,14 @@ const PIECES: [&str; 24] = [
 
 /// A change of a page: what is done at two places of it.
 #[derive(Debug, Clone)]
-enum Change {
+pub(crate) enum Change {
     Delete(Index, Index),
     Repeat(Index, Index, usize),
     Insert(Index, usize),
     Overwrite(Index, u8),
 }
 
-fn change() -> impl Strategy<Value = Change> {
+pub(crate) fn change() -> impl Strategy<Value = Change> {
     let index = any::<Index>;
     prop_oneof![
         (index(), index()).prop_map(|(from, to)| Change::Delete(from, to)),
@@ -55,7 +55,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 impl Change {
-    fn apply(&self, page: &mut Vec<u8>) {
+    pub(crate) fn apply(&self, page: &mut Vec<u8>) {
         let (first, last, with) = match self {
             Self::Delete(from, to) => (from, to, None),
             Self::Repeat(from, to, times) => (from, to, Some(*times)),

@@ -3,7 +3,7 @@
 use crate::{
     address::{Allowed, PageAddress},
     charset,
-    graph::Value,
+    graph::{Item, Value},
     json_ld,
     markup::{self, Markup},
     offer::{self, Quote},
@@ -32,6 +32,29 @@ pub fn read(address: &PageAddress, content_type: Option<&str>, body: &[u8], allo
         Ok(markup) => Page::new(address, &markup, allowed).reading(&markup),
         Err(reason) => failed(reason),
     }
+}
+
+/// What a list at this address says of a product at another one; `None` if it has no offer, so that the product's own page
+/// has to be read.
+pub(crate) fn read_listed(
+    (list, address): (&PageAddress, &PageAddress),
+    product: &Item,
+    allowed: &Allowed,
+) -> Option<Result<Observation, Reason>> {
+    let is_offered =
+        ["offers", "hasVariant", "model"].iter().any(|name| product.items(name).next().is_some());
+    if !is_offered {
+        return None;
+    }
+    let page = Page { address, base: list.clone(), canonical: None, allowed };
+    let described = product::describe(std::slice::from_ref(product), &page).unwrap_or(Err(Reason::NoProduct));
+    Some(described.map(|described| observed(described, || address.to_string())))
+}
+
+fn observed(described: Described, fallback_name: impl FnOnce() -> String) -> Observation {
+    let name = described.name.unwrap_or_else(fallback_name).chars().take(LONGEST_NAME).collect();
+    let Quote { price, availability, from } = described.quote;
+    Observation { name, price, availability, from }
 }
 
 /// A media type of HTML.
@@ -101,12 +124,9 @@ impl<'a> Page<'a> {
     fn reading(self, markup: &Markup) -> Reading {
         match self.described(markup) {
             Ok(described) => {
-                let name = described.name.unwrap_or_else(|| self.fallback_name(markup));
-                let name = name.chars().take(LONGEST_NAME).collect();
-                let Quote { price, availability, from } = described.quote;
                 // The canonical address of a variant is often that of the product, which has another price.
-                let canonical = self.canonical.filter(|_| !described.is_chosen);
-                Reading { observation: Ok(Observation { name, price, availability, from }), canonical }
+                let canonical = self.canonical.clone().filter(|_| !described.is_chosen);
+                Reading { observation: Ok(observed(described, || self.fallback_name(markup))), canonical }
             }
             Err(reason) => Reading { observation: Err(reason), canonical: self.canonical },
         }

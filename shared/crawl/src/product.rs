@@ -7,7 +7,8 @@ use crate::{
 use domain::observation::{Availability, Reason};
 use std::collections::HashMap;
 
-const PRODUCTS: [&str; 8] = [
+/// The types of products.
+pub const PRODUCTS: [&str; 8] = [
     "Product",
     "ProductGroup",
     "ProductModel",

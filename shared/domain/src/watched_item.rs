@@ -194,6 +194,28 @@ impl WatchedItem {
         }
     }
 
+    /// A new item that a list of a flash sale has, and nobody watches.
+    pub fn in_sale(
+        item_id: ItemId,
+        address: (String, String),
+        observation: Observation,
+        read_at: Timestamp,
+    ) -> Self {
+        let first = Ok((observation, Validators::default()));
+        Self { interest: Interest::Unwatched, ..Self::new(item_id, address, first, read_at) }
+    }
+
+    /// The item after a list that was read at this time; `None` if there is nothing to write: the list says what is known,
+    /// or was read before what is known. What the item's own page calls it stays its name.
+    #[must_use]
+    pub fn after_list(&self, listed: &Observation, read_at: Timestamp) -> Option<Self> {
+        let is_looked_at = self.interest != Interest::Unwatched;
+        let name = self.observation.as_ref().filter(|_| is_looked_at).map(|known| known.name.clone());
+        let listed = Observation { name: name.unwrap_or_else(|| listed.name.clone()), ..listed.clone() };
+        let is_news = self.observation.as_ref() != Some(&listed) && self.since < read_at;
+        if is_news { self.after(Ok(Some((listed, Validators::default()))), read_at) } else { None }
+    }
+
     /// The item after a look at its page; `None` if there is nothing to write. A look that finds what is known costs no
     /// write, and neither does a failure after a failure. `seen` is `None` for a page that has not changed (304).
     #[must_use]
@@ -403,6 +425,26 @@ mod tests {
         let stored = serde_json::to_value(&item).unwrap();
         assert_eq!(stored.get("interest"), None);
         assert_eq!(serde_json::from_value::<WatchedItem>(stored).unwrap(), item);
+    }
+
+    #[test]
+    fn a_list_changes_an_item_unless_it_is_older() {
+        let address = ("https://shop.com/p".to_owned(), "shop.com".to_owned());
+        let item = WatchedItem::in_sale(ItemId::of_digest(&[7; 32]), address, seen(100).0, at(100));
+        assert_eq!(item.after_list(&seen(100).0, at(900)), None);
+        assert_eq!(item.after_list(&seen(90).0, at(100)), None);
+        let next = item.after_list(&seen(90).0, at(101)).unwrap();
+        assert_eq!(
+            (next.since, next.interest, next.observation),
+            (at(101), Interest::Unwatched, Some(seen(90).0))
+        );
+        // The list's name is not that of the page.
+        let watched = item.with_interest(Interest::Watched).unwrap();
+        assert_eq!((watched.revision, watched.with_interest(Interest::Watched)), (2, None));
+        let listed = |amount| Observation { name: "Tea, now cheap".to_owned(), ..seen(amount).0 };
+        assert_eq!(watched.after_list(&listed(100), at(900)), None);
+        assert_eq!(watched.after_list(&listed(90), at(900)).unwrap().observation, Some(seen(90).0));
+        assert_eq!(item.after_list(&listed(90), at(900)).unwrap().observation, Some(listed(90)));
     }
 
     #[test]

@@ -29,6 +29,8 @@
 //! | watcher of an item | `ITEM#<itemId>` | `WATCHER#<userId>` | | |
 //! | when items were looked at | `CRAWL#<pace>#<slot>`, `CRAWL#ALL` | `<shard>` | | |
 //! | back-off of a host | `HOST#<host>` | `STATE` | | |
+//! | flash sale's session | `FLASHSALE` | `<startsAt>#<saleId>` | | |
+//! | item of a flash sale | `FLASHSALE#<saleId>` | `ITEM#<itemId>` | | |
 //! | idempotency record | `USER#<userId>` | `IDEMPOTENCY#<operation>#<key>` | | |
 //! | rate limit | `LIMIT#<operation>#<limit>#<value>` | `<window start>` | | |
 //! | event of the payment provider | `EVENT#<id>` | `EVENT` | | |
@@ -40,8 +42,9 @@
 mod price_watch;
 
 pub use price_watch::{
-    WATCH_PREFIX, WATCHED_ITEM, WATCHER_PREFIX, after_all, crawl_run, due, due_of_host, due_of_slot,
-    due_partition, host, item_partition, past_price, watch, watched_item, watcher,
+    FLASH_SALES, WATCH_PREFIX, WATCHED_ITEM, WATCHER_PREFIX, after_all, crawl_run, due, due_of_host,
+    due_of_slot, due_partition, flash_sale, host, item_partition, past_price, sale_item, sale_partition,
+    watch, watched_item, watcher,
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;

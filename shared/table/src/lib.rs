@@ -11,6 +11,7 @@ mod concert;
 mod concert_search;
 mod crawl;
 mod engine;
+mod flash_sale;
 mod idempotency;
 pub mod keys;
 mod limit;

@@ -3,6 +3,7 @@
 use super::{Key, user_partition};
 use domain::{
     Timestamp,
+    flash_sale::SaleId,
     id::UserId,
     observation::ItemId,
     watched_item::{Pace, Slot},
@@ -77,4 +78,22 @@ pub const WATCH_PREFIX: &str = "WATCH#";
 /// A user's watch of an item.
 pub fn watch(user: UserId, id: ItemId) -> Key {
     Key::new(user_partition(user), format!("{WATCH_PREFIX}{id}"))
+}
+
+/// The partition of the sessions of flash sales.
+pub const FLASH_SALES: &str = "FLASHSALE";
+
+/// A session of a flash sale.
+pub fn flash_sale(starts_at: Timestamp, id: &SaleId) -> Key {
+    Key::new(FLASH_SALES, format!("{starts_at}#{id}"))
+}
+
+/// The partition of the items of a session.
+pub fn sale_partition(id: &SaleId) -> String {
+    format!("{FLASH_SALES}#{id}")
+}
+
+/// An item of a session.
+pub fn sale_item(id: &SaleId, item: ItemId) -> Key {
+    Key::new(sale_partition(id), format!("ITEM#{item}"))
 }

@@ -52,6 +52,9 @@ fn literal_keys() {
     assert_key(&watched_item(item), &format!("ITEM#{i}"), "STATE");
     assert_key(&past_price(item, now), &format!("ITEM#{i}"), "PRICE#2025-11-20T17:30:27.040Z");
     assert_key(&watch(user, item), &format!("USER#{u}"), &format!("WATCH#{i}"));
+    let sale = "noon#1".parse().unwrap();
+    assert_key(&flash_sale(now, &sale), "FLASHSALE", "2025-11-20T17:30:27.040Z#noon#1");
+    assert_key(&sale_item(&sale, item), "FLASHSALE#noon#1", &format!("ITEM#{i}"));
     let slot = Slot { pace: Pace::SixHours, number: 23 };
     assert_key(&due(slot, 'c', "shop.com", item), "DUE#6h#c", &format!("23#shop.com#{i}"));
     assert_key(&crawl_run(Some(slot), 'c'), "CRAWL#6h#23", "c");
