@@ -89,6 +89,8 @@ def sale_page(base: str, session: dict, items: dict[str, dict], number: int) -> 
     products = [product(base, sku, items[sku]) for sku in skus if sku in items]
     for each in products:
         each["offers"] |= {"validFrom": session["startsAt"], "validThrough": session["endsAt"]}
+    if number == 1:
+        products += session["others"]
     url = f"{base}/flash-sale/sessions/{session['id']}/items"
     links = {"next": number + 1} if number < last else {}
     link = ", ".join(f'<{url}?page={page}>; rel="{name}"' for name, page in (links | {"last": last}).items())

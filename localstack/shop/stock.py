@@ -8,7 +8,7 @@ from pathlib import Path
 MARKUPS = ("json-ld", "microdata", "opengraph", "none")
 AVAILABILITIES = ("InStock", "OutOfStock", "PreOrder", "BackOrder", "Discontinued")
 ITEM = {"name": str, "price": str | None, "currency": str, "availability": str, "markup": str}
-SESSION = {"id": str, "name": str, "startsAt": str, "endsAt": str, "pageSize": int, "items": list}
+SESSION = {"id": str, "name": str, "startsAt": str, "endsAt": str, "pageSize": int, "items": list, "others": list}
 SKU = r"[A-Za-z0-9._-]{1,100}"
 DEMO = {
     "sencha": {"name": "Sencha, 100 g", "price": "12.90"},
@@ -71,14 +71,14 @@ class Stock:
         with self.lock:
             for session in sessions:
                 check(session, SESSION)
-                if missing := SESSION.keys() - {"pageSize"} - session.keys():
+                if missing := SESSION.keys() - {"pageSize", "others"} - session.keys():
                     raise Malformed(f"a session needs {', '.join(sorted(missing))}")
                 skus = []
                 for each in session["items"]:
                     members = {"sku": each} if isinstance(each, str) else dict(each)
                     skus.append(sku := members.pop("sku", ""))
                     items[sku] = self.changed(sku, members)
-                wanted.append({"pageSize": 50, **session, "items": skus})
+                wanted.append({"pageSize": 50, "others": [], **session, "items": skus})
             self.items |= items
             self.sessions = wanted
             self.save()

@@ -119,6 +119,10 @@ class TheShop(unittest.TestCase):
         for wrong in ("?page=4", "?page=0", "?page=x"):
             self.assertEqual(self.call("GET", path + wrong)[0], 404)
         self.assertEqual(self.call("GET", "/item/f1")[0], 200)
+        others = [{"@type": "Product", "url": "https://other.example/item"}]
+        self.control("PUT", "flash-sale", {"sessions": [{**session, "items": ["f1"], "others": others}]})
+        listed = json.loads(self.call("GET", path)[2])["itemListElement"]
+        self.assertEqual([element["item"]["url"] for element in listed], [f"{self.url}/item/f1", others[0]["url"]])
 
     def test_wrong_calls_are_refused_and_change_nothing(self):
         for path, document in (

@@ -11,6 +11,7 @@ mod cache;
 mod catalog;
 mod concerts;
 mod deletion;
+mod flash_sales;
 mod identity;
 mod limits;
 mod logs;

@@ -158,6 +158,22 @@ def express_faults(machine):
             yield f"{name} waits for more than {LONGEST_WAIT_SECONDS} s in an EXPRESS machine"
 
 
+RATE = re.compile(r"rate\((\d+) minutes\)")
+
+
+def schedule_faults(machine, path, template):
+    """An execution that a schedule starts ends before the next one."""
+    resources = template["Resources"]
+    targets = [name for name, resource in resources.items() if resource.get("Properties", {}).get("DefinitionUri") == path]
+    for name, resource in resources.items():
+        if resource["Type"] != "AWS::Scheduler::Schedule":
+            continue
+        rate = RATE.fullmatch(resource["Properties"]["ScheduleExpression"])
+        if resource["Properties"]["Target"]["Arn"] in [{"Ref": target} for target in targets]:
+            if not rate or 60 * int(rate[1]) <= machine["TimeoutSeconds"]:
+                yield f"{name} must start it at a rate of more than its {machine['TimeoutSeconds']} s"
+
+
 def kind_of(path, template):
     """STANDARD or EXPRESS, as the template says of the machine with this definition."""
     for resource in template["Resources"].values():
@@ -196,7 +212,7 @@ def main():
             found += 1
             continue
         checks = [template_faults(text, path, template), house_faults(machine), undo_faults(machine), language_faults(machine)]
-        checks.append(history_faults(machine, template["Parameters"]))
+        checks += [history_faults(machine, template["Parameters"]), schedule_faults(machine, path, template)]
         if kind_of(path, template) == "EXPRESS":
             checks.append(express_faults(machine))
         for fault in itertools.chain(*checks):

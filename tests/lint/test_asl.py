@@ -2,7 +2,7 @@
 
 import unittest
 
-from asl import express_faults, longest_delay
+from asl import express_faults, longest_delay, schedule_faults
 
 
 def machine(attempts=3, longest=10, rest=20, limit=290, resource="${WorkFunctionArn}"):
@@ -33,3 +33,24 @@ class Express(unittest.TestCase):
         whole = machine()
         whole["States"]["Spread"] = spread
         self.assertEqual(len(list(express_faults(whole))), 1)
+
+
+class Scheduled(unittest.TestCase):
+    def faults(self, rate, target):
+        schedule = {"ScheduleExpression": rate, "Target": {"Arn": {"Ref": target}}}
+        resources = {
+            "Machine": {"Type": "AWS::Serverless::StateMachine", "Properties": {"DefinitionUri": "m.asl.json"}},
+            "Other": {"Type": "AWS::Serverless::StateMachine", "Properties": {"DefinitionUri": "o.asl.json"}},
+            "Clock": {"Type": "AWS::Scheduler::Schedule", "Properties": schedule},
+        }
+        return list(schedule_faults({"TimeoutSeconds": 890}, "m.asl.json", {"Resources": resources}))
+
+    def test_executions_do_not_overlap(self):
+        for rate, target, count in (
+            ("rate(15 minutes)", "Machine", 0),
+            ("rate(14 minutes)", "Machine", 1),
+            ("rate(1 hour)", "Machine", 1),
+            ("rate(1 minutes)", "Other", 0),
+        ):
+            with self.subTest(rate=rate, target=target):
+                self.assertEqual(len(self.faults(rate, target)), count)

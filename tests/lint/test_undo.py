@@ -17,6 +17,25 @@ class Concerts(BrokenMachine):
     def test_a_machine_without_undo_needs_none(self):
         self.assertEqual(self.faults("product-delete"), [])
 
+    def test_a_machine_that_records_needs_none(self):
+        self.assertEqual(self.faults("flash-sale-crawl"), [])
+
+    def test_a_session_that_fails_does_not_stop_the_others(self):
+        def inner(states):
+            return states["CrawlSessions"]["ItemProcessor"]["States"]["CrawlPages"]
+
+        fault = "CrawlPages must catch States.ALL, and end its iteration well"
+        for change in (
+            lambda states: inner(states).pop("Catch"),
+            lambda states: inner(states)["Catch"][0].update(ErrorEquals=["Unavailable"]),
+            lambda states: inner(states)["Catch"][0].update(Next="HasMorePages"),
+        ):
+            self.assert_fault("flash-sale-crawl", fault, change)
+
+    def test_what_is_recorded_cannot_be_undone(self):
+        fault = "PrepareVenue is never undone: it may not be in a machine that undoes"
+        self.assert_broken(fault, lambda states: states["PrepareVenue"].update(Resource="arn:aws:lambda:eu-west-1:1:function:FlashSaleListFunctionArn"))
+
     def test_a_machine_that_undoes_starts_nothing(self):
         self.assert_broken(
             "PublishConcert starts what this machine could not undo",

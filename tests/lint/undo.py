@@ -23,6 +23,9 @@ FINISHING = {"capture"}
 # Is never undone: until it has happened, it is retried or the execution is redriven.
 LASTING = {"erase", "hide", "purge"}
 
+# Records what a shop says. It is never undone either: what it could not record is tried again by the next execution.
+RECORDING = {"crawl", "list"}
+
 UNDO = {"undo"}
 
 # The condition of a Choice on what the undo of a resource reports: the pivot stands, so nothing was undone.
@@ -124,12 +127,14 @@ def undo_faults(machine):
         yield from given_up(graph, name)
     for name in graph.of(FINISHING):
         yield from finishing_faults(graph, name)
+    for name in graph.of(RECORDING):
+        yield from recording_faults(graph, name)
     taking, undos, pivots = graph.of(TAKING), graph.of(UNDO), graph.of(PIVOTS)
     if not taking:
         for name in undos:
             yield from (f"{later} may not follow {name}" for later in tasks_after(graph, name, UNDO))
         return
-    for name in graph.of(LASTING):
+    for name in graph.of(LASTING | RECORDING):
         yield f"{name} is never undone: it may not be in a machine that undoes"
     if len(undos) != 1 or len(pivots) != 1 or graph.functions[undos[0]][0] != graph.functions[pivots[0]][0]:
         yield "a machine that takes something must have one pivot, and one undo of the pivot's resource"
@@ -154,8 +159,18 @@ def unknown_tasks(graph):
         elif graph.kind(name) == "Task" and name not in graph.functions:
             yield f"{name} must have a Resource like ${{BandPrepareFunctionArn}}"
     for name, (_, action) in graph.functions.items():
-        if action not in TAKING | FINISHING | LASTING | UNDO:
+        if action not in TAKING | FINISHING | LASTING | RECORDING | UNDO:
             yield f"{name}: undo.py does not know whether {action!r} has to be undone"
+
+
+def recording_faults(graph, name):
+    """What fails for one part of the work, in a Map, does not stop the others."""
+    if graph.outer[name] is None:
+        return
+    catch = graph.states[name].get("Catch", [])
+    ends = [graph.kind(catcher.get("Next")) for catcher in catch]
+    if [catcher.get("ErrorEquals") for catcher in catch] != [EVERYTHING] or ends != ["Succeed"]:
+        yield f"{name} must catch States.ALL, and end its iteration well"
 
 
 def tasks_after(graph, name, actions):

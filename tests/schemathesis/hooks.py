@@ -199,6 +199,8 @@ def before_call(context, case, kwargs):
     elif operation == "user-show":
         if names_nothing(case, broken):
             case.path_parameters["userId"] = caller().id
+    elif operation == "flash-sale-get":
+        mend_flash_sale(case.query, broken)
     elif operation in ("band-get", "venue-get", "concert-get", "concert-delete"):
         mend_id(case, operation, broken)
     elif operation == "payment-webhook" and not case.meta.generation.mode.is_negative:
@@ -251,6 +253,14 @@ def mend_list(query, broken):
 
 def list_of(query):
     return tuple((name, query[name]) for name in ("category", "seller") if query.get(name) is not None)
+
+
+def mend_flash_sale(query, broken):
+    """No cursor, since no session is on, and no limit without a session."""
+    if "cursor" not in broken:
+        query.pop("cursor", None)
+    if "session" not in query and "limit" in query and "limit" not in broken:
+        query.pop("limit")
 
 
 def mend_review_list(case, broken):

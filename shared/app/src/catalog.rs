@@ -5,6 +5,7 @@ use crate::{
     client::{Client, Needs},
     concert_undo::ConcertUndo,
     dead_letters::{CacheWarm, DeadLetters, RatingAverage},
+    flash_sales::{SaleCrawl, SaleSource},
     limits::{
         Cancellations, Concerts, Limits, LogIns, OrderLimits, ProductChanges, Products, Refreshes,
         Registrations, ResetRequests, ReviewLimit, Searches, TokenUses, UnpaidOrders, Watches,
@@ -56,6 +57,8 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("PaymentWebhook", PaymentWebhook::NEEDS),
     ("PriceCrawl", PriceCrawl::NEEDS),
     ("ReviewLimit", ReviewLimit::NEEDS),
+    ("SaleCrawl", SaleCrawl::NEEDS),
+    ("SaleSource", SaleSource::NEEDS),
     ("Searches", Searches::NEEDS),
     ("Settlement", Settlement::NEEDS),
     ("SigningSecret", SigningSecret::NEEDS),

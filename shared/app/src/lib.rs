@@ -14,6 +14,7 @@ mod crawl_hosts;
 pub mod crawl_log;
 mod crawler;
 pub mod dead_letters;
+pub mod flash_sales;
 pub mod incidents;
 pub mod limits;
 pub mod looks;

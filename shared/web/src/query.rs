@@ -61,6 +61,14 @@ impl Query {
         one
     }
 
+    /// Requires the parameter `name` where one of the others is given.
+    pub fn needs(&mut self, others: &[&str], name: &str) {
+        let given = |name: &str| self.left.iter().any(|(key, _)| key == name);
+        let missing: Vec<&str> =
+            others.iter().copied().filter(|other| given(other) && !given(name)).collect();
+        self.faults.extend(missing.into_iter().map(|other| Fault::parameter(other, format!("needs {name}"))));
+    }
+
     /// Requires all or none of the parameters `names`, and `or` if there is none of them.
     pub fn together(&mut self, names: &[&str], or: &str) {
         let given = |name: &str| self.left.iter().any(|(key, _)| key == name);

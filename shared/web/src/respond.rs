@@ -1,6 +1,7 @@
 //! Builders of responses: JSON, pages of lists, replayed responses.
 
 use crate::{
+    etag,
     problem::{Kind, Problem},
     request::Request,
     response::{Body, IDEMPOTENCY_REPLAYED, Response, text},
@@ -81,6 +82,13 @@ fn json(status: StatusCode, value: &impl Serialize) -> Result<Response, Problem>
 }
 
 impl Response {
+    /// Allows everybody to store the response for this time, and tags its content.
+    #[must_use]
+    pub fn stored_for(self, seconds: u64) -> Self {
+        let tag = etag::of_content(self.body.as_text().as_bytes());
+        self.with(header::ETAG, tag).with(header::CACHE_CONTROL, format!("public, max-age={seconds}"))
+    }
+
     /// Replaces the response by 304 if `If-None-Match` of the request names its entity tag.
     pub fn unless_known_to(self, request: &Request) -> Result<Self, Problem> {
         let Some(known) = request.if_none_match()? else { return Ok(self) };
@@ -102,6 +110,14 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stored_response_has_a_tag_of_its_content() {
+        let response = |value: u8| ok(&value).unwrap().stored_for(60);
+        assert_eq!(response(7).headers[header::CACHE_CONTROL], "public, max-age=60");
+        assert_eq!(response(7).headers[header::ETAG], response(7).headers[header::ETAG]);
+        assert_ne!(response(7).headers[header::ETAG], response(8).headers[header::ETAG]);
+    }
 
     #[test]
     fn a_stored_response_is_replayed_unchanged() {
