@@ -2,6 +2,7 @@
 //!
 //! No AWS, no async, no clock, no random numbers: time and ids are arguments.
 
+pub mod alert;
 pub mod assignment;
 pub mod attempt;
 pub mod back_off;
