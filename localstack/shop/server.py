@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -19,6 +19,7 @@ from shop.stock import SKU, Malformed, Stock
 
 PAGE = "text/html; charset=utf-8"
 LIST = "application/ld+json"
+WEBHOOK = r"/webhooks/([a-z0-9-]+)"
 SESSION_ITEMS = r"/flash-sale/sessions/([^/]+)/items"
 
 
@@ -30,6 +31,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.stock, self.faults, self.log = stock, Faults(), log
         self.lock, self.requests, self.not_modified = threading.Lock(), Counter(), Counter()
+        self.calls: dict[str, list[dict]] = defaultdict(list)
 
     def handle_error(self, request, client_address):
         # A client that disconnected is not worth a log line.
@@ -89,7 +91,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def shop(self, path: str) -> None:
         stock = self.server.stock
-        if self.command not in ("GET", "HEAD"):
+        if self.command == "POST" and (found := re.fullmatch(WEBHOOK, path)):
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            with self.server.lock:
+                self.server.calls[found[1]].append({"headers": headers, "body": self.body})
+            self.answer(204, None, "")
+        elif self.command not in ("GET", "HEAD"):
             self.answer(405, PAGE, "This shop only shows pages.\n", {"Allow": "GET, HEAD"})
         elif path == "/robots.txt":
             self.answer(200, "text/plain; charset=utf-8", pages.ROBOTS)
@@ -151,6 +158,9 @@ class Handler(BaseHTTPRequestHandler):
                 return 200, self.shown(sku, stock.put(sku, json.loads(self.body)))
             case "DELETE", ["items", sku]:
                 return (200 if stock.delete(sku) else 404), {}
+            case "GET", ["webhooks", name]:
+                with self.server.lock:
+                    return 200, list(self.server.calls[name])
             case "GET", ["requests"]:
                 with self.server.lock:
                     return 200, dict(self.server.requests)

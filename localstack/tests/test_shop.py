@@ -84,6 +84,13 @@ class TheShop(unittest.TestCase):
         self.assertIn("Disallow: /private/", self.call("GET", "/robots.txt")[2])
         self.assertEqual(self.call("GET", "/private/sencha")[0], 200)
 
+    def test_calls_of_webhooks_are_taken_and_listed(self):
+        self.assertEqual(self.call("GET", "/_souk/webhooks/ada")[2], "[]")
+        status, _, _ = self.call("POST", "/webhooks/ada", '{"a": 1}', {"Webhook-Id": "msg_1"})
+        [call] = json.loads(self.call("GET", "/_souk/webhooks/ada")[2])
+        self.assertEqual((status, call["headers"]["webhook-id"], call["body"]), (204, "msg_1", '{"a": 1}'))
+        self.assertEqual(self.call("POST", "/item/sencha", "{}")[0], 405)
+
     def test_faults(self):
         rule = {"id": "busy", "path": "/item/a", "status": 503, "retryAfter": "120", "times": 1}
         self.control("PUT", "items/a", {})

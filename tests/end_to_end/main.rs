@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod account;
+mod alerts;
 mod aws_faults;
 mod backend;
 mod cache;

@@ -41,9 +41,17 @@ pub fn context(world: &World, settings: &[(&str, &str)]) -> Context {
 
 /// As [`context`], at another time, with a log that the test reads.
 pub fn context_at(world: &World, settings: &[(&str, &str)], now: Timestamp, lines: &Lines) -> Context {
+    of_host(world, settings, TestHost { now, next: AtomicU8::new(7), lines: Arc::clone(lines) })
+}
+
+/// As [`context`], at another time, with random values that begin with this byte.
+pub fn context_from(world: &World, settings: &[(&str, &str)], now: Timestamp, next: u8) -> Context {
+    of_host(world, settings, TestHost { now, next: AtomicU8::new(next), lines: Lines::default() })
+}
+
+fn of_host(world: &World, settings: &[(&str, &str)], host: TestHost) -> Context {
     let sdk = config(SharedHttpClient::new(world.wire.clone()), "https://aws.test.example");
     let settings = [("TABLE_NAME", TABLE_NAME)].iter().chain(settings);
     let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let host = TestHost { now, next: AtomicU8::new(7), lines: Arc::clone(lines) };
     Context::new(Settings::These(settings), sdk, Arc::new(host))
 }

@@ -46,6 +46,7 @@ impl Watching {
             ("CRAWL_ALLOW", allowed.as_str()),
             ("CRAWL_USER_AGENT", "SoukPriceWatch/1 (+https://souk.example/crawler)"),
             ("CRAWL_QUEUE_URL", "https://sqs.test.example/crawls.fifo"),
+            ("ALERT_QUEUE_URL", "https://sqs.test.example/alerts"),
         ];
         context_at(&self.world, &settings, later(seconds), &self.lines)
     }
@@ -55,7 +56,7 @@ impl Watching {
         let looks = <Looks as app::Client>::new(&self.context(seconds)).unwrap();
         let address = looks.address(&self.shop.url(path)).unwrap();
         let (item_id, found) = looks.open(address, later(seconds)).await.unwrap()?;
-        let watch = Watch { item_id, created_at: later(seconds) };
+        let watch = Watch::new(item_id, Vec::new(), later(seconds));
         self.world.table.create_watch(user_id(user), &watch).await.unwrap();
         Ok(looks.keep(item_id, found, later(seconds)).await.unwrap())
     }

@@ -110,6 +110,9 @@ async fn a_look_that_dies_between_its_writes_shows_nothing_twice() {
     assert_eq!(world.table.replace_watched_item(&first, &next).await, Ok(true));
     let history = world.table.price_history(item_id(1), PageSize::DEFAULT, None).await.unwrap();
     assert_eq!((history.now, history.past.items), (Some(next), vec![first.past().unwrap()]));
+    let past = world.table.past_price(item_id(1), now());
+    assert_eq!(world.measure("past_price", "", past).await, Ok(first.past()));
+    assert_eq!(world.table.past_price(item_id(1), later(1)).await, Ok(None));
 }
 
 #[tokio::test]
@@ -260,18 +263,21 @@ async fn a_host_with_many_items_is_passed_over_and_read_by_itself() {
 #[tokio::test]
 async fn an_item_is_watched_once_by_a_user() {
     let world = World::new();
-    let watch = Watch { item_id: item_id(1), created_at: now() };
+    let watch = Watch::new(item_id(1), Vec::new(), now());
     world.table.create_watched_item(&item(1)).await.unwrap();
     let create = world.table.create_watch(user_id(1), &watch);
-    assert_eq!(world.measure("create_watch", "", create).await, Ok(true));
+    assert_eq!(world.measure("create_watch", "", create).await, Ok(watch.clone()));
     let again = Watch { created_at: later(1), ..watch.clone() };
     let create = world.table.create_watch(user_id(1), &again);
-    assert_eq!(world.measure("create_watch", "watched already", create).await, Ok(false));
+    assert_eq!(world.measure("create_watch", "watched already", create).await, Ok(watch.clone()));
     world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
-    assert_eq!(world.table.create_watch(user_id(2), &watch).await, Ok(true));
+    assert_eq!(world.table.create_watch(user_id(2), &watch).await, Ok(watch.clone()));
+    let read = world.table.watch(user_id(1), item_id(1));
+    assert_eq!(world.measure("watch", "", read).await, Ok(watch));
+    assert!(world.table.watch(user_id(3), item_id(1)).await.is_err());
 
     for number in 2..=4 {
-        let watch = Watch { item_id: item_id(number), created_at: now() };
+        let watch = Watch::new(item_id(number), Vec::new(), now());
         world.table.create_watch(user_id(1), &watch).await.unwrap();
     }
     let size = PageSize::new(3).unwrap();
@@ -293,7 +299,7 @@ async fn the_end_of_a_watch_makes_it_doubtful_whether_anybody_watches_the_item()
     let world = World::new();
     world.table.create_watched_item(&item(1)).await.unwrap();
     for user in [1, 2] {
-        let watch = Watch { item_id: item_id(1), created_at: now() };
+        let watch = Watch::new(item_id(1), Vec::new(), now());
         world.table.create_watch(user_id(user), &watch).await.unwrap();
     }
     world.table.delete_watch(user_id(1), item_id(1)).await.unwrap();

@@ -30,8 +30,30 @@ pub async fn send(app: &App, mail: QueuedMail) -> Result<(), Error> {
             MailText::reset_password(page, &new_token(app, TokenUse::PasswordReset, user.user_id).await?)
         }
         Notice::PasswordChanged { at } => MailText::password_changed(page, at),
+        Notice::Notifications if user.verified_at.is_none() => return Ok(()),
+        Notice::Notifications => return send_notifications(app, &user).await,
     };
     app.mailer.send(&user.email, &text).await
+}
+
+/// Sends a mail with the notifications that wait for one. Of several messages about the same ones, the first sends it. If
+/// it cannot be sent, the repetition of the message does.
+async fn send_notifications(app: &App, user: &User) -> Result<(), Error> {
+    let now = app.now();
+    let mut told = Vec::new();
+    for notification in app.table.unsent_notifications(user.user_id, now).await? {
+        if app.table.begin_mail(user.user_id, &notification.id(), now, app.new_writer()?).await? {
+            told.push(notification);
+        }
+    }
+    if told.is_empty() {
+        return Ok(());
+    }
+    app.mailer.send(&user.email, &MailText::notifications(app.mailer.page(), &told)).await?;
+    for notification in told {
+        app.table.end_mail(user.user_id, &notification.id()).await?;
+    }
+    Ok(())
 }
 
 /// The user who gets the mail. An address without an account gets none.

@@ -1,6 +1,7 @@
 //! `POST /watchlist`: watches a product's page for the caller.
 
 use app::{
+    alert_setting::AlertSetting,
     limits::{Limits, Watches},
     looks::Looks,
     table::Table,
@@ -10,10 +11,10 @@ use http::header;
 use table::Watch;
 use web::{
     Problem, Request, Response, respond,
-    watch_document::{self, NO_ALERTS, WatchDocument},
+    watch_document::{self, WatchDocument},
 };
 
-app::clients! { table: Table, looks: Looks, limits: Limits<Watches> }
+app::clients! { table: Table, looks: Looks, setting: AlertSetting, limits: Limits<Watches> }
 
 fn main() -> runtime::Exit {
     runtime::serve(create_watch)
@@ -27,9 +28,17 @@ async fn create_watch(app: &App, request: Request) -> Result<Response, Problem> 
         address.map_err(|refused| watch_document::refused_address(refused.reason, refused.message))?;
     app.limits.admit([&caller.user_id.to_string()], now).await?;
     let (item_id, found) = app.looks.open(address, now).await?.map_err(watch_document::not_watchable)?;
-    let is_new = app.table.create_watch(caller.user_id, &Watch { item_id, created_at: now }).await?;
-    let item = app.looks.keep(item_id, found, now).await?;
-    let document = WatchDocument::new(&item, NO_ALERTS, Some(now));
+    let watch = Watch::new(item_id, Vec::new(), now);
+    let stored = app.table.create_watch(caller.user_id, &watch).await?;
+    let is_new = stored == watch;
+    let mut watched = (stored, app.looks.keep(item_id, found, now).await?);
+    // After the item is stored: what this look has found is no news to the caller.
+    if let Some(wanted) = draft.alerts {
+        watched = app.setting.set(caller.user_id, item_id, &wanted).await?;
+    }
+    let (watch, item) = watched;
+    let alerts = watch.wanted();
+    let document = WatchDocument::new(&item, &alerts, Some(now));
     if is_new {
         Ok(respond::created(&document)?.with(header::LOCATION, format!("/watchlist/{item_id}")))
     } else {

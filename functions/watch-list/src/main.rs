@@ -1,12 +1,10 @@
 //! `GET /watchlist`: the items that the caller watches.
 
 use app::table::Table;
-use domain::{observation::ItemId, watched_item::WatchedItem};
+use domain::{alert::Alert, observation::ItemId, watched_item::WatchedItem};
 use std::collections::HashMap;
-use web::{
-    Problem, Request, Response, cursor, respond,
-    watch_document::{NO_ALERTS, WatchDocument},
-};
+use table::Watch;
+use web::{Problem, Request, Response, cursor, respond, watch_document::WatchDocument};
 
 const LIST: &str = "watchlist";
 
@@ -26,8 +24,11 @@ async fn list_watches(app: &App, request: Request) -> Result<Response, Problem> 
     let items = app.table.watched_items(&ids).await?;
     let looks = app.table.last_looks(&items).await?;
     let items: HashMap<ItemId, &WatchedItem> = items.iter().map(|item| (item.item_id, item)).collect();
-    let document = |id| Some(WatchDocument::new(items.get(id)?, NO_ALERTS, looks.get(id).copied()));
-    let documents: Vec<_> = ids.iter().filter_map(document).collect();
+    let alerts: Vec<Vec<Alert>> = page.items.iter().map(Watch::wanted).collect();
+    let watched = ids.iter().zip(&alerts);
+    let documents: Vec<_> = watched
+        .filter_map(|(id, alerts)| Some(WatchDocument::new(items.get(id)?, alerts, looks.get(id).copied())))
+        .collect();
     let next = page.next.map(|next| cursor::encode(LIST, &next));
     respond::page(&documents, next.as_deref(), |cursor| {
         format!("/watchlist?limit={}&cursor={cursor}", size.get())

@@ -1,10 +1,12 @@
 //! All clients by name, for the tests that compare the template with what functions need.
 
 use crate::{
+    alert_setting::AlertSetting,
     cache::Cache,
     client::{Client, Needs},
     concert_undo::ConcertUndo,
     dead_letters::{CacheWarm, DeadLetters, RatingAverage},
+    fan_out::FanOut,
     flash_sales::{SaleCrawl, SaleSource},
     limits::{
         Cancellations, Concerts, Limits, LogIns, OrderLimits, ProductChanges, Products, Refreshes,
@@ -13,6 +15,7 @@ use crate::{
     looks::Looks,
     machines::{ConcertCreate, Machines, OrderCancel, OrderPlace, ProductDelete, UserDelete},
     mail::{MailQueue, Mailer},
+    notifier::Notifier,
     passwords::Passwords,
     payment_events::PaymentEvents,
     payments::{PaymentProvider, PaymentWebhook},
@@ -23,15 +26,20 @@ use crate::{
     table_stream::TableStream,
     tokens::{SigningSecret, TokenIssuer, TokenVerifier},
     verification::VerifiedOnly,
+    webhooks::Webhooks,
 };
+
+use crawl::WebhookClient;
 
 /// All clients, by the names of their types, with what each needs from the template.
 pub const CLIENTS: &[(&str, Needs)] = &[
+    ("AlertSetting", AlertSetting::NEEDS),
     ("Cache", Cache::NEEDS),
     ("Capture", Capture::NEEDS),
     ("ConcertUndo", ConcertUndo::NEEDS),
     ("DeadLetters<CacheWarm>", DeadLetters::<CacheWarm>::NEEDS),
     ("DeadLetters<RatingAverage>", DeadLetters::<RatingAverage>::NEEDS),
+    ("FanOut", FanOut::NEEDS),
     ("Limits<Cancellations>", Limits::<Cancellations>::NEEDS),
     ("Limits<Concerts>", Limits::<Concerts>::NEEDS),
     ("Limits<LogIns>", Limits::<LogIns>::NEEDS),
@@ -50,6 +58,7 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("Machines<UserDelete>", Machines::<UserDelete>::NEEDS),
     ("MailQueue", MailQueue::NEEDS),
     ("Mailer", Mailer::NEEDS),
+    ("Notifier", Notifier::NEEDS),
     ("OrderLimits", OrderLimits::NEEDS),
     ("Passwords", Passwords::NEEDS),
     ("PaymentEvents", PaymentEvents::NEEDS),
@@ -70,4 +79,6 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("Undo", Undo::NEEDS),
     ("UnpaidOrders", UnpaidOrders::NEEDS),
     ("VerifiedOnly", VerifiedOnly::NEEDS),
+    ("WebhookClient", <WebhookClient as Client>::NEEDS),
+    ("Webhooks", Webhooks::NEEDS),
 ];

@@ -4,6 +4,8 @@
 //! client needs from the template (settings in the environment, requests to the table) is part of its type: see
 //! [`Client`]. A client that a function does not declare is not linked into it.
 
+pub mod alert_setting;
+pub mod alerts;
 mod aws;
 pub mod cache;
 pub mod catalog;
@@ -14,12 +16,14 @@ mod crawl_hosts;
 pub mod crawl_log;
 mod crawler;
 pub mod dead_letters;
+pub mod fan_out;
 pub mod flash_sales;
 pub mod incidents;
 pub mod limits;
 pub mod looks;
 pub mod machines;
 pub mod mail;
+pub mod notifier;
 pub mod passwords;
 pub mod payment_events;
 pub mod payments;
@@ -33,6 +37,7 @@ pub mod table;
 pub mod table_stream;
 pub mod tokens;
 pub mod verification;
+pub mod webhooks;
 
 pub use client::{Client, Needs};
 pub use context::Context;

@@ -1,6 +1,7 @@
 //! Looks at pages of watched items: reads the page, and stores what changed.
 
 use crate::{
+    alerts::Alerts,
     client::{Client, Needs},
     context::Context,
     table::Table,
@@ -8,6 +9,7 @@ use crate::{
 use crawl::{Crawler, Failure, PageAddress, Refused, Visit};
 use domain::{
     Error, Timestamp,
+    alert::PriceChanged,
     back_off::BackOff,
     observation::{ItemId, Observation, Reason, Validators},
     watched_item::{Interest, WatchedItem},
@@ -22,6 +24,7 @@ const ATTEMPTS: usize = 4;
 /// The crawler, and the items that it looks at.
 pub struct Looks {
     table: Table,
+    alerts: Alerts,
     crawler: Crawler,
 }
 
@@ -102,6 +105,10 @@ impl Looks {
         let Some(next) = looked.or_else(|| seen.with_interest(interest)) else {
             return Ok(Some(seen.clone()));
         };
+        // Before it is stored: if this function dies in between, the queue finds out whether it was.
+        if let Some(change) = PriceChanged::between(seen, &next) {
+            self.alerts.send(&change).await?;
+        }
         let is_stored = self.table.replace_watched_item(seen, &next).await?;
         Ok(is_stored.then_some(next))
     }
@@ -118,7 +125,7 @@ pub fn back_off_after(before: BackOff, visit: &Result<Visit, Failure>, now: Time
 
 impl Client for Looks {
     const NEEDS: Needs = Needs {
-        settings: &["TABLE_NAME", "CRAWL_ALLOW", "CRAWL_USER_AGENT"],
+        settings: &["TABLE_NAME", "ALERT_QUEUE_URL", "CRAWL_ALLOW", "CRAWL_USER_AGENT"],
         operations: &[
             "back_off",
             "create_watched_item",
@@ -129,6 +136,10 @@ impl Client for Looks {
     };
 
     fn new(context: &Context) -> Result<Self, Error> {
-        Ok(Self { table: context.table()?, crawler: <Crawler as Client>::new(context)? })
+        Ok(Self {
+            table: context.table()?,
+            alerts: Alerts::new(context)?,
+            crawler: <Crawler as Client>::new(context)?,
+        })
     }
 }

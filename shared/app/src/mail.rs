@@ -46,8 +46,13 @@ impl MailQueue {
 
     /// Queues a mail; does nothing if the stack sends no mail.
     pub async fn put(&self, mail: &QueuedMail) -> Result<(), Error> {
+        self.put_after(mail, 0).await
+    }
+
+    /// Queues a mail that is sent after this number of seconds.
+    pub async fn put_after(&self, mail: &QueuedMail, seconds: u64) -> Result<(), Error> {
         match &self.queue {
-            Some(queue) => queue.send(mail).await,
+            Some(queue) => queue.send_after(mail, seconds).await,
             None => Ok(()),
         }
     }

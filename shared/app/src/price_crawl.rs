@@ -183,7 +183,7 @@ impl PriceCrawl {
 
 impl Client for PriceCrawl {
     const NEEDS: Needs = Needs {
-        settings: &["TABLE_NAME", "CRAWL_ALLOW", "CRAWL_USER_AGENT", QUEUE],
+        settings: &["TABLE_NAME", "ALERT_QUEUE_URL", "CRAWL_ALLOW", "CRAWL_USER_AGENT", QUEUE],
         operations: &[
             "back_off",
             "due_items",

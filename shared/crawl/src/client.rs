@@ -102,14 +102,7 @@ impl PageClient {
     pub async fn get(&self, address: &PageAddress, resource: Resource<'_>) -> Result<Answer, Failure> {
         let request = self.request(address, resource);
         let request = request.ok_or_else(|| failure(Reason::Connection, "not a possible request"))?;
-        let response = self.connector()?.call(request).await.map_err(|error| {
-            let reason = resolved(&error).unwrap_or(if error.is_timeout() {
-                Reason::Timeout
-            } else {
-                Reason::Connection
-            });
-            failure(reason, &chain(&error))
-        })?;
+        let response = self.call(request).await?;
         let status = response.status().as_u16();
         match (status, resource) {
             (200, _) => read(response, resource).await.map(Answer::Page),
@@ -127,12 +120,46 @@ impl PageClient {
         }
     }
 
-    fn request(&self, address: &PageAddress, resource: Resource<'_>) -> Option<HttpRequest> {
-        let mut request = HttpRequest::new(SdkBody::empty());
-        request.set_method("GET").ok()?;
+    /// Posts a body and returns the status of the answer, whose body is not read. The caller bounds the time.
+    pub async fn post(
+        &self,
+        address: &PageAddress,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<u16, Failure> {
+        let request = || {
+            let mut request = self.bare_request("POST", address, SdkBody::from(body))?;
+            for (name, value) in headers {
+                request.headers_mut().try_insert(*name, value.clone()).ok()?;
+            }
+            Some(request)
+        };
+        let request = request().ok_or_else(|| failure(Reason::Connection, "not a possible request"))?;
+        Ok(self.call(request).await?.status().as_u16())
+    }
+
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
+        self.connector()?.call(request).await.map_err(|error| {
+            let reason = resolved(&error).unwrap_or(if error.is_timeout() {
+                Reason::Timeout
+            } else {
+                Reason::Connection
+            });
+            failure(reason, &chain(&error))
+        })
+    }
+
+    fn bare_request(&self, method: &str, address: &PageAddress, body: SdkBody) -> Option<HttpRequest> {
+        let mut request = HttpRequest::new(body);
+        request.set_method(method).ok()?;
         request.set_uri(address.as_str().to_owned()).ok()?;
+        request.headers_mut().try_insert("user-agent", self.user_agent.clone()).ok()?;
+        Some(request)
+    }
+
+    fn request(&self, address: &PageAddress, resource: Resource<'_>) -> Option<HttpRequest> {
+        let mut request = self.bare_request("GET", address, SdkBody::empty())?;
         let headers = request.headers_mut();
-        headers.try_insert("user-agent", self.user_agent.clone()).ok()?;
         headers.try_insert("accept-encoding", body::ACCEPTED).ok()?;
         match resource {
             Resource::Page(validators) => {

@@ -26,9 +26,11 @@ mod sale_crawl;
 mod sale_list;
 mod scopes;
 mod server;
+mod webhook;
 
 pub use address::{Allowed, PageAddress, Refused};
 pub use client::Failure;
 pub use crawler::{Crawler, Visit};
 pub use page::{Reading, read};
 pub use sale_list::{Entry, ListedSale, SalePage};
+pub use webhook::{EndpointSecret, WebhookClient};

@@ -92,10 +92,15 @@ impl Alert {
         });
         let percent = is_or_unknown(AlertKind::Drop).then(|| {
             let is_optional = kind.is_none() && !members.has("percent");
-            if is_optional { None } else { members.required("percent", percent) }
+            if is_optional { None } else { members.required("percent", |value| percent(&value)) }
         });
-        let days = is_or_unknown(AlertKind::Lowest)
-            .then(|| if members.has("days") { members.optional("days", days) } else { Some(DEFAULT_DAYS) });
+        let days = is_or_unknown(AlertKind::Lowest).then(|| {
+            if members.has("days") {
+                members.optional("days", |value| days(&value))
+            } else {
+                Some(DEFAULT_DAYS)
+            }
+        });
         members.finish(|| {
             Some(match kind? {
                 AlertKind::Target => Self::Target { price: price.flatten()? },
@@ -138,12 +143,12 @@ fn kind(value: Value) -> Checked<AlertKind> {
     known.ok_or_else(|| vec![Fault::here("must be target, drop, any, backInStock or lowest")])
 }
 
-fn percent(value: Value) -> Checked<u8> {
-    integer(&value, 1, 99).map(|percent| u8::try_from(percent).unwrap_or(99))
+fn percent(value: &Value) -> Checked<u8> {
+    integer(value, 1, 99).map(|percent| u8::try_from(percent).unwrap_or(99))
 }
 
-fn days(value: Value) -> Checked<u16> {
-    integer(&value, 1, MOST_DAYS.into()).map(|days| u16::try_from(days).unwrap_or(MOST_DAYS))
+fn days(value: &Value) -> Checked<u16> {
+    integer(value, 1, MOST_DAYS.into()).map(|days| u16::try_from(days).unwrap_or(MOST_DAYS))
 }
 
 /// An alert that is set for an item.
@@ -281,8 +286,11 @@ pub enum TriggerRange {
     AnyPrice,
     /// [`Trigger::Stock`].
     Stock,
-    /// [`Trigger::Lowest`] of any number of days: those whose period has a lower price are not crossed.
-    Lowest,
+    /// [`Trigger::Lowest`] of up to this number of days.
+    Lowest {
+        /// The number of days.
+        days: u16,
+    },
 }
 
 impl PriceChanged {
@@ -321,7 +329,7 @@ impl PriceChanged {
     }
 
     /// The ranges of the triggers that the change crosses. Nothing is compared across currencies, and a page that stated
-    /// no price is above all prices.
+    /// no price is above all prices. That of the lowest prices is the longest one; [`LowestSince`] narrows it.
     pub fn crossed(&self) -> Vec<TriggerRange> {
         let (old, new) = (self.before.and_then(|before| before.price), self.after.price);
         let mut ranges = Vec::new();
@@ -342,7 +350,7 @@ impl PriceChanged {
             }
             let may_be_lowest = old.is_none_or(|old| old.currency == new.currency && old.amount > new.amount);
             if self.before.is_some() && may_be_lowest {
-                ranges.push(TriggerRange::Lowest);
+                ranges.push(TriggerRange::Lowest { days: MOST_DAYS });
             }
         }
         let is_other_currency = old.zip(new).is_some_and(|(old, new)| old.currency != new.currency);

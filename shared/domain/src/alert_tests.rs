@@ -255,7 +255,8 @@ fn a_product_is_back_when_it_was_not_in_stock() {
 
 #[test]
 fn only_a_fall_can_lead_to_the_lowest_price() {
-    let may_be = |before, after| changed(before, after).crossed().contains(&TriggerRange::Lowest);
+    let may_be =
+        |before, after| changed(before, after).crossed().contains(&TriggerRange::Lowest { days: 365 });
     assert!(may_be(Some(in_stock(dollars(100))), in_stock(dollars(99))));
     assert!(may_be(Some(offered(None, Availability::OutOfStock)), in_stock(dollars(99))));
     assert!(!may_be(Some(in_stock(dollars(99))), in_stock(dollars(99))));

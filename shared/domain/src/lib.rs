@@ -22,6 +22,8 @@ pub mod limit;
 pub mod mail;
 pub mod mail_token;
 pub mod money;
+pub mod notification;
+pub mod notification_settings;
 pub mod observation;
 pub mod order;
 pub mod order_draft;
@@ -48,6 +50,7 @@ pub mod venue;
 pub mod version;
 pub mod watch_draft;
 pub mod watched_item;
+pub mod webhook;
 
 pub use error::{Error, Fault, FaultLocation};
 pub use input::Input;

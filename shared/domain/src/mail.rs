@@ -1,10 +1,21 @@
 //! Mails to users: what is queued, and their texts.
 //!
 //! What is queued contains no token: whoever sends the mail makes the token. No text contains anything that a user has
-//! written, such as a name, because anybody can register with somebody else's address.
+//! written, such as a name, because anybody can register with somebody else's address. Notifications contain what shops
+//! have written, and go to verified addresses only.
 
-use crate::{Timestamp, id::UserId, mail_token::MailToken, user::Email};
+use crate::{
+    Money, Timestamp,
+    alert::AlertKind,
+    id::UserId,
+    mail_token::MailToken,
+    notification::{Notification, NotificationKind},
+    user::Email,
+};
 use serde::{Deserialize, Serialize};
+
+/// The longest name of a product that is written in full, in characters.
+const LONGEST_NAME: usize = 120;
 
 /// A mail that is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +53,8 @@ pub enum Notice {
         /// When.
         at: Timestamp,
     },
+    /// What the user is to be told about watched items.
+    Notifications,
 }
 
 /// Writes addresses, which have no `Serialize` so that none is written by accident.
@@ -136,6 +149,18 @@ impl MailText {
         )
     }
 
+    /// Tells what has happened to watched items.
+    pub fn notifications(page: &str, told: &[Notification]) -> Self {
+        let mut paragraphs = Vec::new();
+        for notification in told {
+            paragraphs.push(Text(sentence(notification)));
+            paragraphs.extend(notification.item_id.map(|_| Link(notification.url.clone())));
+        }
+        paragraphs.push(says("What you are told, and when, is up to your settings:"));
+        paragraphs.push(Link(format!("{page}/#notifications")));
+        Self::of("News about what you watch", &paragraphs)
+    }
+
     fn of(subject: &'static str, paragraphs: &[Paragraph]) -> Self {
         let plain = |paragraph: &Paragraph| match paragraph {
             Text(text) | Link(text) => format!("{text}\n"),
@@ -156,6 +181,28 @@ fn says(text: &str) -> Paragraph {
     Text(text.to_owned())
 }
 
+/// What a notification says.
+fn sentence(told: &Notification) -> String {
+    let name: String = told.name.iter().flat_map(|name| name.chars()).take(LONGEST_NAME).collect();
+    let price = |price: Option<Money>| price.map_or_else(|| "no price".to_owned(), |price| price.to_text());
+    let prices = format!("{}, before: {}", price(told.price), price(told.previous_price));
+    match told.kind {
+        NotificationKind::WebhookDisabled => format!(
+            "Your webhook at {} was disabled, because it failed for a day or said that it is gone. Set it again when it works.",
+            told.url
+        ),
+        NotificationKind::Alert(AlertKind::Target) => format!("{name} has reached your price: {prices}."),
+        NotificationKind::Alert(AlertKind::Drop) => format!("{name} costs less: {prices}."),
+        NotificationKind::Alert(AlertKind::Any) => format!("{name} has a new price: {prices}."),
+        NotificationKind::Alert(AlertKind::BackInStock) => {
+            format!("{name} is in stock again: {}.", price(told.price))
+        }
+        NotificationKind::Alert(AlertKind::Lowest) => {
+            format!("{name} has its lowest price: {prices}.")
+        }
+    }
+}
+
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
@@ -163,7 +210,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Id;
+    use crate::{id::Id, observation::ItemId};
     use serde_json::json;
 
     const PAGE: &str = "https://souk.example";
@@ -194,6 +241,11 @@ mod tests {
                 Notice::PasswordChanged { at },
                 json!({"to": {"user": id}, "template": "password-changed", "at": "2025-11-20T17:30:27.040Z"}),
             ),
+            (
+                Addressee::User(id),
+                Notice::Notifications,
+                json!({"to": {"user": id}, "template": "notifications"}),
+            ),
         ] {
             let mail = QueuedMail { to, notice };
             assert_eq!(serde_json::to_value(&mail).unwrap(), queued);
@@ -222,6 +274,45 @@ mod tests {
             assert!(mail.text.lines().any(|line| line == link), "{}", mail.text);
             assert!(mail.html.contains(&format!("<a href=\"{link}\">")), "{}", mail.html);
         }
+    }
+
+    #[test]
+    fn one_mail_tells_what_has_happened_to_several_items() {
+        let at = Timestamp::from_unix_milliseconds(1);
+        let money = |amount| Some(Money { amount, currency: "SGD".parse().unwrap() });
+        let told = |kind, price, previous_price| Notification {
+            kind: NotificationKind::Alert(kind),
+            at,
+            item_id: Some(ItemId::of_digest(&[7; 32])),
+            name: Some(format!("<b>Tea</b>{}", "a".repeat(200))),
+            url: "https://shop.com/p?a=1&b=2".to_owned(),
+            previous_price,
+            price,
+            availability: None,
+        };
+        let all = [
+            told(AlertKind::Target, money(999), money(1299)),
+            told(AlertKind::Drop, money(5), money(10)),
+            told(AlertKind::Any, None, money(100)),
+            told(AlertKind::BackInStock, money(100), None),
+            told(AlertKind::Lowest, money(0), money(100)),
+            Notification::webhook_disabled("https://ada.com/hook".to_owned(), at),
+        ];
+        let mail = MailText::notifications(PAGE, &all);
+        let name = format!("<b>Tea</b>{}", "a".repeat(110));
+        for sentence in [
+            format!("{name} has reached your price: 9.99 SGD, before: 12.99 SGD."),
+            format!("{name} costs less: 0.05 SGD, before: 0.10 SGD."),
+            format!("{name} has a new price: no price, before: 1.00 SGD."),
+            format!("{name} is in stock again: 1.00 SGD."),
+            format!("{name} has its lowest price: 0.00 SGD, before: 1.00 SGD."),
+        ] {
+            assert!(mail.text.lines().any(|line| line == sentence), "{sentence}\n{}", mail.text);
+        }
+        assert!(mail.text.contains("Your webhook at https://ada.com/hook was disabled"), "{}", mail.text);
+        assert!(mail.html.contains("<p>&lt;b>Tea&lt;/b>aaa"), "{}", mail.html);
+        assert_eq!(mail.html.matches("href=\"https://shop.com/p?a=1&amp;b=2\"").count(), 5);
+        assert!(mail.text.contains(&format!("{PAGE}/#notifications")));
     }
 
     #[test]

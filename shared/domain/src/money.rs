@@ -31,6 +31,18 @@ impl Money {
     }
 }
 
+impl Money {
+    /// The amount in the currency's major unit, and its code: `12.99 SGD`.
+    pub fn to_text(&self) -> String {
+        let decimals = usize::from(self.currency.decimals());
+        let sign = if self.amount < 0 { "-" } else { "" };
+        let digits = format!("{:0width$}", self.amount.unsigned_abs(), width = decimals + 1);
+        let (whole, part) = digits.split_at(digits.len() - decimals);
+        let point = if decimals > 0 { "." } else { "" };
+        format!("{sign}{whole}{point}{part} {}", self.currency)
+    }
+}
+
 fn currency(value: Value) -> Checked<Currency> {
     let code = crate::text::string(value)?;
     code.parse().map_err(|_| vec![Fault::here("must be the code of an active ISO 4217 currency")])
@@ -49,6 +61,18 @@ mod tests {
         {
             assert!(Money::price(json!({"amount": amount, "currency": "SGD"})).is_err(), "{amount}");
         }
+    }
+
+    #[test]
+    fn amounts_are_written_with_the_decimals_of_their_currency() {
+        let text = |amount, code: &str| Money { amount, currency: code.parse().unwrap() }.to_text();
+        assert_eq!(text(1299, "SGD"), "12.99 SGD");
+        assert_eq!(text(5, "SGD"), "0.05 SGD");
+        assert_eq!(text(0, "SGD"), "0.00 SGD");
+        assert_eq!(text(-120, "SGD"), "-1.20 SGD");
+        assert_eq!(text(1299, "JPY"), "1299 JPY");
+        assert_eq!(text(0, "JPY"), "0 JPY");
+        assert_eq!(text(1299, "KWD"), "1.299 KWD");
     }
 
     #[test]

@@ -8,6 +8,9 @@ impl PageSize {
     /// The page size when a request names none.
     pub const DEFAULT: Self = Self(20);
 
+    /// The largest page size.
+    pub const LARGEST: Self = Self(100);
+
     /// `None` outside 1 to 100.
     pub fn new(size: i64) -> Option<Self> {
         u8::try_from(size).ok().filter(|size| (1..=100).contains(size)).map(Self)

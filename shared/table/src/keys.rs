@@ -25,12 +25,17 @@
 //! | purchase | `BOUGHT#<userId>` | `<productId>#<orderId>` | | |
 //! | watched item | `ITEM#<itemId>` | `STATE` | | `DUE#<pace>#<shard>` / `<slot>#<host>#<itemId>` |
 //! | past price | `ITEM#<itemId>` | `PRICE#<since>` | | |
-//! | watch | `USER#<userId>` | `WATCH#<itemId>` | | |
+//! | watch, with its alerts | `WATCHES#<userId>` | `<itemId>` | | |
 //! | watcher of an item | `ITEM#<itemId>` | `WATCHER#<userId>` | | |
 //! | when items were looked at | `CRAWL#<pace>#<slot>`, `CRAWL#ALL` | `<shard>` | | |
 //! | back-off of a host | `HOST#<host>` | `STATE` | | |
 //! | flash sale's session | `FLASHSALE` | `<startsAt>#<saleId>` | | |
 //! | item of a flash sale | `FLASHSALE#<saleId>` | `ITEM#<itemId>` | | |
+//! | alert, where it waits | `ALERTS#<itemId>` | `TARGET#<currency>#<amount>#<userId>#<kind>`, `FIRST#<userId>`, `ANY#<userId>`, `STOCK#<userId>`, `LOW#<days>#<userId>` | | |
+//! | notification | `NOTICES#<userId>` | `NOTICE#<at>#<itemId>#<kind>` | | |
+//! | settings of notifications | `NOTICES#<userId>` | `SETTINGS` | | |
+//! | webhook of a user | `NOTICES#<userId>` | `WEBHOOK` | | |
+//! | secret of that webhook | `WEBHOOKSECRET#<userId>` | `SECRET` | | |
 //! | idempotency record | `USER#<userId>` | `IDEMPOTENCY#<operation>#<key>` | | |
 //! | rate limit | `LIMIT#<operation>#<limit>#<value>` | `<window start>` | | |
 //! | event of the payment provider | `EVENT#<id>` | `EVENT` | | |
@@ -39,12 +44,13 @@
 //! | tokens of mails that reset a password | `RESET#<userId>` | `TOKENS` | | |
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
 
+pub mod alerts;
 mod price_watch;
 
 pub use price_watch::{
     FLASH_SALES, WATCH_PREFIX, WATCHED_ITEM, WATCHER_PREFIX, after_all, crawl_run, due, due_of_host,
     due_of_slot, due_partition, flash_sale, host, item_partition, past_price, sale_item, sale_partition,
-    watch, watched_item, watcher,
+    watch, watch_partition, watched_item, watcher,
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -79,6 +79,11 @@ impl Table {
         }
     }
 
+    /// The past price of an item that began at this time, if there is one.
+    pub async fn past_price(&self, id: ItemId, since: Timestamp) -> Result<Option<PastPrice>, Error> {
+        self.get_item(keys::past_price(id, since), true).await?.map(from_item).transpose()
+    }
+
     /// The past prices of an item, newest first; the first page comes with the item as it is now, which counts as one.
     pub async fn price_history(
         &self,

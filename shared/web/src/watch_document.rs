@@ -3,6 +3,7 @@
 use crate::problem::{Kind, Problem};
 use domain::{
     Fault, Money, Timestamp,
+    alert::Alert,
     observation::{Availability, ItemId, Reason},
     watched_item::{FailedCheck, WatchedItem},
 };
@@ -12,7 +13,7 @@ use serde_json::json;
 /// A watched item, with the caller's alerts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct WatchDocument<'a, A> {
+pub struct WatchDocument<'a> {
     item_id: ItemId,
     url: &'a str,
     /// Null until the page could be read.
@@ -22,7 +23,7 @@ pub struct WatchDocument<'a, A> {
     /// Whether the price is the lowest of several.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     from: bool,
-    alerts: &'a [A],
+    alerts: &'a [Alert],
     check: Check,
 }
 
@@ -36,12 +37,9 @@ struct Check {
     at: Timestamp,
 }
 
-/// The alerts of a watch that has none.
-pub const NO_ALERTS: &[()] = &[];
-
-impl<'a, A> WatchDocument<'a, A> {
+impl<'a> WatchDocument<'a> {
     /// The item with these alerts. `looked_at` is when its page was looked at last, as far as it is known.
-    pub fn new(item: &'a WatchedItem, alerts: &'a [A], looked_at: Option<Timestamp>) -> Self {
+    pub fn new(item: &'a WatchedItem, alerts: &'a [Alert], looked_at: Option<Timestamp>) -> Self {
         let seen = item.observation.as_ref();
         let check = match item.failed {
             Some(FailedCheck { reason, at }) => Check { status: "failed", reason: Some(reason), at },
@@ -119,17 +117,17 @@ mod tests {
         let address = || ("https://shop.com/p".to_owned(), "shop.com".to_owned());
         let id = ItemId::of_digest(&[7; 32]);
         let item = WatchedItem::new(id, address(), Ok((seen, Validators::default())), at(0));
-        let document = json!(WatchDocument::new(&item, NO_ALERTS, Some(at(60))));
+        let document = json!(WatchDocument::new(&item, &[Alert::Any], Some(at(60))));
         let expected = json!({
             "itemId": id, "url": "https://shop.com/p", "name": "Tea", "price": {"amount": 100, "currency": "SGD"},
-            "availability": "inStock", "from": true, "alerts": [],
+            "availability": "inStock", "from": true, "alerts": [{"kind": "any"}],
             "check": {"status": "ok", "at": "1970-01-01T00:01:00.000Z"},
         });
         assert_eq!(document, expected);
-        assert_eq!(json!(WatchDocument::new(&item, NO_ALERTS, None))["check"]["at"], json!(at(0)));
+        assert_eq!(json!(WatchDocument::new(&item, &[], None))["check"]["at"], json!(at(0)));
 
         let item = WatchedItem::new(id, address(), Err(Reason::Timeout), at(5));
-        let document = json!(WatchDocument::new(&item, NO_ALERTS, Some(at(60))));
+        let document = json!(WatchDocument::new(&item, &[], Some(at(60))));
         assert_eq!(document["check"], json!({"status": "failed", "reason": "timeout", "at": at(5)}));
         assert_eq!((&document["name"], &document["price"]), (&json!(null), &json!(null)));
         assert_eq!((&document["availability"], document.get("from")), (&json!("unknown"), None));

@@ -1,6 +1,6 @@
 //! Keys of the price watch.
 
-use super::{Key, user_partition};
+use super::Key;
 use domain::{
     Timestamp,
     flash_sale::SaleId,
@@ -72,12 +72,15 @@ pub fn watcher(id: ItemId, user: UserId) -> Key {
     Key::new(item_partition(id), format!("{WATCHER_PREFIX}{user}"))
 }
 
-/// Prefix of the sort keys of a user's watches.
-pub const WATCH_PREFIX: &str = "WATCH#";
+/// The partition of a user's watches. It is not the user's own partition, so that roles which write watches cannot write a
+/// profile.
+pub fn watch_partition(user: UserId) -> String {
+    format!("WATCHES#{user}")
+}
 
 /// A user's watch of an item.
 pub fn watch(user: UserId, id: ItemId) -> Key {
-    Key::new(user_partition(user), format!("{WATCH_PREFIX}{id}"))
+    Key::new(watch_partition(user), id.to_string())
 }
 
 /// The partition of the sessions of flash sales.

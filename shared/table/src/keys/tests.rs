@@ -1,8 +1,11 @@
 //! The literal keys of stored items, and their order.
 
 use super::*;
-use domain::id::Id;
 use domain::{
+    Money,
+    alert::{AlertKind, Trigger, TriggerRange},
+    id::Id,
+    notification::{NotificationId, NotificationKind},
     observation::ItemId,
     watched_item::{Pace, Slot},
 };
@@ -55,6 +58,7 @@ fn literal_keys() {
     let sale = "noon#1".parse().unwrap();
     assert_key(&flash_sale(now, &sale), "FLASHSALE", "2025-11-20T17:30:27.040Z#noon#1");
     assert_key(&sale_item(&sale, item), "FLASHSALE#noon#1", &format!("ITEM#{i}"));
+    assert_key(&watch(user, item), &format!("WATCHES#{u}"), i);
     let slot = Slot { pace: Pace::SixHours, number: 23 };
     assert_key(&due(slot, 'c', "shop.com", item), "DUE#6h#c", &format!("23#shop.com#{i}"));
     assert_key(&crawl_run(Some(slot), 'c'), "CRAWL#6h#23", "c");
@@ -134,5 +138,68 @@ fn stock_is_between_product_and_rating_and_reviews_are_not() {
     assert!(listed.contains(&stock(id).sk));
     for byte in [0, 255] {
         assert!(!listed.contains(&review(id, UserId::new(now, [byte; 10])).sk));
+    }
+}
+
+#[test]
+fn literal_keys_of_alerts_and_notifications() {
+    let now = Timestamp::from_unix_milliseconds(1_763_659_827_040);
+    let (item, user) = (ItemId::of_digest(&[7; 32]), UserId::new(now, [1; 10]));
+    let (i, u) = ("07070707-0707-8707-8707-070707070707", "019aa251-4760-7101-8101-010101010101");
+    let price = Money { amount: 999, currency: "SGD".parse().unwrap() };
+    for (trigger, kind, sk) in [
+        (Trigger::Price(price), AlertKind::Drop, format!("TARGET#SGD#0000000000000000999#{u}#drop")),
+        (Trigger::FirstPrice, AlertKind::Drop, format!("FIRST#{u}")),
+        (Trigger::AnyPrice, AlertKind::Any, format!("ANY#{u}")),
+        (Trigger::Stock, AlertKind::BackInStock, format!("STOCK#{u}")),
+        (Trigger::Lowest(30), AlertKind::Lowest, format!("LOW#030#{u}")),
+    ] {
+        assert_key(&alerts::alert(item, trigger, user, kind), &format!("ALERTS#{i}"), &sk);
+    }
+    let partition = format!("NOTICES#{u}");
+    let kind = NotificationKind::Alert(AlertKind::Lowest);
+    let id = NotificationId { at: now, item_id: Some(item), kind };
+    let sk = format!("NOTICE#2025-11-20T17:30:27.040Z#{i}#lowest");
+    assert_key(&alerts::notification(user, &id), &partition, &sk);
+    let id = NotificationId { at: now, item_id: None, kind: NotificationKind::WebhookDisabled };
+    let sk = "NOTICE#2025-11-20T17:30:27.040Z##webhookDisabled";
+    assert_key(&alerts::notification(user, &id), &partition, sk);
+    assert_key(&alerts::settings(user), &partition, "SETTINGS");
+    assert_key(&alerts::webhook(user), &partition, "WEBHOOK");
+    assert_key(&alerts::webhook_secret(user), &format!("WEBHOOKSECRET#{u}"), "SECRET");
+}
+
+#[test]
+fn the_alerts_of_a_range_sort_between_its_ends() {
+    let now = Timestamp::from_unix_milliseconds(1_763_659_827_040);
+    let (item, user) = (ItemId::of_digest(&[7; 32]), UserId::new(now, [1; 10]));
+    let currency = "SGD".parse().unwrap();
+    let within = |range: TriggerRange, trigger| {
+        let (first, last) = alerts::alert_range(&range);
+        let sk = alerts::alert(item, trigger, user, AlertKind::Target).sk;
+        (first..=last).contains(&sk)
+    };
+    let at = |amount| Trigger::Price(Money { amount, currency });
+    let fall = TriggerRange::Prices { currency, lowest: 90, below: Some(1000) };
+    for (amount, is_within) in [(89, false), (90, true), (99, true), (100, true), (999, true), (1000, false)]
+    {
+        assert_eq!(within(fall, at(amount)), is_within, "{amount}");
+    }
+    let first = TriggerRange::Prices { currency, lowest: 90, below: None };
+    assert!(within(first, at(i64::MAX)) && !within(first, at(89)));
+    let euros = Trigger::Price(Money { amount: 95, currency: "EUR".parse().unwrap() });
+    assert!(!within(first, euros) && !within(fall, euros));
+    for (days, is_within) in [(1, true), (30, true), (31, false), (365, false)] {
+        assert_eq!(within(TriggerRange::Lowest { days: 30 }, Trigger::Lowest(days)), is_within, "{days}");
+    }
+    assert!(!within(TriggerRange::Lowest { days: 0 }, Trigger::Lowest(1)));
+    let (ranges, triggers) = (
+        [TriggerRange::FirstPrice, TriggerRange::AnyPrice, TriggerRange::Stock],
+        [Trigger::FirstPrice, Trigger::AnyPrice, Trigger::Stock],
+    );
+    for (index, range) in ranges.into_iter().enumerate() {
+        for (other, trigger) in triggers.into_iter().enumerate() {
+            assert_eq!(within(range, trigger), index == other, "{range:?} {trigger:?}");
+        }
     }
 }
