@@ -2,18 +2,21 @@
 
 use crate::{
     account_support::{PASSWORD, Souk},
+    alert::item,
     application::{Lines, context_at},
     order_support::{confirm, payment, placed_by},
 };
 use domain::{
     Error,
+    alert::{Alert, SetAlert},
     deletion::AccountRun,
     limit::Limit,
     mail_token::TokenUse,
-    observation::ItemId,
+    notification::{Deliveries, Notification},
     review::Review,
     session::RECENT_SECONDS,
     user::{Email, User},
+    webhook::Webhook,
 };
 use serde_json::{Value, json};
 use table::{SweepPosition, Watch, Writer, keys};
@@ -73,8 +76,15 @@ impl Life {
         for good_for in TOKENS {
             world.table.issue_mail_token(good_for, user.user_id, &[1; 32], now()).await.unwrap();
         }
-        let watch = Watch { item_id: ItemId::of_digest(&[1; 32]), created_at: now() };
+        let watched = item(1, 1000);
+        world.table.create_watched_item(&watched).await.unwrap();
+        let alerts = SetAlert::replace(&[], &[Alert::Any], &watched);
+        let watch = Watch::new(watched.item_id, alerts, now());
         world.table.create_watch(user.user_id, &watch).await.unwrap();
+        let told = Notification::webhook_disabled("https://ada.com/hook".to_owned(), now());
+        world.table.create_notification(user.user_id, &told, Deliveries::default()).await.unwrap();
+        let webhook = Webhook::new("https://ada.com/hook".to_owned(), now());
+        world.table.put_webhook(user.user_id, &webhook, &[7; 32]).await.unwrap();
         world.measured();
         Self { world, user, email }
     }

@@ -47,6 +47,7 @@ impl Host for Clock {
 fn context(world: &World, source: &Source, at: Timestamp, step: u64) -> Context {
     let settings = [
         ("TABLE_NAME", TABLE_NAME.to_owned()),
+        ("ALERT_QUEUE_URL", "https://sqs.test.example/alerts".to_owned()),
         ("CRAWL_ALLOW", source.host()),
         ("CRAWL_USER_AGENT", "SoukPriceWatch/1 (+https://souk.example/crawler)".to_owned()),
         ("FLASH_SALE_URL", source.url(SESSIONS)),
@@ -204,6 +205,36 @@ async fn an_item_that_has_not_changed_costs_no_write_and_a_new_price_has_a_past(
     let changed =
         crawl::PageAddress::parse(&source.url("/item/1"), &crawl::Allowed::parse(&source.host()).unwrap());
     assert_eq!(history(&world, changed.unwrap().item_id()).await, [950, 1000]);
+}
+
+#[tokio::test]
+async fn a_new_price_of_an_item_that_somebody_watches_is_queued_before_it_is_stored() {
+    let world = World::new();
+    let source = source(&[&["31.90"]]).await;
+    crawl(&world, &source, later(1)).await;
+    let id = item_id(&world).await;
+    put_pages(&source, &[&["29.90"]]);
+    world.wire.take_sent();
+    crawl(&world, &source, later(2)).await;
+    let queued = world.wire.take_sent().into_iter().filter(|sent| sent.operation == "SendMessage").count();
+    assert_eq!(queued, 0, "nobody watches the item");
+
+    let stored = world.table.watched_item(id).await.unwrap();
+    let watched = stored.with_interest(Interest::Watched).unwrap();
+    assert!(world.table.replace_watched_item(&stored, &watched).await.unwrap());
+    put_pages(&source, &[&["27.90"]]);
+    world.wire.take_sent();
+    crawl(&world, &source, later(3)).await;
+    let sent = world.wire.take_sent();
+    let queued = sent.iter().position(|sent| sent.operation == "SendMessage").unwrap();
+    let is_state = |sent: &tests::Sent| {
+        sent.operation == "PutItem" && sent.body["Item"]["sk"]["S"] == table::keys::WATCHED_ITEM
+    };
+    assert!(queued < sent.iter().position(is_state).unwrap());
+    let message = sent[queued].body["MessageBody"].as_str().unwrap();
+    let task: Value = serde_json::from_str(message).unwrap();
+    let [before, after] = ["before", "after"].map(|side| task["change"][side]["price"]["amount"].as_i64());
+    assert_eq!((before, after), (Some(2990), Some(2790)), "{message}");
 }
 
 #[tokio::test]

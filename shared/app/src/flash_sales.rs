@@ -1,6 +1,7 @@
 //! Crawls of flash sales: the sessions of the source, and the items of a session.
 
 use crate::{
+    alerts::Alerts,
     client::{Client, Needs},
     context::Context,
     table::Table,
@@ -8,10 +9,11 @@ use crate::{
 use crawl::{Crawler, Entry, Failure, PageAddress, SalePage};
 use domain::{
     Error, Timestamp,
+    alert::PriceChanged,
     flash_sale::{FlashSale, SaleItem, SkippedSession},
     observation::{ItemId, Observation, Reason},
     sale_progress::{ItemOutcome, SaleProgress, Stopped},
-    watched_item::WatchedItem,
+    watched_item::{Interest, WatchedItem},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -147,6 +149,7 @@ impl Client for SaleSource {
 pub struct SaleCrawl {
     context: Context,
     table: Table,
+    alerts: Alerts,
     crawler: Crawler,
 }
 
@@ -304,6 +307,13 @@ impl SaleCrawl {
         };
         for _ in 0..ATTEMPTS {
             let Some(next) = stored.after_list(listed, item.since) else { return Ok(()) };
+            // As a look does, before it is stored. Nobody has alerts for an item that nobody watches; if somebody begins to
+            // watch it now, the item has another revision.
+            if stored.interest != Interest::Unwatched
+                && let Some(change) = PriceChanged::between(&stored, &next)
+            {
+                self.alerts.send(&change).await?;
+            }
             if self.table.replace_watched_item(&stored, &next).await? {
                 return Ok(());
             }
@@ -329,7 +339,7 @@ impl SaleCrawl {
 
 impl Client for SaleCrawl {
     const NEEDS: Needs = Needs {
-        settings: &["TABLE_NAME", "CRAWL_ALLOW", "CRAWL_USER_AGENT"],
+        settings: &["TABLE_NAME", "ALERT_QUEUE_URL", "CRAWL_ALLOW", "CRAWL_USER_AGENT"],
         operations: &[
             "all_sale_items",
             "create_watched_item",
@@ -341,6 +351,11 @@ impl Client for SaleCrawl {
     };
 
     fn new(context: &Context) -> Result<Self, Error> {
-        Ok(Self { table: context.table()?, crawler: Client::new(context)?, context: context.clone() })
+        Ok(Self {
+            table: context.table()?,
+            alerts: Alerts::new(context)?,
+            crawler: Client::new(context)?,
+            context: context.clone(),
+        })
     }
 }

@@ -20,6 +20,7 @@ use domain::{
     deletion::AccountRun,
     id::{ProductId, UserId},
     mail_token::TokenUse,
+    page::PageSize,
     user::{Email, User},
 };
 use futures::{StreamExt, TryStreamExt, future, stream};
@@ -142,20 +143,28 @@ impl Table {
         Ok(has_more)
     }
 
-    /// Deletes a page of all that is in a user's partition except for orders and products, and of purchases. Returns whether
-    /// there may be more. Products have to be withdrawn before.
+    /// Deletes a page of all that is in a user's partition except for orders and products, of purchases, of notifications, and
+    /// of watches with their alerts. Returns whether there may be more. Products have to be withdrawn before.
     pub async fn delete_records(&self, user: UserId) -> Result<bool, Error> {
+        let watches = self.watches_of(user, PageSize::DEFAULT, None).await?;
+        for watch in &watches.items {
+            self.delete_watch(user, watch.item_id).await?;
+        }
         let (own, bought) = (keys::user_partition(user), keys::purchase_partition(user));
+        let told = keys::alerts::notification_partition(user);
         let pages = futures::try_join!(
             self.keys_under(&own, Sorted::Below(keys::ORDER_PREFIX), RECORDS),
             self.keys_under(&own, Sorted::From(keys::AFTER_ORDERS), RECORDS),
-            self.keys_under(&bought, Sorted::From(" "), RECORDS)
+            self.keys_under(&bought, Sorted::From(" "), RECORDS),
+            self.keys_under(&told, Sorted::From(" "), RECORDS)
         )?;
         let full = usize::try_from(RECORDS).unwrap_or_default();
-        let pages = [pages.0, pages.1, pages.2];
-        let has_more = pages.iter().any(|page| page.len() >= full);
+        let pages = [pages.0, pages.1, pages.2, pages.3];
+        let has_more = watches.next.is_some() || pages.iter().any(|page| page.len() >= full);
         let is_record = |key: &Key| !(key.pk == own && key.sk.starts_with(keys::PRODUCT_PREFIX));
-        self.batch_delete(pages.into_iter().flatten().filter(is_record).collect()).await?;
+        let secret = [keys::alerts::webhook_secret(user)];
+        let records = pages.into_iter().flatten().filter(is_record).chain(secret);
+        self.batch_delete(records.collect()).await?;
         Ok(has_more)
     }
 

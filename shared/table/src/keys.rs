@@ -48,9 +48,9 @@ pub mod alerts;
 mod price_watch;
 
 pub use price_watch::{
-    FLASH_SALES, WATCH_PREFIX, WATCHED_ITEM, WATCHER_PREFIX, after_all, crawl_run, due, due_of_host,
-    due_of_slot, due_partition, flash_sale, host, item_partition, past_price, sale_item, sale_partition,
-    watch, watch_partition, watched_item, watcher,
+    FLASH_SALES, WATCHED_ITEM, WATCHER_PREFIX, after_all, crawl_run, due, due_of_host, due_of_slot,
+    due_partition, flash_sale, host, item_partition, past_price, sale_item, sale_partition, watch,
+    watch_partition, watched_item, watcher,
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
