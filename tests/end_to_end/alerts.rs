@@ -130,7 +130,7 @@ fn settings_and_webhooks_are_checked_replaced_and_deleted() {
     assert_eq!(put(&user, "/notifications/settings", &settings).body, settings);
     assert_eq!(SOUK.send(user.call("GET", "/notifications/settings")).body, settings);
     let refused = put(&user, "/notifications/settings", &json!({"email": "x", "dailyAt": "25:00"}));
-    assert_eq!((refused.status, refused.faults()), (400, vec!["/email".to_owned(), "/dailyAt".to_owned()]));
+    assert_eq!((refused.status, refused.faults()), (400, vec!["/dailyAt".to_owned(), "/email".to_owned()]));
 
     SOUK.send(user.call("GET", "/webhook")).problem(404, "not-found");
     for url in [
