@@ -54,7 +54,6 @@ fn literal_keys() {
     let i = "07070707-0707-8707-8707-070707070707";
     assert_key(&watched_item(item), &format!("ITEM#{i}"), "STATE");
     assert_key(&past_price(item, now), &format!("ITEM#{i}"), "PRICE#2025-11-20T17:30:27.040Z");
-    assert_key(&watch(user, item), &format!("USER#{u}"), &format!("WATCH#{i}"));
     let sale = "noon#1".parse().unwrap();
     assert_key(&flash_sale(now, &sale), "FLASHSALE", "2025-11-20T17:30:27.040Z#noon#1");
     assert_key(&sale_item(&sale, item), "FLASHSALE#noon#1", &format!("ITEM#{i}"));
