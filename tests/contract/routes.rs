@@ -70,7 +70,9 @@ fn of_document(document: &Value) -> BTreeSet<Route> {
     let mut routes = BTreeSet::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in item.as_object().into_iter().flatten() {
-            let Some(function) = operation["operationId"].as_str() else { continue };
+            // Operations have different ids, also those that one function serves.
+            let function = operation["x-function"].as_str().or(operation["operationId"].as_str());
+            let Some(function) = function else { continue };
             let security = operation.get("security").unwrap_or(everywhere);
             routes.insert(Route {
                 key: format!("{} {path}", method.to_ascii_uppercase()),
@@ -94,18 +96,18 @@ fn table(routes: &BTreeSet<Route>) -> String {
     rows.concat()
 }
 
-/// The route in line 1 of a function: `` //! `METHOD /path`: … ``. A query string after the path is ignored.
-fn of_line_1(source: &Source) -> Option<(String, String)> {
+/// The routes in line 1 of a function: `` //! `METHOD /path` and `METHOD /path`: … ``. Query strings are ignored.
+fn of_line_1(source: &Source) -> Option<Vec<(String, String)>> {
     let function = source.path.split('/').nth(1)?;
-    let line = source.text.lines().next()?.strip_prefix("//! `")?;
-    let (route, rest) = line.split_once('`')?;
-    let route = route.split('?').next()?;
-    let names_a_route = route == DEFAULT || route.contains(" /");
-    (names_a_route && rest.contains(": ")).then(|| (route.to_owned(), function.to_owned()))
+    let (routes, _) = source.text.lines().next()?.strip_prefix("//! `")?.split_once("`: ")?;
+    let routes = routes.split('`').filter(|route| *route == DEFAULT || route.contains(" /"));
+    let path = |route: &str| (route.split('?').next().unwrap_or_default().to_owned(), function.to_owned());
+    Some(routes.map(path).collect())
 }
 
 fn of_code(sources: &[Source]) -> BTreeSet<String> {
-    sources.iter().filter_map(of_line_1).map(|(route, function)| format!("{route} ({function})")).collect()
+    let routes = sources.iter().filter_map(of_line_1).flatten();
+    routes.map(|(route, function)| format!("{route} ({function})")).collect()
 }
 
 fn without_access(routes: &BTreeSet<Route>) -> BTreeSet<String> {
@@ -219,7 +221,7 @@ fn the_checks_find_differences_between_routes() {
     let document = serde_json::json!({
         "security": [{"t": []}],
         "paths": {"/a/{id}": {"get": {"operationId": "a", "security": []}, "parameters": []},
-                  "/a": {"post": {"operationId": "a"}, "put": {"operationId": "a", "security": []}}},
+                  "/a": {"post": {"operationId": "a"}, "put": {"operationId": "b", "x-function": "a", "security": []}}},
     });
     let documented = of_document(&document);
     let found = differences(("t", &deployed), ("d", &documented));
@@ -233,8 +235,10 @@ fn the_checks_find_differences_between_routes() {
         source("functions/a/src/main.rs", "//! `POST /a?x=…` or `?y=…`: does it.\n"),
         source("functions/c/src/main.rs", "//! Does it.\n"),
         source("functions/d/src/main.rs", "//! Step of m and n: does it.\n"),
+        source("functions/e/src/main.rs", "//! `POST /e` and `POST /f`: does it, as `GET /g`: not.\n"),
     ];
-    assert_eq!(of_code(&code), BTreeSet::from(["POST /a (a)".to_owned()]));
+    let routes = ["POST /a (a)", "POST /e (e)", "POST /f (e)"];
+    assert_eq!(of_code(&code), BTreeSet::from(routes.map(str::to_owned)));
     let found = unlike_steps(&template, &code);
     let wrong = ["d is a step of m", "d is a step of n", "b is a step of m"];
     assert!(found.iter().zip(wrong).all(|(found, wrong)| found.starts_with(wrong)), "{found:?}");
