@@ -35,6 +35,7 @@ DEFAULTS = {
     "LimitReviews": str(GENEROUS),
     "LimitWatches": str(GENEROUS),
     "LimitSearchSource": str(GENEROUS),
+    "LimitEventsSource": str(GENEROUS),
     "MailFrom": "souk@souk.example",
     "RequireVerifiedEmail": "false",
     "StripeSecretKey": SECRET_KEY,

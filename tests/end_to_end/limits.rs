@@ -61,6 +61,7 @@ fn users_and_searches_are_limited_and_declined_cards_before_the_bank_is_asked() 
         "LimitConcerts=1",
         "LimitReviews=1",
         "LimitSearchSource=2",
+        "LimitEventsSource=2",
         "LimitWindowSeconds=3600",
     ];
     let own = OwnInstance::start("e2e-limits-of-users", &limits);
@@ -117,4 +118,13 @@ fn users_and_searches_are_limited_and_declined_cards_before_the_bank_is_asked() 
         let limited = (0..4).map(|_| souk.get(path)).find(|answer| answer.status == 429);
         assert_limited(&limited.expect("a search over the limit"), "source");
     }
+
+    // Counted before the body is read.
+    let upload = || souk.send(Call::new("POST", "/events").json(&json!({"batch": []})));
+    let answers: Vec<Answer> = (0..5).map(|_| upload()).collect();
+    assert!(answers.iter().any(|answer| answer.status == 400), "{answers:?}");
+    assert_limited(
+        answers.iter().find(|answer| answer.status == 429).expect("a request over the limit"),
+        "source",
+    );
 }

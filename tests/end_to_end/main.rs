@@ -12,6 +12,7 @@ mod cache;
 mod catalog;
 mod concerts;
 mod deletion;
+mod events;
 mod flash_sales;
 mod identity;
 mod limits;

@@ -22,6 +22,7 @@ mod concert_search;
 mod concert_support;
 mod concert_sweep;
 mod concert_undo;
+mod event_batch;
 mod failures;
 mod flash_sale;
 mod flash_sale_crawl;

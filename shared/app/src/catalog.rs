@@ -9,8 +9,8 @@ use crate::{
     fan_out::FanOut,
     flash_sales::{SaleCrawl, SaleSource},
     limits::{
-        Cancellations, Concerts, Limits, LogIns, OrderLimits, ProductChanges, Products, Refreshes,
-        Registrations, ResetRequests, ReviewLimit, Searches, TokenUses, UnpaidOrders, Watches,
+        Cancellations, Concerts, EventUploads, Limits, LogIns, OrderLimits, ProductChanges, Products,
+        Refreshes, Registrations, ResetRequests, ReviewLimit, Searches, TokenUses, UnpaidOrders, Watches,
     },
     looks::Looks,
     machines::{ConcertCreate, Machines, OrderCancel, OrderPlace, ProductDelete, UserDelete},
@@ -39,6 +39,7 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("ConcertUndo", ConcertUndo::NEEDS),
     ("DeadLetters<CacheWarm>", DeadLetters::<CacheWarm>::NEEDS),
     ("DeadLetters<RatingAverage>", DeadLetters::<RatingAverage>::NEEDS),
+    ("EventUploads", EventUploads::NEEDS),
     ("FanOut", FanOut::NEEDS),
     ("Limits<Cancellations>", Limits::<Cancellations>::NEEDS),
     ("Limits<Concerts>", Limits::<Concerts>::NEEDS),

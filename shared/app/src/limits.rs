@@ -243,20 +243,35 @@ impl Client for UnpaidOrders {
     }
 }
 
-/// The window in which searches are counted, in seconds.
-const SEARCH_WINDOW_SECONDS: u64 = 60;
+/// The window of limits that are counted in memory, in seconds.
+const MEMORY_WINDOW_SECONDS: u64 = 60;
 
-/// The limit of searches by source network. It is counted in the memory of each instance, so that a search writes nothing.
-pub struct Searches {
+/// A limit by source network. It is counted in the memory of each instance, so that a request writes nothing for it.
+struct InMemory {
     limit: Limit,
     counts: Mutex<SourceCounts>,
 }
 
+impl InMemory {
+    fn new(context: &Context, setting: &str) -> Result<Self, Error> {
+        let quota = context.settings().number(setting)?;
+        let limit = Limit { name: "source", quota, window_seconds: MEMORY_WINDOW_SECONDS };
+        Ok(Self { limit, counts: Mutex::default() })
+    }
+
+    fn admit(&self, source: &str, now: Timestamp) -> Result<(), Error> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        allowed(vec![counts.spend(self.limit, source, now)])
+    }
+}
+
+/// The limit of searches by source network, in memory.
+pub struct Searches(InMemory);
+
 impl Searches {
     /// Counts a search. Fails with `TooMany` when the quota is exhausted.
     pub fn admit(&self, source: &str, now: Timestamp) -> Result<(), Error> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        allowed(vec![counts.spend(self.limit, source, now)])
+        self.0.admit(source, now)
     }
 }
 
@@ -264,9 +279,25 @@ impl Client for Searches {
     const NEEDS: Needs = Needs { settings: &["LIMIT_SEARCH_SOURCE"], operations: &[] };
 
     fn new(context: &Context) -> Result<Self, Error> {
-        let quota = context.settings().number("LIMIT_SEARCH_SOURCE")?;
-        let limit = Limit { name: "source", quota, window_seconds: SEARCH_WINDOW_SECONDS };
-        Ok(Self { limit, counts: Mutex::default() })
+        InMemory::new(context, "LIMIT_SEARCH_SOURCE").map(Self)
+    }
+}
+
+/// The limit of requests with visitors' events by source network, in memory.
+pub struct EventUploads(InMemory);
+
+impl EventUploads {
+    /// Counts a request. Fails with `TooMany` when the quota is exhausted.
+    pub fn admit(&self, source: &str, now: Timestamp) -> Result<(), Error> {
+        self.0.admit(source, now)
+    }
+}
+
+impl Client for EventUploads {
+    const NEEDS: Needs = Needs { settings: &["LIMIT_EVENTS_SOURCE"], operations: &[] };
+
+    fn new(context: &Context) -> Result<Self, Error> {
+        InMemory::new(context, "LIMIT_EVENTS_SOURCE").map(Self)
     }
 }
 

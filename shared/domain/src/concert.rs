@@ -64,10 +64,7 @@ impl ConcertDraft {
     fn read(value: Value) -> Checked<Self> {
         let mut members = Members::of(value)?;
         let name = members.required("name", ConcertName::from_value);
-        let starts_at = members.required("startsAt", |value| {
-            let at = text::string(value)?.parse();
-            at.map_err(|_| vec![Fault::here("must be an RFC 3339 date and time since 1970")])
-        });
+        let starts_at = members.required("startsAt", text::time);
         let bands = members.required("bands", |value| {
             let bands = elements(value, 1, MOST_BANDS, |band| Choice::read(band, "bandId", BandDraft::read))?;
             refuse_duplicates(bands)

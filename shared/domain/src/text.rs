@@ -1,6 +1,6 @@
-//! Validation of free text, URLs, domain names and time zones.
+//! Validation of free text, URLs, domain names, times and time zones.
 
-use crate::Fault;
+use crate::{Fault, Timestamp};
 use serde_json::Value;
 
 /// Declares a string type that a function of this module validates. `from_value` and `FromStr` validate;
@@ -126,6 +126,11 @@ pub fn https_url(value: Value) -> Result<String, Vec<Fault>> {
     } else {
         Err(vec![Fault::here("must be an https URL with a host name, of at most 2048 characters")])
     }
+}
+
+/// A date and time of RFC 3339.
+pub fn time(value: Value) -> Result<Timestamp, Vec<Fault>> {
+    string(value)?.parse().map_err(|_| vec![Fault::here("must be an RFC 3339 date and time since 1970")])
 }
 
 /// The name of a time zone in the IANA time zone database, in its exact spelling.

@@ -40,6 +40,7 @@
 //! | rate limit | `LIMIT#<operation>#<limit>#<value>` | `<window start>` | | |
 //! | event of the payment provider | `EVENT#<id>` | `EVENT` | | |
 //! | how far events were read | `EVENTS` | `PERIOD` | | |
+//! | batch of visitors' events | `EVENTS#<batchId>` | `EVENTS` | | |
 //! | tokens of mails that verify an address | `VERIFY#<userId>` | `TOKENS` | | |
 //! | tokens of mails that reset a password | `RESET#<userId>` | `TOKENS` | | |
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
@@ -56,6 +57,7 @@ pub use price_watch::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
+    event_batch::BatchId,
     geo::Level,
     id::{BandId, ConcertId, OrderId, ProductId, SessionId, UserId, VenueId},
     mail_token::TokenUse,
@@ -377,6 +379,11 @@ pub fn webhook_event(id: &str) -> Key {
 /// How far the payment provider's list of events was read.
 pub fn event_period() -> Key {
     Key::new("EVENTS", "PERIOD")
+}
+
+/// The events of visitors that one request has brought.
+pub fn event_batch(id: BatchId) -> Key {
+    Key::new(format!("EVENTS#{id}"), "EVENTS")
 }
 
 /// The request counter of one window of a rate limit. `value` is what the limit counts by, such as an address.
