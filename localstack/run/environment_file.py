@@ -4,8 +4,12 @@
 all functions together. They are read from the deployed functions, where CloudFormation has resolved them.
 """
 
+import re
+
 from run.instance import Instance
 from run.project import Failure
+
+SIMPLE = re.compile(r"[\w.:/@%+,=-]*", re.ASCII)
 
 ACCESS_KEY = "test"  # allows everything: a function's role is not enforced outside of the emulator
 
@@ -28,8 +32,13 @@ def write(instance: Instance, client) -> None:
         "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
     }
     temporary = instance.environment.with_suffix(".new")
-    temporary.write_text("".join(f"{name}={value}\n" for name, value in sorted(settings.items())))
+    temporary.write_text("".join(f"{name}={quoted(value)}\n" for name, value in sorted(settings.items())))
     temporary.replace(instance.environment)
+
+
+def quoted(value: str) -> str:
+    """A value as cargo-lambda reads it: without quotes, a space or a parenthesis is a fault of the whole file."""
+    return value if SIMPLE.fullmatch(value) else f"'{value}'"
 
 
 def together(functions: dict[str, dict[str, str]]) -> dict[str, str]:
@@ -39,6 +48,6 @@ def together(functions: dict[str, dict[str, str]]) -> dict[str, str]:
         for name, value in variables.items():
             if settings.setdefault(name, value) != value:
                 raise Failure(f"{function} has another {name} than the functions before it: call one of them differently")
-            if "\n" in value:
-                raise Failure(f"{function}: {name} has more than one line, which an environment file cannot hold")
+            if "\n" in value or "'" in value:
+                raise Failure(f"{function}: {name} has a line break or a quote, which an environment file cannot hold")
     return settings

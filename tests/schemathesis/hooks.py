@@ -78,6 +78,11 @@ def before_load_schema(context, raw_schema):
     for name in ("IfMatch", "IfNoneMatch"):
         components["parameters"][name]["schema"]["format"] = "entity-tags"
     components["schemas"]["Time"]["format"] = "times"
+    # The document leaves out the invisible characters above U+FFFF, which a name must not begin with either.
+    name = components["schemas"]["DisplayName"]
+    invisible = "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    assert name["pattern"].count("\\ufff0-\\ufff8]") == 1
+    name["pattern"] = name["pattern"].replace("\\ufff0-\\ufff8]", f"\\ufff0-\\ufff8{invisible}]")
     components["schemas"]["WatchCreation"]["properties"]["url"]["format"] = "pages"
     components["schemas"]["TimeZone"]["enum"] = ZONES
     # Clients of Segment send more members than are read.
