@@ -84,7 +84,7 @@ async fn a_new_password_voids_the_tokens_that_reset_the_old_one() {
     assert_eq!(souk.log_in(PASSWORD).await.unwrap().status, 201);
 }
 
-/// Whoever lost the first mail, or registered before addresses were verified, has a way in.
+/// A user who lost the mail of the registration can verify the address by a reset.
 #[tokio::test]
 async fn a_reset_verifies_the_address() {
     let souk = Souk::new();

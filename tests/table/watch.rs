@@ -310,7 +310,7 @@ async fn the_end_of_a_watch_makes_it_doubtful_whether_anybody_watches_the_item()
     world.table.delete_watch(user_id(2), item_id(1)).await.unwrap();
     let watchers = world.table.has_watchers(item_id(1));
     assert_eq!(world.measure("has_watchers", "none", watchers).await, Ok(false));
-    // What is not watched is in no list.
+    // An item that nobody watches is in no list of due items.
     let doubtful = world.table.watched_item(item_id(1)).await.unwrap();
     let list = slot(Pace::Hour, Slot::of(item_id(1), Pace::Hour).number);
     let due = world.table.due_items(list, None, false).await.unwrap().items;

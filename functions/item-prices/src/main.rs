@@ -44,7 +44,7 @@ async fn list_prices(app: &App, request: Request) -> Result<Response, Problem> {
 async fn summary(app: &App, item: &WatchedItem, now: Timestamp) -> Result<PriceSummary, Error> {
     let since = now.minus_seconds(SUMMARY_DAYS * DAY_SECONDS);
     let mut past = app.table.recent_prices(item.item_id, since).await?;
-    // What is stored before the item is, or after it was read.
+    // A past price is stored before the item is replaced, and may be newer than the item that was read.
     past.retain(|past| past.since < item.since);
     Ok(PriceSummary::of(item, &past, now))
 }

@@ -22,7 +22,7 @@ pub struct Input {
     late: bool,
 }
 
-/// What one invocation has left.
+/// The result of the step.
 #[derive(Serialize)]
 pub struct Output {
     /// Whether there may be more.

@@ -1,4 +1,4 @@
-//! What a crawl did, for its result and for the log.
+//! The numbers of pages that a crawl read, changed and could not read: its result, and its metrics in the log.
 
 use crate::context::Context;
 use domain::Timestamp;

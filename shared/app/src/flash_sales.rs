@@ -47,7 +47,7 @@ pub struct SaleTask {
     pub more: bool,
 }
 
-/// What the source lists.
+/// The report on reading the list of sessions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceReport {
@@ -65,7 +65,7 @@ pub struct SourceReport {
 /// The source's report, and the sessions that are on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ListedSales {
-    /// What the source lists.
+    /// The report on reading the list.
     pub source: SourceReport,
     /// The sessions that are on.
     pub sessions: Vec<SaleTask>,

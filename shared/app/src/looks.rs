@@ -15,7 +15,7 @@ use domain::{
     watched_item::{Interest, WatchedItem},
 };
 
-/// What a look found: `None` if the page has not changed.
+/// The observation of a look at a page with the page's validators; `None` if the page has not changed.
 pub type Found = Result<Option<(Observation, Validators)>, Reason>;
 
 /// How often an item is read again that others change at the same time.

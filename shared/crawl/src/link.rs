@@ -36,7 +36,7 @@ fn read_parameters<'a>(text: &'a str, relation: &str) -> (bool, &'a str) {
     }
     let relations = relations.unwrap_or_default();
     let has_relation = relations.split_ascii_whitespace().any(|own| own.eq_ignore_ascii_case(relation));
-    // What is no parameter and no next link is skipped up to the next comma.
+    // Text that is neither a parameter nor the next link is skipped up to the next comma.
     let after = rest.split_once(',').map_or("", |(_, after)| after);
     (has_relation && !has_anchor, after)
 }

@@ -99,7 +99,7 @@ pub struct SaleFailure {
     pub reason: Reason,
 }
 
-/// What became of an item of a list.
+/// The result of recording an item of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemOutcome {
     /// It was in no session before.

@@ -206,7 +206,7 @@ impl WatchedItem {
     }
 
     /// The item after a list that was read at this time; `None` if there is nothing to write: the list says what is known,
-    /// or was read before what is known. What the item's own page calls it stays its name.
+    /// or was read before what is known. An item that somebody watches keeps its name.
     #[must_use]
     pub fn after_list(&self, listed: &Observation, read_at: Timestamp) -> Option<Self> {
         let is_looked_at = self.interest != Interest::Unwatched;

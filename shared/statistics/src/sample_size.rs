@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HorizonKind {
-    /// That of one look at the end.
+    /// The interval of an analysis with one look at the end.
     Fixed,
     /// The always-valid one.
     Sequential,
