@@ -163,5 +163,5 @@ fn check(simulation: &Simulation) -> Vec<String> {
 
 #[test]
 fn a_concert_is_created_whole_or_not_at_all() {
-    CONCERTS.assert_holds(400);
+    CONCERTS.assert_holds(200);
 }

@@ -15,7 +15,7 @@ use tests::World;
 const LAST_SWEEP_PAUSES_HOURS: [u64; 6] = [1, 1, 1, 1, 25, 25];
 
 /// With this number of seeds, a scenario reaches all that it is made for.
-const ENOUGH_SEEDS: u64 = 400;
+const ENOUGH_SEEDS: u64 = 200;
 
 /// Clients, and what has to be true once nothing is left to happen.
 pub struct Scenario {

@@ -26,7 +26,7 @@ use tests::{
 };
 
 /// The number of histories that are run.
-const CASES: u32 = 80;
+const CASES: u32 = 60;
 
 /// The initial stock of each product, not enough for all orders.
 const STOCK: [i64; 3] = [4, 4, 4];
