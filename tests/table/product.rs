@@ -50,7 +50,10 @@ async fn a_product_is_stored_with_its_stock_an_empty_rating_and_a_place_among_it
     );
     assert_eq!(
         world.item(&keys::sellers_product(product.seller_id, product.product_id)),
-        json!({"pk": {"S": format!("USER#{SELLER}")}, "sk": {"S": format!("PRODUCT#{ID}")}})
+        json!({
+            "pk": {"S": format!("USER#{SELLER}")}, "sk": {"S": format!("PRODUCT#{ID}")},
+            "gsi2pk": {"S": "NEWEST"}, "gsi2sk": {"S": ID},
+        })
     );
     assert_eq!(world.items().len(), 4);
 }

@@ -71,6 +71,37 @@ async fn a_seller_lists_only_what_is_the_sellers_newest_first() {
 }
 
 #[tokio::test]
+async fn the_newest_products_are_those_of_all_categories_and_sellers() {
+    let world = World::new();
+    publish(&world, 0..2).await;
+    world.publish(&product_in("gifts", 2, 8)).await;
+    world.publish(&product(3, 9)).await;
+    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
+    let page = world.table.newest_products(size(20), None).await.unwrap();
+    assert_eq!((ids(&page), page.next), ([3, 2, 0].map(product_id).to_vec(), None));
+}
+
+#[tokio::test]
+async fn pages_of_the_newest_products_neither_skip_nor_repeat() {
+    let world = World::new();
+    publish(&world, 0..25).await;
+    let read = async |after| world.table.newest_products(size(10), after).await;
+    assert_eq!(read_to_the_end(read).await, (vec![10, 10, 5], newest_first(0..25)));
+}
+
+#[tokio::test]
+async fn a_page_of_the_newest_products_costs_one_query_and_one_batch() {
+    let world = World::new();
+    let list = world.table.newest_products(size(20), None);
+    world.measure("newest_products", "no product", list).await.unwrap();
+    publish(&world, 0..30).await;
+    let list = world.table.newest_products(size(20), None);
+    world.measure("newest_products", "20 of 30", list).await.unwrap();
+    let list = world.table.newest_products(size(20), Some(product_id(25)));
+    world.measure("newest_products", "20 of the rest", list).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_list_without_products_is_empty() {
     let world = World::new();
     let empty = Page { items: Vec::new(), next: None };

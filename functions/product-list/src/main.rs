@@ -1,4 +1,4 @@
-//! `GET /products?category=…` or `?seller=…`: products, newest first.
+//! `GET /products`: products, newest first; with `?category=…` or `?seller=…` those of one category or seller.
 
 use app::{limits::Searches, table::Table};
 use domain::{
@@ -10,6 +10,7 @@ use web::{Problem, Request, Response, cursor, query, respond};
 
 /// Which products.
 enum Of {
+    Everybody,
     Category(Category),
     Seller(UserId),
 }
@@ -18,6 +19,7 @@ impl Of {
     /// The query that selects them, which also names the list that a cursor belongs to.
     fn query(&self) -> String {
         match self {
+            Self::Everybody => String::new(),
             Self::Category(category) => query::encode(&[("category", category.as_str())]),
             Self::Seller(seller) => query::encode(&[("seller", &seller.to_string())]),
         }
@@ -34,23 +36,26 @@ async fn list_products(app: &App, request: Request) -> Result<Response, Problem>
     let (of, size, after) = read(&request)?;
     app.searches.admit(&request.source_network(), request.received_at)?;
     let page = match &of {
+        Of::Everybody => app.table.newest_products(size, after).await?,
         Of::Category(category) => app.table.products_of_category(category, size, after).await?,
         Of::Seller(seller) => app.table.products_of_seller(*seller, size, after).await?,
     };
     let next = page.next.map(|next| cursor::encode(&of.query(), &next));
     respond::page(&page.items, next.as_deref(), |cursor| {
-        format!("/products?{}&limit={}&cursor={cursor}", of.query(), size.get())
+        let of = of.query();
+        let and = if of.is_empty() { "" } else { "&" };
+        format!("/products?{of}{and}limit={}&cursor={cursor}", size.get())
     })
 }
 
 fn read(request: &Request) -> Result<(Of, PageSize, Option<ProductId>), Problem> {
     let mut query = request.query();
-    let one = query.either(["category", "seller"]);
+    query.not_both(["category", "seller"]);
     let by_category = query.optional("category", |text| text.parse().map_err(query::detail));
     let by_seller =
         query.optional("seller", |text| text.parse().map_err(|_| "must be the id of a user".to_owned()));
-    let of = by_category.map(Of::Category).or(by_seller.map(Of::Seller)).filter(|_| one);
+    let of = by_category.map(Of::Category).or(by_seller.map(Of::Seller)).unwrap_or(Of::Everybody);
     let size = query.page_size();
-    let after = query.cursor(&of.as_ref().map(Of::query).unwrap_or_default());
-    query.finish(|| Some((of?, size, after)))
+    let after = query.cursor(&of.query());
+    query.finish(|| Some((of, size, after)))
 }

@@ -10,7 +10,7 @@
 //! | rating | `PRODUCT#<productId>` | `RATING` | `PRODUCT#<productId>` / `~RATING` | |
 //! | review | `PRODUCT#<productId>` | `REVIEW#<authorId>` | `PRODUCT#<productId>` / `REVIEW#<createdAt>#<authorId>` | |
 //! | reviews of an author | `REVIEWS#<authorId>` | `<window start>` | | |
-//! | seller's product | `USER#<sellerId>` | `PRODUCT#<productId>` | | |
+//! | seller's product | `USER#<sellerId>` | `PRODUCT#<productId>` | | `NEWEST` / `<productId>` |
 //! | closed account | `CLOSED#<last digit of userId>` | `<userId>` | | |
 //! | withdrawn product | `WITHDRAWN#<last digit of productId>` | `<productId>` | | |
 //! | band | `BAND#<bandId>` | `BAND` | | |
@@ -226,6 +226,14 @@ pub fn product_in_category(category: &Category, id: ProductId) -> Key {
 /// The item that lists a product under its seller.
 pub fn sellers_product(seller: UserId, id: ProductId) -> Key {
     Key::new(user_partition(seller), format!("{PRODUCT_PREFIX}{id}"))
+}
+
+/// The partition of all products in the second index.
+pub const NEWEST: &str = "NEWEST";
+
+/// The item that lists a product under its seller, in the second index, under all products.
+pub fn newest_product(id: ProductId) -> Key {
+    Key::new(NEWEST, id.to_string())
 }
 
 /// The product id in the sort key of a seller's product.

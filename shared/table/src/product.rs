@@ -33,7 +33,8 @@ impl Table {
         let id = product.product_id;
         let mut rating: Item = keys::rating(id).primary();
         rating.extend(keys::rating_on_page(id).gsi1());
-        let pointer = keys::sellers_product(product.seller_id, id).primary();
+        let mut pointer = keys::sellers_product(product.seller_id, id).primary();
+        pointer.extend(keys::newest_product(id).gsi2());
         let stock = stock::of_new_product(product, stock)?;
         let items = vec![to_product_item(product)?, stock, rating, pointer];
         self.put_new(items, product.seller_id, "product-create", idempotency, product.created_at).await

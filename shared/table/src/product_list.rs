@@ -29,19 +29,7 @@ impl Table {
         size: PageSize,
         after: Option<ProductId>,
     ) -> Result<ProductList, Error> {
-        let query = self
-            .client()
-            .query()
-            .index_name(GSI2)
-            .expression_attribute_names("#pk", GSI2_PK)
-            .expression_attribute_values(":pk", s(keys::category_partition(category)));
-        let query = match after {
-            None => query.key_condition_expression("#pk = :pk"),
-            Some(after) => query
-                .key_condition_expression("#pk = :pk AND #sk < :after")
-                .expression_attribute_names("#sk", GSI2_SK)
-                .expression_attribute_values(":after", s(after.to_string())),
-        };
+        let query = self.second_index(keys::category_partition(category), after);
         let (items, more) = self.newest(query, size).await?;
         let ids: Vec<ProductId> =
             items.iter().filter_map(|item| keys::parse_product_partition(text(item, PK)?)).collect();
@@ -74,12 +62,48 @@ impl Table {
                 .expression_attribute_values(":prefix", s(keys::PRODUCT_PREFIX))
                 .expression_attribute_values(":before", s(keys::sellers_product(seller, after.before()).sk)),
         };
+        self.products_of_sellers(query, size).await
+    }
+
+    /// All products: as those of a seller, from the second index. Products that were published before their sellers' items
+    /// were in it are left out.
+    pub async fn newest_products(
+        &self,
+        size: PageSize,
+        after: Option<ProductId>,
+    ) -> Result<ProductList, Error> {
+        self.products_of_sellers(self.second_index(keys::NEWEST, after), size).await
+    }
+
+    /// A page of the products that the items of a query list under their sellers.
+    async fn products_of_sellers(
+        &self,
+        query: QueryFluentBuilder,
+        size: PageSize,
+    ) -> Result<ProductList, Error> {
         let (items, more) = self.newest(query, size).await?;
         let ids: Vec<ProductId> =
             items.iter().filter_map(|item| keys::parse_sellers_product(text(item, SK)?)).collect();
         let parts = |id: &ProductId| [keys::product(*id), keys::stock(*id), keys::rating(*id)];
         let found = self.batch_get(ids.iter().flat_map(parts).collect(), false).await?;
         to_page(&ids, found, more)
+    }
+
+    /// A query of a partition of the second index whose sort keys are product ids.
+    fn second_index(&self, partition: impl Into<String>, after: Option<ProductId>) -> QueryFluentBuilder {
+        let query = self
+            .client()
+            .query()
+            .index_name(GSI2)
+            .expression_attribute_names("#pk", GSI2_PK)
+            .expression_attribute_values(":pk", s(partition.into()));
+        match after {
+            None => query.key_condition_expression("#pk = :pk"),
+            Some(after) => query
+                .key_condition_expression("#pk = :pk AND #sk < :after")
+                .expression_attribute_names("#sk", GSI2_SK)
+                .expression_attribute_values(":after", s(after.to_string())),
+        }
     }
 
     /// The first items of a query in descending order, and whether there are more.

@@ -50,15 +50,12 @@ impl Query {
         })
     }
 
-    /// Requires exactly one of two parameters; false, with a fault for each, otherwise.
-    pub fn either(&mut self, names: [&str; 2]) -> bool {
-        let given = names.map(|name| self.left.iter().any(|(key, _)| key == name));
-        let one = given[0] != given[1];
-        if !one {
-            let detail = format!("exactly one of {} and {} must be given", names[0], names[1]);
+    /// Refuses two parameters that are given together, with a fault for each.
+    pub fn not_both(&mut self, names: [&str; 2]) {
+        if names.iter().all(|name| self.left.iter().any(|(key, _)| key == name)) {
+            let detail = format!("{} and {} cannot be given together", names[0], names[1]);
             self.faults.extend(names.map(|name| Fault::parameter(name, detail.clone())));
         }
-        one
     }
 
     /// Requires the parameter `name` where one of the others is given.
@@ -151,9 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn either_requires_exactly_one_of_two_parameters() {
-        for (raw, one) in [("a=1", true), ("b=1", true), ("", false), ("a=1&b=2", false)] {
-            assert_eq!(Query::parse(raw).either(["a", "b"]), one, "{raw}");
+    fn two_parameters_that_exclude_each_other_are_a_fault_each() {
+        for (raw, faults) in [("a=1", 0), ("b=1", 0), ("", 0), ("a=1&b=2", 2)] {
+            let mut query = Query::parse(raw);
+            query.not_both(["a", "b"]);
+            assert_eq!(query.faults.len(), faults, "{raw}");
         }
     }
 
