@@ -64,11 +64,16 @@ fn too_long(source: &Source) -> Option<String> {
         .then(|| format!("{}: {lines} lines, at most {longest}", source.path))
 }
 
+/// The function that also has the files that it serves, and a build script that embeds them.
+const WITH_FILES: (&str, &str, &str) = ("page-get", "build.rs", "page/");
+
 /// A function consists of a manifest and one source file.
 fn out_of_place(source: &Source) -> Option<String> {
     let rest = source.path.strip_prefix("functions/")?;
-    let (_, rest) = rest.split_once('/')?;
-    (!["Cargo.toml", "src/main.rs"].contains(&rest))
+    let (function, rest) = rest.split_once('/')?;
+    let (with_files, script, files) = WITH_FILES;
+    let is_served = function == with_files && (rest == script || rest.starts_with(files));
+    (!is_served && !["Cargo.toml", "src/main.rs"].contains(&rest))
         .then(|| format!("{}: a function is Cargo.toml and src/main.rs", source.path))
 }
 
@@ -170,7 +175,10 @@ fn the_checks_find_unwanted_words() {
 
     assert!(out_of_place(&source("functions/a/src/lib.rs", "")).is_some());
     assert!(out_of_place(&source("functions/a/README.md", "")).is_some());
+    assert!(out_of_place(&source("functions/a/page/app.js", "")).is_some());
     assert!(out_of_place(&source("functions/a/src/main.rs", "")).is_none());
+    assert!(out_of_place(&source("functions/page-get/page/app.js", "")).is_none());
+    assert!(out_of_place(&source("functions/page-get/src/other.rs", "")).is_some());
 
     let keys = source(KEYS, "// \"NOT#\nformat!(\"USER#{id}\")\nconst A: &str = \"KEY#\";\n");
     let prefixes = key_prefixes(&keys);

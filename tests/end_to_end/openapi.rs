@@ -2,7 +2,7 @@
 
 use crate::souk::{Answer, Call, SOUK};
 use std::collections::BTreeSet;
-use web::openapi::{DOCUMENT, DOCUMENT_BROTLI, DOCUMENT_GZIP};
+use web::openapi::{CONTENT, DOCUMENT};
 
 fn accepting(encoding: &str) -> Call {
     Call::new("GET", "/openapi.json").header("accept-encoding", encoding)
@@ -17,8 +17,8 @@ fn of_caches(answer: &Answer) -> [&str; 3] {
 fn the_document_is_sent_in_the_encoding_that_the_client_takes() {
     let mut tags = BTreeSet::new();
     for (accept, encoding, content) in [
-        ("gzip, deflate, br", "br", DOCUMENT_BROTLI),
-        ("gzip", "gzip", DOCUMENT_GZIP),
+        ("gzip, deflate, br", "br", CONTENT.brotli),
+        ("gzip", "gzip", CONTENT.gzip),
         ("identity", "", DOCUMENT.as_bytes()),
         ("br;q=0, gzip;q=0", "", DOCUMENT.as_bytes()),
     ] {

@@ -1,6 +1,7 @@
 //! HTTP: requests, responses, problems, entity tags, cursors, tokens. Independent of AWS.
 
 pub mod concert_status;
+pub mod content;
 pub mod cursor;
 pub mod encoding;
 pub mod etag;

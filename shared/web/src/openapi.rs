@@ -1,45 +1,27 @@
 //! The contract, as an OpenAPI 3.1 document. The build script assembles it from the parts in openapi/.
 
 use crate::{
-    encoding::Encoding,
-    etag,
+    content::{self, Content},
     request::Request,
-    response::{self, Body, Response},
+    response::Response,
 };
-use http::{StatusCode, header};
 
 /// The document.
 pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// The document, compressed with gzip.
-pub const DOCUMENT_GZIP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
-
-/// The document, compressed with Brotli.
-pub const DOCUMENT_BROTLI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.br"));
+/// The document in each encoding.
+pub const CONTENT: Content = Content {
+    plain: DOCUMENT,
+    gzip: include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz")),
+    brotli: include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.br")),
+};
 
 /// How long a client may use the document before it asks again.
 const CACHE_CONTROL: &str = "public, max-age=300";
 
-/// The document in the encoding that the client likes best. Each encoding has a tag of its own, for a strong tag names bytes.
+/// The document in the encoding that the client likes best.
 pub fn response(request: &Request) -> Response {
-    let accept = request.headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-    let encoding = Encoding::preferred(accept);
-    let mut response = response::text(StatusCode::OK, "application/json", String::new());
-    let content = match encoding {
-        Encoding::Brotli => DOCUMENT_BROTLI,
-        Encoding::Gzip => DOCUMENT_GZIP,
-        Encoding::Identity => DOCUMENT.as_bytes(),
-    };
-    if encoding == Encoding::Identity {
-        response.body = Body::Text(DOCUMENT.to_owned());
-    } else {
-        response.body = Body::Binary(content);
-        response = response.with(header::CONTENT_ENCODING, encoding.name());
-    }
-    response
-        .with(header::CACHE_CONTROL, CACHE_CONTROL)
-        .with(header::ETAG, etag::of_content(content))
-        .with(header::VARY, "accept-encoding")
+    content::response(request, "application/json", &CONTENT, CACHE_CONTROL)
 }
 
 #[cfg(test)]
@@ -47,6 +29,7 @@ mod tests {
     use super::*;
     use crate::problem::Kind;
     use domain::currency::Currency;
+    use http::{StatusCode, header};
     use serde_json::Value;
     use std::collections::BTreeSet;
 

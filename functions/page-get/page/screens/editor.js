@@ -1,0 +1,141 @@
+// What a seller does: publish a product, change it, count its stock, withdraw it.
+import { Confirm, Failed, Field, Form, ForUser, Loaded, Title, useLoad } from '/page/parts.js';
+import { Problem, call, fault, read } from '/page/session.js';
+import { go, html, major, minorAmount, money, to, useRef, useState } from '/page/view.js';
+
+const CURRENCIES = ['SGD', 'EUR', 'USD', 'GBP', 'JPY', 'MYR', 'INR', 'AUD', 'CHF'];
+
+/** The fields that a patch may have, by the form's names. */
+function draftOf({ name, description, category, amount, currency, imageUrl }) {
+  const price = { amount: minorAmount(amount, currency), currency };
+  if (!(price.amount > 0)) throw fault('/price/amount', `must be an amount above zero, such as ${(1250 / 100).toFixed(2)}`);
+  return { name: name.trim(), description: description.trim(), category: category.trim(), price, imageUrl: imageUrl.trim() || null };
+}
+
+const shown = (product) => ({
+  name: product.name, description: product.description, category: product.category, price: product.price, imageUrl: product.imageUrl ?? null,
+});
+
+function Fields({ product, error }) {
+  const currencies = [...new Set([product?.price.currency, ...CURRENCIES].filter(Boolean))];
+  return html`
+    <${Field} label="Name" name="name" required maxlength="200" at="/name" error=${error} defaultValue=${product?.name} />
+    <${Field} label="Description" as="textarea" rows="5" name="description" maxlength="5000" at="/description" error=${error} defaultValue=${product?.description} />
+    <${Field} label="Category" name="category" required maxlength="64" at="/category" error=${error} defaultValue=${product?.category} />
+    <div class="pair">
+      <${Field} label="Price" name="amount" required inputmode="decimal" pattern="[0-9]+([.,][0-9]+)?" at="/price/amount" error=${error}
+        defaultValue=${product && String(major(product.price))} />
+      <${Field} label="Currency" as="select" name="currency" at="/price/currency" error=${error}>${currencies.map((code) =>
+        html`<option key=${code} selected=${code === product?.price.currency}>${code}</option>`)}<//>
+    </div>
+    <${Field} label="Address of a picture" hint="Begins with https://. Without one, the page draws something." name="imageUrl" type="url"
+      maxlength="2048" at="/imageUrl" error=${error} defaultValue=${product?.imageUrl} />`;
+}
+
+export function Sell() {
+  // Kept until the product is there: a request that is sent again with the same key publishes it once.
+  const key = useRef(crypto.randomUUID());
+  const publish = async (values) => {
+    const { imageUrl, ...draft } = draftOf(values);
+    const body = { ...draft, stock: Number(values.stock), ...(imageUrl && { imageUrl }) };
+    try {
+      const answer = await call('POST', '/products', { body, headers: { 'idempotency-key': key.current } });
+      go(to('products', answer.body.productId));
+    } catch (error) {
+      if (error instanceof Problem) key.current = crypto.randomUUID();
+      throw error;
+    }
+  };
+  return html`<${ForUser} why="To sell, Souk has to know who you are.">${(user) => html`
+    <${Title} beside=${html`<a class="button" href=${to('seller', user.userId)}>Your products</a>`}>Sell a product<//>
+    <${Form} class="panel" label="Publish" onSubmit=${publish}>${(error) => html`<${Fields} error=${error} />
+      <${Field} label="Pieces in stock" name="stock" type="number" min="0" max="1000000000" defaultValue="1" required at="/stock" error=${error} />`}<//>`}<//>`;
+}
+
+const NAMES = { name: 'Name', description: 'Description', category: 'Category', price: 'Price', imageUrl: 'Picture' };
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const text = (field, value) => (field === 'price' ? money(value) : value || '—');
+
+/** Somebody else, or another tab, has changed the product: both versions side by side, and for each difference a choice. */
+function Conflict({ mine, theirs, onSave, onDrop }) {
+  const fields = Object.keys(NAMES).filter((field) => !same(mine[field], theirs[field]));
+  const save = (values) => onSave(Object.fromEntries(fields.filter((field) => values[field] === 'mine').map((field) => [field, mine[field]])));
+  return html`<section class="note conflict" role="alert" aria-labelledby="conflict">
+    <h2 id="conflict">The product was changed meanwhile</h2>
+    <p>Nothing of yours was saved yet. Choose what each field shall say.</p>
+    <${Form} label="Save the choice" onSubmit=${save} secondary=${html`<button type="button" onClick=${onDrop}>Drop my changes</button>`}>
+      <div class="scroll" tabindex="0" role="region" aria-label="Both versions"><table><thead><tr><th scope="col">Field</th><th scope="col">Yours</th><th scope="col">As it is now</th></tr></thead>
+      <tbody>${fields.map((field) => html`<tr key=${field}><th scope="row">${NAMES[field]}</th>
+        <td><label class="choice"><input type="radio" name=${field} value="mine" defaultChecked=${true} /> ${text(field, mine[field])}</label></td>
+        <td><label class="choice"><input type="radio" name=${field} value="theirs" /> ${text(field, theirs[field])}</label></td></tr>`)}
+        ${fields.length === 0 && html`<tr><td colspan="3">Both say the same.</td></tr>`}</tbody></table></div>
+    <//></section>`;
+}
+
+function Stock({ product, onChange }) {
+  const key = useRef(crypto.randomUUID());
+  const change = async ({ how, pieces }) => {
+    const body = how === 'count' ? { stock: Number(pieces) } : { delta: how === 'more' ? Number(pieces) : -Number(pieces) };
+    try {
+      const answer = await call('PUT', `/products/${product.productId}/stock`, { body, headers: { 'idempotency-key': key.current } });
+      onChange(answer.body.stock);
+      key.current = crypto.randomUUID();
+    } catch (error) {
+      if (error instanceof Problem) key.current = crypto.randomUUID();
+      throw error;
+    }
+  };
+  return html`<${Form} class="panel" label="Change the stock" onSubmit=${change}>${(error) => html`
+    <h2>Stock</h2><p role="status">There are ${product.stock} now. Orders change it too.</p>
+    <div class="pair"><${Field} label="What happened" as="select" name="how"><option value="more">more have come</option><option value="fewer">some are gone</option><option value="count">I counted</option><//>
+    <${Field} label="Pieces" name="pieces" type="number" min="0" max="1000000000" required defaultValue="1" at="/stock" error=${error} /></div>`}<//>`;
+}
+
+function Editor({ product, onChange, reload }) {
+  const [conflict, setConflict] = useState(null);
+  const [saved, setSaved] = useState(false);
+  const path = `/products/${product.productId}`;
+  const patch = async (body, version, mine) => {
+    setSaved(false);
+    try {
+      const answer = await call('PATCH', path, { body, headers: { 'if-match': `"${version}"` } });
+      setConflict(null);
+      setSaved(true);
+      onChange({ ...product, ...answer.body, imageUrl: answer.body.imageUrl });
+    } catch (error) {
+      if (error.status !== 412) throw error;
+      const theirs = await read(path, { headers: { 'cache-control': 'no-cache' } });
+      setConflict({ mine, theirs });
+    }
+  };
+  const save = (values) => {
+    const mine = draftOf(values);
+    const before = shown(product);
+    const body = Object.fromEntries(Object.entries(mine).filter(([field, value]) => !same(value, before[field])));
+    return patch(body, product.version, { ...before, ...mine });
+  };
+  const drop = () => {
+    onChange({ ...product, ...conflict.theirs });
+    setConflict(null);
+  };
+  return html`
+    ${conflict && html`<${Conflict} mine=${conflict.mine} theirs=${shown(conflict.theirs)} onDrop=${drop}
+      onSave=${(body) => patch(body, conflict.theirs.version, { ...shown(conflict.theirs), ...body })} />`}
+    <${Form} class="panel" label="Save" key=${product.version} hidden=${Boolean(conflict)} onSubmit=${save}>${(error) => html`<${Fields} product=${product} error=${error} />`}<//>
+    <p role="status">${saved && html`Saved. <a href=${to('products', product.productId)}>See the product</a>`}</p>
+    <${Stock} product=${product} onChange=${(stock) => onChange({ ...product, stock })} />
+    <section class="panel"><h2>Withdraw</h2><p>Readers find it no more, at once; its reviews are removed soon after.</p>
+      <${Confirm} label="Withdraw the product" question="Withdraw it for good?" yes="Withdraw it" onYes=${async () => {
+        await call('DELETE', path, { headers: { 'if-match': '*' } });
+        go(to('seller', product.sellerId));
+      }} /></section>`;
+}
+
+export function Edit({ path: [id] }) {
+  const loaded = useLoad((signal) => read(`/products/${encodeURIComponent(id)}`, { signal, headers: { 'cache-control': 'no-cache' } }), [id]);
+  return html`<${ForUser} why="Only its seller changes a product.">${(user) => html`
+    <${Title} beside=${html`<a class="button" href=${to('products', id)}>See it</a>`}>Change a product<//>
+    <${Loaded} of=${loaded} what="the product">${(product) => (product.sellerId === user.userId
+      ? html`<${Editor} product=${product} onChange=${loaded.replace} reload=${loaded.reload} />`
+      : html`<${Failed} error=${new Problem(403, { detail: 'This product is somebody else’s.' }, new Headers())} />`)}<//>`}<//>`;
+}

@@ -1,0 +1,181 @@
+// Requests to the API, and the session of the user.
+//
+// The access token is in memory alone. The refresh token is in a cookie that no script can read. Only one tab refreshes at a
+// time, under a lock, and tells the others its new access token; a second refresh with the same cookie would look like theft.
+import { Store, remember } from '/page/view.js';
+
+const CHANNEL = 'souk.session';
+/** How long a tab waits for another one to tell its token before it refreshes by itself. */
+const ANSWER_MS = 40;
+/** A token is taken for expired this long before it is. */
+const MARGIN_MS = 5000;
+
+/** An answer that is no success: a problem document, or what the gateway says. */
+export class Problem extends Error {
+  constructor(status, body, headers) {
+    super(body?.detail ?? body?.message ?? `The answer is ${status}.`);
+    this.status = status;
+    this.body = body ?? {};
+    this.kind = String(body?.type ?? '').replace('urn:souk:problem:', '');
+    this.retryAfter = Number(headers.get('retry-after')) || null;
+  }
+  /** The fault at a JSON pointer of the request's body. */
+  fault(pointer) {
+    return this.body.errors?.find((error) => error.pointer === pointer)?.detail;
+  }
+}
+
+/** What the page refuses by itself, in the form of an answer of the API. */
+export const fault = (pointer, detail) =>
+  new Problem(400, { detail: 'Something is not right yet.', errors: [{ pointer, detail }] }, new Headers());
+
+/** No answer: the network, or the service, cannot be reached. */
+export class Unreachable extends Error {}
+
+async function request(method, path, { body, headers = {}, token, signal } = {}) {
+  const sent = { ...headers };
+  if (body !== undefined) sent['content-type'] ??= 'application/json';
+  if (token) sent.authorization = `Bearer ${token}`;
+  let response;
+  try {
+    response = await fetch(path, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body), signal });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Unreachable(navigator.onLine ? 'Souk does not answer.' : 'You are offline.');
+  }
+  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  const content = isJson ? await response.json() : null;
+  if (!response.ok) throw new Problem(response.status, content, response.headers);
+  return { status: response.status, headers: response.headers, body: content };
+}
+
+/** Who is logged in: `undefined` until it is known, `null` for nobody, otherwise `{userId, accessToken, expiresAt}`. */
+export const session = new Store(undefined);
+
+const settled = new Promise((resolve) => {
+  const stop = session.subscribe((value) => {
+    if (value === undefined) return;
+    stop();
+    resolve();
+  });
+});
+
+/** Whether there was a session when the page was last open. It holds no secret and only saves a useless request. */
+const known = remember(localStorage, 'souk.known');
+const channel = new BroadcastChannel(CHANNEL);
+
+function adopt(tokens) {
+  known.write(tokens ? true : null);
+  session.set(tokens);
+}
+
+function announce(tokens) {
+  adopt(tokens);
+  channel.postMessage({ tokens });
+}
+
+function fromAnswer({ accessToken, expiresIn }) {
+  const claims = JSON.parse(atob(accessToken.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
+  return { userId: claims.sub, accessToken, expiresAt: Date.now() + expiresIn * 1000 };
+}
+
+const isFresh = (tokens) => Boolean(tokens) && tokens.expiresAt - MARGIN_MS > Date.now();
+
+channel.onmessage = ({ data }) => {
+  if (data.ask && isFresh(session.value) && session.value.accessToken !== data.refused) {
+    channel.postMessage({ tokens: session.value });
+  } else if ('tokens' in data) {
+    adopt(data.tokens);
+  }
+};
+
+/** Asks the other tabs for a token. */
+function ask(refused) {
+  return new Promise((resolve) => {
+    const finish = () => {
+      stop();
+      clearTimeout(timer);
+      resolve(isFresh(session.value) && session.value.accessToken !== refused ? session.value : null);
+    };
+    const stop = session.subscribe(finish);
+    const timer = setTimeout(finish, ANSWER_MS);
+    channel.postMessage({ ask: true, refused });
+  });
+}
+
+let refreshing = null;
+
+/** A new access token, or `null` if the session has ended. `refused` is the token that no longer serves. */
+export function refresh(refused) {
+  refreshing ??= navigator.locks.request('souk.refresh', async () => {
+    const told = await ask(refused);
+    if (told) return told;
+    try {
+      const { body } = await request('POST', '/sessions/refresh');
+      const tokens = fromAnswer(body);
+      announce(tokens);
+      return tokens;
+    } catch (error) {
+      if (error.status !== 401) throw error;
+      announce(null);
+      return null;
+    }
+  }).finally(() => { refreshing = null; });
+  return refreshing;
+}
+
+/** Finds out who is logged in when the page is opened. */
+export async function begin() {
+  if (!known.read()) {
+    session.set(null);
+    return;
+  }
+  try {
+    await refresh();
+  } catch {
+    session.set(null);
+    addEventListener('online', begin, { once: true });
+  }
+}
+
+/** Whether the gateway refuses the access token: 401, or its own 403, which is no problem document. */
+const isRefusedToken = (error) =>
+  error instanceof Problem && (error.status === 401 || (error.status === 403 && !error.body.type));
+
+/** A request in the name of the user, if there is one. A token that has expired is refreshed, and the request sent again. */
+export async function call(method, path, options = {}) {
+  if (session.value === undefined) await settled;
+  let tokens = session.value;
+  if (tokens && !isFresh(tokens)) tokens = await refresh(tokens.accessToken);
+  try {
+    return await request(method, path, { ...options, token: tokens?.accessToken });
+  } catch (error) {
+    if (!tokens || !isRefusedToken(error)) throw error;
+    const renewed = await refresh(tokens.accessToken);
+    if (!renewed) throw error;
+    return request(method, path, { ...options, token: renewed.accessToken });
+  }
+}
+
+/** Reads what is public, without waiting for the session. */
+export const read = async (path, options) => (await request('GET', path, options)).body;
+
+/** Reads what is the user's own. */
+export const get = async (path, options) => (await call('GET', path, options)).body;
+
+export async function logIn(email, password) {
+  const { body } = await request('POST', '/sessions', { body: { email, password, refreshTokenIn: 'cookie' } });
+  announce(fromAnswer(body));
+}
+
+export async function logOut() {
+  try {
+    await call('DELETE', '/sessions/current');
+  } catch (error) {
+    if (!isRefusedToken(error)) throw error;
+  }
+  announce(null);
+}
+
+/** Forgets a session that the API has ended. */
+export const ended = () => announce(null);

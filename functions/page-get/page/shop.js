@@ -1,0 +1,57 @@
+// The shop: the newest products, those of a category, or those of a seller.
+import { Empty, Loaded, More, Picture, Price, Stars, Title, usePages } from '/page/parts.js';
+import { read } from '/page/session.js';
+import { go, html, plural, to } from '/page/view.js';
+
+const PAGE = 24;
+const MOST_CATEGORIES = 12;
+
+function Card({ product }) {
+  const { productId, name, category, price, stock, rating } = product;
+  return html`<li class="card">
+    <a href=${to('products', productId)}>
+      <${Picture} product=${product} />
+      <span class="name">${name}</span>
+    </a>
+    <span class="row"><${Price} of=${price} /><a class="quiet" href=${to('category', category)}>${category}</a></span>
+    <span class="row"><${Stars} rating=${rating} />${
+      stock === 0 ? html`<span class="tag sold">sold out</span>` : stock <= 5 && html`<span class="tag">only ${stock} left</span>`}</span>
+  </li>`;
+}
+
+/** Goes to the category that was typed. */
+function Search({ known }) {
+  const search = (event) => {
+    event.preventDefault();
+    const category = new FormData(event.target).get('category').trim();
+    if (category) go(to('category', category));
+  };
+  return html`<form class="search" role="search" onSubmit=${search}>
+    <label for="category">Category</label>
+    <input id="category" name="category" list="categories" maxlength="64" autocomplete="off" placeholder="tea, music …" />
+    <datalist id="categories">${known.map((name) => html`<option value=${name} key=${name} />`)}</datalist>
+    <button>Show</button>
+  </form>`;
+}
+
+const distinct = (items) => [...new Set(items.map((product) => product.category))].sort((a, b) => a.localeCompare(b));
+
+export function Shop({ by, of }) {
+  const pages = usePages(
+    (cursor, signal) => read(`/products?${new URLSearchParams({
+      ...(by && { [by]: of }), limit: PAGE, ...(cursor && { cursor }),
+    })}`, { signal }),
+    [by, of],
+  );
+  const categories = distinct(pages.items);
+  const seller = by === 'seller' && pages.items[0]?.sellerName;
+  const heading = by === 'category' ? of : by === 'seller' ? `From ${seller || 'this seller'}` : 'New in the souk';
+  return html`<${Title} beside=${html`<${Search} known=${categories} />`}>${heading}<//>
+    ${!by && html`<p class="lead">Tea, tools, textiles and tunes from small sellers, newest first.</p>`}
+    ${by !== 'category' && categories.length > 1 && html`<ul class="chips" aria-label="Categories">${categories.slice(0, MOST_CATEGORIES).map((name) =>
+      html`<li key=${name}><a href=${to('category', name)}>${name}</a></li>`)}</ul>`}
+    ${by && html`<p><a href="#/">All new products</a>${pages.items.length > 0 && html`<span class="quiet"> · ${plural(pages.items.length, 'product')} shown</span>`}</p>`}
+    <${Loaded} of=${pages.first} what="products">${() => (pages.items.length
+      ? html`<ul class="grid">${pages.items.map((product) => html`<${Card} product=${product} key=${product.productId} />`)}</ul><${More} of=${pages} />`
+      : html`<${Empty}>${by ? 'There are no products here.' : 'Nobody sells anything yet.'} <a href=${to('sell')}>Sell the first one</a>.<//>`)}<//>`;
+}
