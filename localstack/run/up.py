@@ -152,7 +152,7 @@ def load_demo(instance: Instance) -> None:
     if not DEMO.exists():
         return
     say("loading demo data")
-    result = subprocess.run([sys.executable, DEMO, instance.record["baseUrl"]], check=False)
+    result = subprocess.run([sys.executable, DEMO, instance.file], check=False)
     if result.returncode != 0:
         raise Failure("the demo data could not be loaded, see above")
     instance.write(demo=True)

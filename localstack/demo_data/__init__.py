@@ -1,0 +1,1 @@
+"""The demo data: what it is made of (`goods`), and how it is loaded (`load`, `prices`)."""
