@@ -1,5 +1,4 @@
-"""What schemathesis cannot read from the OpenAPI document: users, existing ids, valid headers and cursors, and checks of our
-own."""
+"""What schemathesis cannot read from the document: users, existing ids, valid headers and cursors, and checks of our own."""
 
 import datetime
 import functools
@@ -7,6 +6,7 @@ import secrets
 import time
 
 import orders
+import page  # noqa: F401
 import requests
 import schemathesis
 from hypothesis import strategies as st

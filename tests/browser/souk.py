@@ -1,0 +1,99 @@
+"""What the browser tests share: a browser, pages of the instance, users, and its API."""
+
+import json
+import os
+import sys
+import time
+import unittest
+import uuid
+from pathlib import Path
+from urllib.request import urlopen
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "localstack"))
+
+from demo_data.api import Api  # noqa: E402
+
+PASSWORD = "correct horse battery"
+DEMO = "demo@souk.example"
+PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
+# Chromium's sandbox needs rights that containers and root lack.
+OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage", "--force-prefers-reduced-motion"]
+
+
+class BrowserTest(unittest.TestCase):
+    """A test with a browser of its class. Each page is in a context of its own: other cookies, other storage."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.playwright = sync_playwright().start()
+        cls.addClassCleanup(cls.playwright.stop)
+        cls.browser = cls.playwright.chromium.launch(executable_path=os.environ["SOUK_BROWSER"], args=OPTIONS)
+        cls.addClassCleanup(cls.browser.close)
+        cls.api = Api(json.loads(Path(os.environ["SOUK_INSTANCE_FILE"]).read_text()))
+
+    def setUp(self):
+        self.faults = []
+
+    def tearDown(self):
+        self.assertEqual(self.faults, [], "the page reported faults")
+
+    def context(self, **options):
+        options = {"viewport": {"width": 1280, "height": 900}, "locale": "en-SG", "timezone_id": "Asia/Singapore"} | options
+        context = self.browser.new_context(base_url=self.api.base, **options)
+        context.set_default_timeout(PATIENCE_MS)
+        self.addCleanup(context.close)
+        return context
+
+    def page(self, context=None, **options) -> Page:
+        page = (context or self.context(**options)).new_page()
+        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        page.on("console", self.note)
+        return page
+
+    def note(self, message) -> None:
+        """Answers of the API that are no success are part of many tests; everything else that Chromium complains of is a fault."""
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.faults.append(f"console: {message.text}")
+
+    def register(self, name: str = "A tester") -> str:
+        """A new user; returns the e-mail address."""
+        email = f"{uuid.uuid4().hex}@example.com"
+        self.api.call("POST", "/users", {"email": email, "password": PASSWORD, "displayName": name})
+        if not self.api.log_in(email, PASSWORD):
+            raise AssertionError(f"{email} cannot log in")
+        return email
+
+    def log_in(self, page: Page, email: str, then: str = "/account") -> None:
+        page.goto(f"/#/login?then={then}")
+        page.get_by_label("E-mail address").fill(email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("main").get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+    def publish(self, seller: str, **members) -> dict:
+        product = {
+            "name": "Test teapot", "description": "", "category": f"test {uuid.uuid4().hex[:8]}",
+            "price": {"amount": 1500, "currency": "SGD"}, "stock": 5,
+        }
+        product = self.api.call("POST", "/products", product | members, user=seller)
+        # So that the shop of the next test, and of its picture, is that of the demo.
+        headers = {"authorization": f"Bearer {self.api.tokens[seller]}", "if-match": "*"}
+        self.addCleanup(self.api.send, "DELETE", f"{self.api.base}/products/{product['productId']}", None, headers)
+        return product
+
+    def heading(self, page: Page, text: str):
+        expect(page.get_by_role("heading", level=1)).to_have_text(text)
+
+    def mail_link(self, email: str) -> str:
+        """The link in the last mail to the address."""
+        for _ in range(100):
+            with urlopen(f"{self.api.endpoint}/_souk/mails/{email}", timeout=10) as answer:
+                mails = json.load(answer)
+            links = [word for mail in reversed(mails) for word in mail["text"].split() if "/#" in word]
+            if links:
+                return links[0]
+            time.sleep(0.1)
+        raise AssertionError(f"there is no mail to {email}")

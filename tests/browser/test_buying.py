@@ -1,0 +1,190 @@
+"""The shop, a product, and ordering."""
+
+import json
+import time
+import unittest
+
+from playwright.sync_api import expect
+from souk import BrowserTest
+
+BUDGET_BYTES = 60 * 1024
+
+
+class Buying(BrowserTest):
+    def open_product(self, page, product):
+        page.goto(f"/#/products/{product['productId']}")
+        self.heading(page, product["name"])
+
+    def fill_basket(self, page, product, quantity=1):
+        self.open_product(page, product)
+        page.get_by_label("Quantity").fill(str(quantity))
+        page.get_by_role("button", name="Put into the basket").click()
+        expect(page.get_by_role("status").filter(has_text="in the basket")).to_be_visible()
+        page.get_by_role("link", name="Go to the basket").click()
+        self.heading(page, "Basket")
+
+    def pay(self, page, method=None):
+        if method:
+            page.get_by_label("Pay with").select_option(method)
+        page.get_by_role("checkbox").check()
+        page.get_by_role("button", name="Pay").click()
+
+    def test_the_first_view_of_the_shop_weighs_less_than_60_kb(self):
+        page = self.page()
+        network = page.context.new_cdp_session(page)
+        sizes, names = {}, {}
+        network.on("Network.responseReceived", lambda event: names.update({event["requestId"]: event["response"]["url"]}))
+        network.on("Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}))
+        network.send("Network.enable")
+        began = time.monotonic()
+        page.goto("/")
+        expect(page.locator(".card").first).to_be_visible()
+        seconds = time.monotonic() - began
+        page.wait_for_load_state("networkidle")
+        total = sum(sizes.values())
+        print(f"first view: {total / 1024:.1f} KiB in {len(sizes)} requests, products shown after {seconds * 1000:.0f} ms")
+        self.assertGreater(len(sizes), 8)
+        detail = sorted(((size, names.get(key, key)) for key, size in sizes.items()), reverse=True)
+        self.assertLess(total, BUDGET_BYTES, detail)
+
+    def test_the_shop_leads_by_category_to_a_product_and_back(self):
+        page = self.page()
+        page.goto("/")
+        self.heading(page, "New in the souk")
+        page.get_by_label("Category").fill("tea")
+        page.get_by_role("button", name="Show", exact=True).click()
+        self.heading(page, "tea")
+        page.get_by_role("link", name="Sencha, first flush").click()
+        self.heading(page, "Sencha, first flush")
+        self.assertEqual(page.evaluate("document.activeElement.tagName"), "H1")
+        shared = page.url
+        page.get_by_role("link", name="Demo seller").click()
+        self.heading(page, "From Demo seller")
+        page.go_back()
+        page.go_back()
+        self.heading(page, "tea")
+        other = self.page()
+        other.goto(shared)
+        self.heading(other, "Sencha, first flush")
+        expect(other.get_by_role("table", name="Reviews by stars")).to_be_visible()
+
+    def test_an_order_is_confirmed_before_it_is_paid_and_can_be_cancelled(self):
+        seller, buyer = self.register(), self.register()
+        product = self.publish(seller, name="Kettle to order", stock=3)
+        page = self.page()
+        self.log_in(page, buyer)
+        self.fill_basket(page, product, 2)
+        expect(page.get_by_text("Total S$30.00", exact=False).or_(page.get_by_text("Total $30.00")).first).to_be_visible()
+        page.get_by_role("button", name="Pay").click()
+        self.assertFalse(page.get_by_role("checkbox").evaluate("box => box.validity.valid"))
+        self.pay(page)
+        expect(page.get_by_role("main").get_by_text("confirmed")).to_be_visible()
+        expect(page.get_by_role("cell", name="Kettle to order")).to_be_visible()
+        page.get_by_role("button", name="Cancel the order").click()
+        page.get_by_role("button", name="Cancel it").click()
+        expect(page.get_by_text("It is cancelled.", exact=False)).to_be_visible()
+        page.get_by_role("link", name="Your orders").click()
+        expect(page.get_by_role("link", name="2 × Kettle to order")).to_be_visible()
+        self.assertEqual(page.evaluate("localStorage.getItem('souk.basket')"), None)
+
+    def test_a_price_that_changed_is_confirmed_again_before_anything_is_ordered(self):
+        seller, buyer = self.register(), self.register()
+        product = self.publish(seller, name="Dearer by then")
+        page = self.page()
+        self.log_in(page, buyer)
+        self.fill_basket(page, product)
+        path = f"{self.api.base}/products/{product['productId']}"
+        headers = {"authorization": f"Bearer {self.api.tokens[seller]}", "content-type": "application/json", "if-match": "*"}
+        status, answer = self.api.send("PATCH", path, {"price": {"amount": 1750}}, headers)
+        self.assertEqual(status, 200, answer)
+        self.pay(page)
+        expect(page.get_by_text("A price has changed; nothing was ordered.")).to_be_visible()
+        expect(page.get_by_role("button", name="17.50")).to_be_visible()
+        expect(page.get_by_role("checkbox")).not_to_be_checked()
+        self.assertEqual(self.api.call("GET", "/orders", user=buyer)["items"], [])
+        self.pay(page)
+        expect(page.get_by_role("main").get_by_text("confirmed")).to_be_visible()
+
+    def test_shortages_are_told_line_by_line_and_a_declined_payment_takes_nothing(self):
+        seller, buyer = self.register(), self.register()
+        plenty, scarce = self.publish(seller, name="Plenty of it", stock=9), self.publish(seller, name="Scarce by then", stock=4)
+        page = self.page()
+        self.log_in(page, buyer)
+        self.fill_basket(page, plenty)
+        self.fill_basket(page, scarce, 4)
+        headers = {"authorization": f"Bearer {self.api.tokens[seller]}", "content-type": "application/json", "idempotency-key": "sold"}
+        status, answer = self.api.send("PUT", f"{self.api.base}/products/{scarce['productId']}/stock", {"stock": 1}, headers)
+        self.assertEqual(status, 200, answer)
+        self.pay(page)
+        line = page.get_by_role("listitem").filter(has_text="Scarce by then")
+        expect(line.get_by_role("alert")).to_contain_text("1 left")
+        expect(page.get_by_role("listitem").filter(has_text="Plenty of it").get_by_role("alert")).to_have_count(0)
+        line.get_by_role("button", name="Take 1").click()
+        self.pay(page, "pm_card_visa_chargeDeclined")
+        expect(page.get_by_text("Nothing was taken.")).to_be_visible()
+        self.pay(page, "pm_card_visa")
+        expect(page.get_by_role("main").get_by_text("confirmed")).to_be_visible()
+
+    def test_a_reload_in_the_middle_of_an_order_does_not_order_twice(self):
+        seller, buyer = self.register(), self.register()
+        product = self.publish(seller, name="Ordered once", stock=5)
+        page = self.page()
+        self.log_in(page, buyer)
+        self.fill_basket(page, product)
+        keys = []
+
+        def lose(route):
+            """The order is placed and its answer is lost."""
+            keys.append(route.request.headers["idempotency-key"])
+            if len(keys) == 1:
+                route.fetch()
+                route.abort()
+            else:
+                route.continue_()
+
+        page.route("**/orders", lambda route: lose(route) if route.request.method == "POST" else route.continue_())
+        self.pay(page)
+        expect(page.get_by_role("alert")).to_contain_text("Souk does not answer")
+        page.reload()
+        expect(page.get_by_role("main").get_by_text("confirmed")).to_be_visible()
+        self.assertEqual((len(keys), len(set(keys))), (2, 1))
+        orders = self.api.call("GET", "/orders", user=buyer)["items"]
+        self.assertEqual(len(orders), 1, json.dumps(orders))
+        page.goto("/#/basket")
+        expect(page.get_by_text("Your basket is empty.")).to_be_visible()
+
+    def test_the_keyboard_alone_buys(self):
+        seller, buyer = self.register(), self.register()
+        product = self.publish(seller, name="Bought by keyboard")
+        page = self.page()
+        self.log_in(page, buyer)
+        page.goto(f"/#/category/{product['category']}")
+        expect(page.get_by_role("link", name="Bought by keyboard")).to_be_visible()
+
+        def press_until(name, presses=40):
+            for _ in range(presses):
+                page.keyboard.press("Tab")
+                if name in (page.evaluate("document.activeElement.innerText") or ""):
+                    return
+            self.fail(f"{name} is not reached by the keyboard")
+
+        page.evaluate("document.activeElement.blur()")
+        press_until("Bought by keyboard")
+        page.keyboard.press("Enter")
+        self.heading(page, "Bought by keyboard")
+        press_until("Put into the basket")
+        page.keyboard.press("Enter")
+        press_until("Go to the basket")
+        page.keyboard.press("Enter")
+        self.heading(page, "Basket")
+        expect(page.get_by_role("checkbox")).to_be_visible()
+        while not page.evaluate("document.activeElement.type === 'checkbox'"):
+            page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        press_until("Pay")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("main").get_by_text("confirmed")).to_be_visible()
+
+
+if __name__ == "__main__":
+    unittest.main()

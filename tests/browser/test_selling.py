@@ -1,0 +1,76 @@
+"""What sellers and reviewers write."""
+
+from playwright.sync_api import expect
+from souk import BrowserTest
+
+
+class Selling(BrowserTest):
+    def test_a_product_is_published_changed_counted_and_withdrawn(self):
+        seller = self.register("Keen seller")
+        page = self.page()
+        self.log_in(page, seller, "/sell")
+        self.heading(page, "Sell a product")
+        page.get_by_label("Name").fill("Published by hand")
+        page.get_by_label("Category").fill("handmade")
+        page.get_by_label("Price").fill("12,5x")
+        page.get_by_label("Price").evaluate("field => field.removeAttribute('pattern')")
+        page.get_by_role("button", name="Publish").click()
+        expect(page.get_by_label("Price")).to_have_attribute("aria-invalid", "true")
+        page.get_by_label("Price").fill("12.50")
+        page.get_by_label("Pieces in stock").fill("7")
+        page.get_by_role("button", name="Publish").click()
+        self.heading(page, "Published by hand")
+        expect(page.get_by_text("7 in stock")).to_be_visible()
+        page.get_by_role("link", name="Change this product").click()
+        page.get_by_label("Description").fill("Now with words.")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("Saved.")).to_be_visible()
+        page.get_by_label("Pieces").fill("3")
+        page.get_by_role("button", name="Change the stock").click()
+        expect(page.get_by_text("There are 10 now.", exact=False)).to_be_visible()
+        page.get_by_role("button", name="Withdraw the product").click()
+        page.get_by_role("button", name="Withdraw it").click()
+        self.heading(page, "From this seller")
+        expect(page.get_by_text("There are no products here.", exact=False)).to_be_visible()
+
+    def test_two_versions_of_a_product_are_shown_side_by_side(self):
+        seller = self.register()
+        product = self.publish(seller, name="First name", description="First words.")
+        page = self.page()
+        self.log_in(page, seller, f"/edit/{product['productId']}")
+        self.heading(page, "Change a product")
+        expect(page.get_by_label("Name")).to_have_value("First name")
+        path = f"{self.api.base}/products/{product['productId']}"
+        headers = {"authorization": f"Bearer {self.api.tokens[seller]}", "content-type": "application/json", "if-match": "*"}
+        status, answer = self.api.send("PATCH", path, {"name": "Their name", "description": "Their words."}, headers)
+        self.assertEqual(status, 200, answer)
+        page.get_by_label("Name").fill("My name")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", name="The product was changed meanwhile")).to_be_visible()
+        row = page.get_by_role("row").filter(has_text="My name")
+        expect(row).to_contain_text("Their name")
+        page.get_by_role("row").filter(has_text="Their words.").get_by_label("Their words.").check()
+        page.get_by_role("button", name="Save the choice").click()
+        expect(page.get_by_text("Saved.")).to_be_visible()
+        now = self.api.call("GET", f"/products/{product['productId']}")
+        self.assertEqual((now["name"], now["description"]), ("My name", "Their words."))
+
+    def test_a_review_is_written_changed_counted_and_deleted(self):
+        seller, author = self.register(), self.register("Honest author")
+        product = self.publish(seller, name="Reviewed thing")
+        page = self.page()
+        self.log_in(page, author, f"/products/{product['productId']}")
+        self.heading(page, "Reviewed thing")
+        page.get_by_role("radio", name="4").check()
+        page.get_by_label("In a few words").fill("Rather good")
+        page.get_by_role("button", name="Publish the review").click()
+        review = page.get_by_role("listitem").filter(has_text="Rather good")
+        expect(review).to_contain_text("Honest author")
+        expect(page.get_by_role("button", name="Publish the review")).to_have_count(0)
+        review.get_by_role("button", name="Change").click()
+        page.get_by_label("In a few words").fill("On reflection, very good")
+        page.get_by_role("button", name="Save the review").click()
+        review = page.get_by_role("listitem").filter(has_text="On reflection, very good")
+        review.get_by_role("button", name="Delete").click()
+        page.get_by_role("button", name="Delete it").click()
+        expect(page.get_by_text("Nobody has reviewed it yet.")).to_be_visible()

@@ -1,0 +1,125 @@
+"""The price watch, the flash sale, and concerts."""
+
+import datetime
+import uuid
+
+from playwright.sync_api import expect
+from souk import DEMO, BrowserTest
+
+
+class Watching(BrowserTest):
+    def shop_item(self, **members) -> str:
+        sku = f"browser-{uuid.uuid4().hex[:8]}"
+        self.api.change_shop(f"items/{sku}", {"name": "Watched kettle", "price": "20.00"} | members)
+        return sku
+
+    def test_a_page_is_watched_its_price_falls_and_the_user_is_told(self):
+        page, sku = self.page(), self.shop_item()
+        self.log_in(page, self.register(), "/watches")
+        expect(page.get_by_text("You watch nothing yet.", exact=False)).to_be_visible()
+        page.get_by_label("Address of a product’s page").fill(f"{self.api.shop}/item/{sku}?utm_source=mail")
+        page.get_by_role("button", name="Watch this page").click()
+        self.heading(page, "Watched kettle")
+        page.get_by_label("Alert").select_option("drop")
+        page.get_by_label("Per cent").fill("20")
+        page.get_by_role("button", name="Add").click()
+        expect(page.get_by_role("listitem").filter(has_text="a drop by 20 %")).to_be_visible()
+        self.api.change_shop(f"items/{sku}", {"price": "15.00"})
+        self.api.invoke("price-crawl", {"all": True})
+        table = page.get_by_role("region", name="Prices").get_by_role("table")
+        for _ in range(100):
+            page.reload()
+            expect(table.get_by_role("row").nth(1)).to_be_visible()
+            if table.get_by_role("row").count() > 2:
+                break
+        expect(table.get_by_role("row").nth(1)).to_contain_text("15.00")
+        expect(table.get_by_role("row").nth(2)).to_contain_text("20.00")
+        expect(page.get_by_role("img", name="The prices over time")).to_be_visible()
+        expect(page.locator(".chart canvas")).to_be_visible()
+        page.get_by_role("link", name="Price watch").first.click()
+        row = page.get_by_role("link", name="Watched kettle")
+        expect(row).to_contain_text("25%")
+        page.get_by_role("link", name="Notifications").click()
+        told = page.get_by_role("listitem").filter(has_text="Watched kettle")
+        for _ in range(100):
+            if told.count():
+                break
+            page.reload()
+            expect(page.get_by_role("heading", name="Mails")).to_be_visible()
+            expect(page.get_by_role("status").filter(has_text="Loading")).to_have_count(0)
+        expect(told).to_contain_text("became cheaper")
+        told.get_by_role("link", name="its prices").click()
+        page.get_by_role("button", name="Stop watching").click()
+        page.get_by_role("button", name="Stop", exact=True).click()
+        expect(page.get_by_text("You watch nothing yet.", exact=False)).to_be_visible()
+
+    def test_a_page_that_cannot_be_watched_is_refused_with_the_reason(self):
+        page, sku = self.page(), self.shop_item(markup="none")
+        self.log_in(page, self.register(), "/watches")
+        page.get_by_label("Address of a product’s page").fill(f"{self.api.shop}/item/{sku}")
+        page.get_by_role("button", name="Watch this page").click()
+        expect(page.get_by_text("Because the page describes no product.")).to_be_visible()
+
+    def test_mails_about_notifications_are_set(self):
+        page = self.page()
+        self.log_in(page, self.register(), "/notifications")
+        page.get_by_label("Send them").select_option("daily")
+        page.get_by_label("The daily mail at").fill("07:30")
+        page.get_by_label("none in these hours").check()
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("Saved.")).to_be_visible()
+        page.reload()
+        expect(page.get_by_label("The daily mail at")).to_have_value("07:30")
+
+    def test_the_flash_sale_of_now_counts_down(self):
+        page = self.page()
+        page.clock.install()
+        page.goto("/#/sale")
+        expect(page.get_by_role("heading", name="Tea hour")).to_be_visible()
+        timer = page.get_by_role("timer")
+        before = timer.inner_text()
+        page.clock.run_for(3000)
+        expect(timer).not_to_have_text(before)
+        page.get_by_role("link", name="Watch its price (Gooseneck kettle)").click()
+        page.wait_for_url("**/*watches?url=*")
+
+    def test_concerts_near_the_reader_are_listed_by_distance_and_drawn(self):
+        context = self.context(geolocation={"latitude": 1.2884, "longitude": 103.8519}, permissions=["geolocation"])
+        page = self.page(context)
+        page.goto("/#/concerts")
+        page.get_by_role("button", name="Near me").click()
+        found = page.get_by_role("main").get_by_role("list").get_by_role("link")
+        expect(found.first).to_contain_text("Victoria Concert Hall")
+        expect(page.get_by_role("img", name="Where the concerts are")).to_be_visible()
+        self.assertIn("latitude=1.2884", page.url)
+        page.get_by_role("link", name="Monsoon ragas").click()
+        self.heading(page, "Monsoon ragas")
+        expect(page.get_by_text("Esplanade Recital Studio")).to_be_visible()
+        page.go_back()
+        expect(found.first).to_contain_text("Victoria Concert Hall")
+
+    def test_a_concert_is_added_and_deleted(self):
+        page = self.page()
+        self.log_in(page, self.register(), "/concerts/new")
+        self.heading(page, "Add a concert")
+        starts = datetime.datetime.now() + datetime.timedelta(days=30)
+        for label, value in [
+            ("Name", "Concert by hand"), ("Begins", starts.strftime("%Y-%m-%dT20:00")), ("Bands", "One band\nAnother band"), ("Venue", "Harbour hall"),
+            ("Address", "1 Harbour Road"), ("Latitude", "-33.85"), ("Longitude", "151.21"),
+        ]:
+            page.get_by_label(label, exact=label == "Venue" or label == "Name").fill(value)
+        page.get_by_label("Time zone of the venue").select_option("Australia/Sydney")
+        page.get_by_role("button", name="Add the concert").click()
+        self.heading(page, "Concert by hand")
+        expect(page.get_by_text("Another band")).to_be_visible()
+        page.get_by_role("button", name="Delete the concert").click()
+        page.get_by_role("button", name="Delete it").click()
+        self.heading(page, "Concerts near me")
+
+    def test_the_demo_has_prices_of_months(self):
+        self.api.log_in(DEMO, "correct horse battery")
+        items = self.api.call("GET", "/watchlist", user=DEMO)["items"]
+        self.assertEqual(len(items), 3)
+        history = self.api.call("GET", f"/items/{items[0]['itemId']}/prices", user=DEMO)["items"]
+        began = datetime.datetime.fromisoformat(history[-1]["from"].replace("Z", "+00:00"))
+        self.assertGreater((datetime.datetime.now(datetime.UTC) - began).days, 60)
