@@ -4,13 +4,37 @@
 //! The rules are those of <https://docs.growthbook.io/lib/build-your-own>; all floating-point operations are in the order
 //! of that text, since ranges with other roundings assign other visitors.
 
-/// How a visitor's id is hashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+/// How a visitor's id is hashed. Its JSON is the number of the version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub enum HashVersion {
     /// One round, 1,000 buckets. Ids that differ in their last character get buckets that are close together.
     V1,
     /// Two rounds, 10,000 buckets.
     V2,
+}
+
+impl From<HashVersion> for u8 {
+    fn from(version: HashVersion) -> Self {
+        match version {
+            HashVersion::V1 => 1,
+            HashVersion::V2 => 2,
+        }
+    }
+}
+
+impl TryFrom<u8> for HashVersion {
+    type Error = &'static str;
+
+    fn try_from(number: u8) -> Result<Self, Self::Error> {
+        match number {
+            1 => Ok(Self::V1),
+            2 => Ok(Self::V2),
+            _ => Err("must be 1 or 2"),
+        }
+    }
 }
 
 /// A half-open range of hashes.

@@ -103,6 +103,15 @@ id!(
     OrderId, "order"
 );
 
+id!(
+    /// The id of a price experiment, assigned when it is drafted.
+    ExperimentId, "experiment"
+);
+id!(
+    /// The id of a visitor, which is assigned by us and hashed to find the variant of an experiment.
+    VisitorUuid, "visitor"
+);
+
 /// Parses a UUIDv7. Accepts only the hyphenated form in lower case, so that each id has one spelling.
 fn parse(text: &str) -> Result<Uuid, NotAnId> {
     let canonical = |b: u8| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b);

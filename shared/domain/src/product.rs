@@ -7,6 +7,7 @@ use crate::{
     id::{ProductId, UserId},
     input::{Checked, Members, MergePatch, Revisable},
     page::Page,
+    pricing::Pricing,
     rating::Rating,
     review::{Outline, Review},
     stock::{Stock, StockLevel},
@@ -117,7 +118,15 @@ pub struct Product {
     pub created_at: Timestamp,
     /// The time of the last change.
     pub updated_at: Timestamp,
+    /// The overlay of a running price experiment, and the prices that experiments replaced of late. Not a part of the JSON,
+    /// which everybody may read.
+    #[serde(skip)]
+    pub pricing: Pricing,
 }
+
+/// The control of an experiment is the product's own price: the results would compare two prices of the control.
+const PRICE_IS_TESTED: Error =
+    Error::Conflict { detail: "A running experiment tests the price: stop the experiment first." };
 
 impl Product {
     /// A new product with the caller as seller.
@@ -130,11 +139,13 @@ impl Product {
             version: 1,
             created_at: now,
             updated_at: now,
+            pricing: Pricing::default(),
         }
     }
 
     /// The next version of the product, and the stock if the patch sets it. `Forbidden` unless the caller is the seller;
-    /// `Stale` unless `seen` names the current version.
+    /// `Stale` unless `seen` names the current version; `Conflict` if it would change the price while an experiment tests
+    /// it.
     pub fn change(
         &self,
         caller: &Caller,
@@ -147,8 +158,12 @@ impl Product {
         let stock = stock.map_err(|faults| faults.into_iter().map(|fault| fault.under("stock")));
         let current = Revisable { draft: &self.draft, version: self.version, optional: &["imageUrl"] };
         match (patch.revise(&current, seen, ProductDraft::read), stock) {
+            (Ok((draft, _)), Ok(_)) if draft.price != self.draft.price && self.pricing.overlay.is_some() => {
+                Err(PRICE_IS_TESTED)
+            }
             (Ok((draft, version)), Ok(stock)) => {
-                Ok((Self { draft, version, updated_at: now, ..self.clone() }, stock))
+                let pricing = self.pricing.without_expired(now);
+                Ok((Self { draft, version, updated_at: now, pricing, ..self.clone() }, stock))
             }
             (Err(Error::Invalid(faults)), Err(more)) => {
                 Err(Error::Invalid(faults.into_iter().chain(more).collect()))

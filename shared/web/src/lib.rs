@@ -22,6 +22,7 @@ pub mod response;
 pub mod security_headers;
 pub mod submission;
 pub mod token;
+pub mod visitor_token;
 pub mod watch_document;
 
 // The build script's own code, for its tests.

@@ -35,9 +35,7 @@ pub fn created(
 /// The token in the cookie. If there are several cookies of the name, another host of the site may have set one, and none
 /// is taken.
 pub fn shown(request: &Request) -> Option<RefreshToken> {
-    let headers = request.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = headers.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut values = pairs.filter(|(name, _)| *name == NAME).map(|(_, value)| value);
+    let mut values = request.cookies(NAME);
     let first = values.next()?;
     if values.next().is_some() { None } else { RefreshToken::decode(first) }
 }
