@@ -34,6 +34,8 @@ DEFAULTS = {
     "LimitConcerts": str(GENEROUS),
     "LimitReviews": str(GENEROUS),
     "LimitWatches": str(GENEROUS),
+    "LimitExperiments": str(GENEROUS),
+    "LimitVisitorsSource": str(GENEROUS),
     "LimitSearchSource": str(GENEROUS),
     "LimitEventsSource": str(GENEROUS),
     "MailFrom": "souk@souk.example",

@@ -60,6 +60,8 @@ fn users_and_searches_are_limited_and_declined_cards_before_the_bank_is_asked() 
         "LimitProductChanges=2",
         "LimitConcerts=1",
         "LimitReviews=1",
+        "LimitExperiments=1",
+        "LimitVisitorsSource=1",
         "LimitSearchSource=2",
         "LimitEventsSource=2",
         "LimitWindowSeconds=3600",
@@ -111,6 +113,14 @@ fn users_and_searches_are_limited_and_declined_cards_before_the_bank_is_asked() 
     let create = |path: &str, name: &str| souk.send(seller.call("POST", path).json(&json!({"name": name})));
     assert_eq!(create("/bands", "First").status, 201);
     assert_limited(&create("/bands", "Second"), "user");
+
+    let experiment = format!("/experiments/{}", jam.body["productId"].as_str().unwrap());
+    let change = || souk.send(seller.call("PATCH", &experiment).header("if-match", "*").json(&json!({})));
+    change().problem(404, "not-found");
+    assert_limited(&change(), "user");
+    let visit = || souk.send(Call::new("POST", "/visitors"));
+    assert_eq!(visit().status, 201);
+    assert_limited(&visit(), "source");
 
     for path in ["/products?category=tea", "/concerts?latitude=1&longitude=103&radius=5"] {
         assert_eq!(souk.get(path).status, 200);

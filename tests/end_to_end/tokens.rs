@@ -40,7 +40,7 @@ fn forged(user: &User, signer: &Signer, audience: Option<&str>, at: Timestamp) -
     let authority =
         Authority { issuer: text("iss"), audience: audience.map_or_else(|| text("aud"), str::to_owned) };
     let caller = Caller { user_id: text("sub").parse().unwrap(), session_id: text("sid").parse().unwrap() };
-    signer.sign(&authority, &caller, [1; 16], at).unwrap()
+    signer.sign(&authority, &caller, None, [1; 16], at).unwrap()
 }
 
 #[test]

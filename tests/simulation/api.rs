@@ -65,7 +65,7 @@ impl Call {
             headers.insert("prefer", HeaderValue::from_static("wait=10"));
         }
         let verified = match &self.by {
-            By::User(user) => Some(Verified { caller: caller(*user), expires_at: u64::MAX }),
+            By::User(user) => Some(Verified { caller: caller(*user), visitor: None, expires_at: u64::MAX }),
             By::Provider(signature) => {
                 headers.insert("stripe-signature", signature.parse().expect("a header"));
                 None

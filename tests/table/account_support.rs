@@ -53,6 +53,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("TOKEN_ISSUER", "souk"),
     ("TOKEN_AUDIENCE", "souk-api"),
     ("SIGNING_SECRET_ARN", "signing"),
+    ("VISITOR_SECRET_ARN", "visitor"),
     ("PEPPER_SECRET_ARN", "pepper"),
     ("LIMIT_LOGIN_EMAIL", "100"),
     ("LIMIT_LOGIN_SOURCE", "100"),
@@ -207,7 +208,7 @@ fn request(body: &Value, received_at: Timestamp) -> Request {
 
 /// A request with the access token of this caller.
 fn by(caller: Caller, request: Request) -> Request {
-    Request { verified: Some(Verified { caller, expires_at: u64::MAX }), ..request }
+    Request { verified: Some(Verified { caller, visitor: None, expires_at: u64::MAX }), ..request }
 }
 
 /// The JSON of a response.

@@ -44,7 +44,7 @@ impl Gate {
         world.table.create_session(&session).await.unwrap();
         let caller = Caller { user_id: session.user_id, session_id: session.session_id };
         let issuer = TokenIssuer::new(&context(&world, SETTINGS)).unwrap();
-        let token = issuer.issue(&caller, now()).await.unwrap();
+        let token = issuer.issue(&caller, None, now()).await.unwrap();
         let gate =
             Self { app: function::App::new(context(&world, SETTINGS)).unwrap(), world, session, token };
         gate.world.wire.take_sent();
@@ -104,7 +104,7 @@ async fn the_token_of_a_session_that_expires_first_is_refused() {
     // The sample session ends after 1000 s, and its token is issued 200 s before that.
     let Session { user_id, session_id, .. } = gate.session;
     let late = TokenIssuer::new(&context(&gate.world, SETTINGS)).unwrap();
-    let token = late.issue(&Caller { user_id, session_id }, later(800)).await.unwrap();
+    let token = late.issue(&Caller { user_id, session_id }, None, later(800)).await.unwrap();
     for (seconds, accepted) in [(999, true), (1000, false)] {
         let event = serde_json::from_value(json!({"identitySource": [format!("Bearer {token}")]})).unwrap();
         let answer = function::authorize(&at(later(seconds)), event).await.unwrap();
@@ -153,7 +153,7 @@ async fn a_session_that_is_not_stored_is_refused() {
     let gate = Gate::new().await;
     let authority = Authority { issuer: "souk".into(), audience: "souk-api".into() };
     let caller = Caller { user_id: gate.session.user_id, session_id: session(2, 1).0.session_id };
-    let token = Signer::from_secret(SECRET).unwrap().sign(&authority, &caller, [9; 16], now()).unwrap();
+    let token = Signer::from_secret(SECRET).unwrap().sign(&authority, &caller, None, [9; 16], now()).unwrap();
     assert!(!gate.accepts(&token).await);
 }
 

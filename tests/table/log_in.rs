@@ -3,6 +3,7 @@
 use crate::application::context;
 use domain::{
     Input,
+    id::{Id, VisitorUuid},
     password::Password,
     security::{SecurityEvent, Subject},
     user::{Credentials, Email},
@@ -17,9 +18,11 @@ use tests::{
     units::describe,
 };
 use web::{
-    Request,
+    Problem, Request, Response,
     password::{self, Peppers, Verdict},
     problem::Kind,
+    token::{self, Authority, VerifyingKey},
+    visitor_token::{SOUK_VISITOR, VisitorKeys},
 };
 
 #[expect(dead_code, reason = "the test plays Lambda and needs no main")]
@@ -37,6 +40,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("TOKEN_ISSUER", "souk"),
     ("TOKEN_AUDIENCE", "souk-api"),
     ("SIGNING_SECRET_ARN", "signing"),
+    ("VISITOR_SECRET_ARN", "visitor"),
     ("PEPPER_SECRET_ARN", "pepper"),
     ("LIMIT_LOGIN_EMAIL", "10"),
     ("LIMIT_LOGIN_SOURCE", "10"),
@@ -90,7 +94,15 @@ impl LogIn {
 
     /// The result of one request, and the requests that the function sent for it.
     async fn attempt(&self, password: &str) -> (Result<StatusCode, Kind>, Vec<String>) {
+        let answer = self.answer(password, None).await;
+        let sent = self.world.wire.take_sent().iter().map(describe).collect();
+        (answer.map(|response| response.status).map_err(|problem| problem.kind), sent)
+    }
+
+    /// The answer to one request, which shows this token of a visitor.
+    async fn answer(&self, password: &str, visitor: Option<&str>) -> Result<Response, Problem> {
         let mut headers = HeaderMap::new();
+        headers.extend(visitor.map(|token| (SOUK_VISITOR, token.parse().unwrap())));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let request = Request {
             method: Method::POST,
@@ -104,9 +116,7 @@ impl LogIn {
             received_at: now(),
             verified: None,
         };
-        let answer = Box::pin(function::create_session(&self.app, request)).await;
-        let sent = self.world.wire.take_sent().iter().map(describe).collect();
-        (answer.map(|response| response.status).map_err(|problem| problem.kind), sent)
+        Box::pin(function::create_session(&self.app, request)).await
     }
 
     async fn stored_hash(&self) -> String {
@@ -122,6 +132,7 @@ impl LogIn {
 const COUNTED: [&str; 2] = ["UpdateItem LIMIT#", "UpdateItem LIMIT#"];
 const READ_SECRET: &str = "GetSecretValue";
 const READ: &str = "GetItem EMAIL#";
+const READ_USER: &str = "GetItem USER#";
 const PUBLISH: &str = "UpdateItem SIGNING";
 const RENEW: &str = "UpdateItem EMAIL#";
 const OPEN: &str = "PutItem SESSION#";
@@ -137,7 +148,7 @@ async fn a_new_instance_reads_its_secrets_while_it_reads_the_table() {
     let mut after = sent[4..6].to_vec();
     after.sort_unstable();
     assert_eq!(after, [READ, PUBLISH]);
-    assert_eq!(sent[6..], [OPEN, READ, READ_SESSIONS]);
+    assert_eq!(sent[6..], [READ_USER, OPEN, READ, READ_SESSIONS]);
 }
 
 #[tokio::test]
@@ -148,7 +159,7 @@ async fn a_warm_instance_reads_no_secret() {
     log_in.world.wire.take_sent();
     let (answer, sent) = log_in.attempt(PASSWORD).await;
     assert_eq!(answer, Ok(StatusCode::CREATED));
-    assert_eq!(sent, [COUNTED[0], COUNTED[1], READ, OPEN, READ, READ_SESSIONS]);
+    assert_eq!(sent, [COUNTED[0], COUNTED[1], READ, READ_USER, OPEN, READ, READ_SESSIONS]);
     assert_eq!(log_in.stored_hash().await, before);
 }
 
@@ -257,4 +268,37 @@ async fn a_log_in_whose_hash_is_renewed_meanwhile_succeeds() {
     let log_in = LogIn::with(&hash(0), secret(0)).await;
     replace_hash_after(&log_in, "GetItem", hash_of(PASSWORD));
     assert_eq!(log_in.attempt(PASSWORD).await.0, Ok(StatusCode::CREATED));
+}
+
+/// The visitor in the answer to a log-in that shows this token, and in its access token.
+async fn visitor_after(log_in: &LogIn, shown: Option<&str>) -> Option<VisitorUuid> {
+    let answer = log_in.answer(PASSWORD, shown).await.unwrap();
+    let body: Value = serde_json::from_str(answer.body.as_text()).unwrap();
+    let visitor = body["visitor"]["visitorId"].as_str().map(|id| id.parse().unwrap());
+    let keys = log_in.world.table.signing_keys(now()).await.unwrap();
+    let key = VerifyingKey { public: keys[0].public, signs_until: keys[0].signs_until };
+    let authority = Authority { issuer: "souk".to_owned(), audience: "souk-api".to_owned() };
+    let access = token::verify(body["accessToken"].as_str().unwrap(), &key, &authority, now()).unwrap();
+    assert_eq!(access.visitor, visitor);
+    if let Some(token) = body["visitor"]["token"].as_str() {
+        assert_eq!(VisitorKeys::from_secrets([secret(0).as_str()]).verify(token), visitor);
+    }
+    visitor
+}
+
+#[tokio::test]
+async fn a_log_in_binds_the_first_visitor_that_we_made_up_and_no_other() {
+    let log_in = LogIn::with(&hash(0), secret(0)).await;
+    let visitor = |number: u8| VisitorUuid::new(now(), [number; 10]);
+    let keys = VisitorKeys::from_secrets([secret(0).as_str()]);
+    let signed = |number| keys.sign(visitor(number)).unwrap().token;
+    assert_eq!(visitor_after(&log_in, None).await, None);
+    let forged = VisitorKeys::from_secrets(["another secret"]).sign(visitor(1)).unwrap().token;
+    assert_eq!(visitor_after(&log_in, Some(&forged)).await, None);
+    assert_eq!(visitor_after(&log_in, Some(&visitor(1).to_string())).await, None);
+    assert_eq!(visitor_after(&log_in, Some(&signed(1))).await, Some(visitor(1)));
+    assert_eq!(visitor_after(&log_in, Some(&signed(2))).await, Some(visitor(1)));
+    assert_eq!(visitor_after(&log_in, None).await, Some(visitor(1)));
+    let user = log_in.world.table.user(account(1, ADDRESS).0.user_id).await.unwrap();
+    assert_eq!((user.visitor_id, user.version), (Some(visitor(1)), 2));
 }

@@ -43,7 +43,7 @@ impl Api {
     }
 
     async fn issue(&self, at: Timestamp) -> String {
-        self.issuer.issue(&caller(1), at).await.unwrap()
+        self.issuer.issue(&caller(1), None, at).await.unwrap()
     }
 
     async fn accepts(&self, token: &str, at: Timestamp) -> bool {
@@ -62,7 +62,7 @@ fn forged(secret: &str, at: Timestamp) -> String {
     let Caller { user_id, session_id } = caller(2);
     Signer::from_secret(secret)
         .unwrap()
-        .sign(&authority, &Caller { user_id, session_id }, [9; 16], at)
+        .sign(&authority, &Caller { user_id, session_id }, None, [9; 16], at)
         .unwrap()
 }
 
@@ -205,9 +205,9 @@ async fn an_issuer_with_a_revoked_key_signs_nothing_and_reads_the_secret_again()
     api.issue(now()).await;
     api.world.table.revoke_signing_keys("another", now()).await.unwrap();
     let late = TokenIssuer::new(&context(&api.world, SETTINGS)).unwrap();
-    assert!(is_unavailable(&late.issue(&caller(1), now()).await));
+    assert!(is_unavailable(&late.issue(&caller(1), None, now()).await));
     api.world.wire.keep_secret(SECOND);
-    let token = late.issue(&caller(1), now()).await.unwrap();
+    let token = late.issue(&caller(1), None, now()).await.unwrap();
     assert_ne!(web::token::claimed_kid(&token).as_deref(), Some(first.kid()));
     assert!(api.accepts(&token, now()).await);
 }

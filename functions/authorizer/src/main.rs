@@ -33,6 +33,8 @@ pub struct Answer {
 struct Context {
     user_id: String,
     session_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visitor_id: Option<String>,
     expires_at: u64,
 }
 
@@ -51,9 +53,10 @@ pub async fn authorize(app: &App, event: Event) -> Result<Answer, Error> {
         },
         None => None,
     };
-    let context = context.map(|Verified { caller, expires_at }| Context {
+    let context = context.map(|Verified { caller, visitor, expires_at }| Context {
         user_id: caller.user_id.to_string(),
         session_id: caller.session_id.to_string(),
+        visitor_id: visitor.map(|visitor| visitor.to_string()),
         expires_at,
     });
     Ok(Answer { is_authorized: context.is_some(), context })

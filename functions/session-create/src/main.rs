@@ -7,6 +7,7 @@ use app::{
     table::Table,
     tokens::TokenIssuer,
     verification::VerifiedOnly,
+    visitors::LogInVisitors,
 };
 use domain::{
     Error,
@@ -29,6 +30,7 @@ app::clients! {
     passwords: Passwords,
     tokens: TokenIssuer,
     verified_only: VerifiedOnly,
+    visitors: LogInVisitors,
 }
 
 fn main() -> runtime::Exit {
@@ -62,7 +64,8 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
     }
 
     let caller = Caller { user_id, session_id: app.new_id()? };
-    let access = app.tokens.issue(&caller, now).await?;
+    let visitor = app.visitors.of(&request, user_id).await?;
+    let access = app.tokens.issue(&caller, visitor.as_ref().map(|bound| bound.visitor_id), now).await?;
     let refresh = app.tokens.first_refresh_token(&caller, now).await?;
     let expires_at = session::end_of(caller.session_id, now);
     let session = Session {
@@ -90,5 +93,5 @@ pub async fn create_session(app: &App, request: Request) -> Result<Response, Pro
         app.table.end_session(user_id, former.session_id, now).await?;
     }
     app.note(SecurityEvent::LoggedIn, caller);
-    refresh_cookie::created(access, &refresh, refresh_token_in, expires_at, now)
+    refresh_cookie::created(access, &refresh, refresh_token_in, visitor.as_ref(), expires_at, now)
 }

@@ -4,6 +4,7 @@ use app::{
     limits::{Limits, Refreshes},
     table::Table,
     tokens::TokenIssuer,
+    visitors::AccountVisitors,
 };
 use domain::{
     Error,
@@ -15,7 +16,7 @@ use web::{Problem, Request, Response, refresh_cookie};
 
 const REFUSED: Error = Error::Unauthenticated { detail: "The refresh token is not valid." };
 
-app::clients! { table: Table, limits: Limits<Refreshes>, tokens: TokenIssuer }
+app::clients! { table: Table, limits: Limits<Refreshes>, tokens: TokenIssuer, visitors: AccountVisitors }
 
 fn main() -> runtime::Exit {
     runtime::serve(refresh_session)
@@ -35,11 +36,12 @@ async fn refresh_session(app: &App, request: Request) -> Result<Response, Proble
     let (next, exchange) = app.tokens.exchange(&shown, now).await?;
     // Signed before the exchange: if signing fails after the exchange, the client may lose its session.
     let caller = Caller { user_id: shown.user_id, session_id: shown.session_id };
-    let access = app.tokens.issue(&caller, now).await?;
+    let visitor = app.visitors.of(shown.user_id, now).await?;
+    let access = app.tokens.issue(&caller, visitor.as_ref().map(|bound| bound.visitor_id), now).await?;
     let rotated = app.table.rotate_session(&shown, exchange, now).await;
     if rotated == Err(Error::RefreshReused) {
         app.note(SecurityEvent::RefreshReuse, caller);
     }
     let ends_at = rotated?;
-    refresh_cookie::created(access, &next, place, ends_at, now)
+    refresh_cookie::created(access, &next, place, visitor.as_ref(), ends_at, now)
 }

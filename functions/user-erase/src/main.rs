@@ -48,8 +48,9 @@ pub async fn erase(app: &App, Input { user_id, late }: Input) -> Result<Output, 
     }
     let has_more_reviews = app.table.anonymise_reviews(user_id).await?;
     let has_more_records = app.table.delete_records(user_id).await?;
+    let has_more_experiments = app.table.delete_experiments(user_id).await?;
     app.table.delete_mail_tokens(user_id).await?;
-    let more = has_more_reviews || has_more_records;
+    let more = has_more_reviews || has_more_records || has_more_experiments;
     if !more {
         app.table.finish_account_deletion(user_id).await?;
     }

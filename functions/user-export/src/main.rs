@@ -3,7 +3,8 @@
 use app::table::Table;
 use domain::{
     Error, Timestamp,
-    export::ExportPosition::{self, Orders, Products, Reviews, Sessions, Watches},
+    experiment::Experiment,
+    export::ExportPosition::{self, Experiments, Orders, Products, Reviews, Sessions, Watches},
     order::Order,
     page::PageSize,
     product::ListedProduct,
@@ -11,7 +12,6 @@ use domain::{
     session::ListedSession,
     user::{Caller, User},
 };
-use http::header;
 use serde::Serialize;
 use table::Watch;
 use web::{Problem, Request, Response, cursor, respond};
@@ -36,6 +36,7 @@ struct Items {
     products: Vec<ListedProduct>,
     reviews: Vec<Review>,
     watches: Vec<Watch>,
+    experiments: Vec<Experiment>,
     sessions: Vec<ListedSession>,
 }
 
@@ -54,23 +55,17 @@ pub async fn export_user(app: &App, request: Request) -> Result<Response, Proble
     let profile = app.table.user(caller.user_id).await?;
     let (items, next) = page(app, &caller, position, request.received_at).await?;
     let next_cursor = next.map(|next| cursor::encode(LIST, &next));
-    let link = next_cursor.as_ref().map(|next| format!("<{LIST}?cursor={next}>; rel=\"next\""));
-    let response = respond::ok(&Export { profile, items, next_cursor })?;
-    Ok(match link {
-        Some(link) => response.with(header::LINK, link),
-        None => response,
-    })
+    let export = Export { profile, items, next_cursor };
+    let response = respond::ok(&export)?;
+    Ok(response.with_next(export.next_cursor.as_deref(), |cursor| format!("{LIST}?cursor={cursor}")))
 }
 
-/// A page of one kind. The largest have some 40 KB an item, so that a page is far below the 6 MB of an answer.
-async fn page(
-    app: &App,
-    caller: &Caller,
-    position: ExportPosition,
-    now: Timestamp,
-) -> Result<(Items, Option<ExportPosition>), Error> {
+type Listed = (Items, Option<ExportPosition>);
+
+/// A page of one kind. The largest items have some 60 KB: a page is far below the 6 MB of an answer.
+async fn page(app: &App, caller: &Caller, at: ExportPosition, now: Timestamp) -> Result<Listed, Error> {
     let (user, size, mut items) = (caller.user_id, PageSize::DEFAULT, Items::default());
-    let next = match position {
+    let next = match at {
         Orders(after) => {
             let page = app.table.orders(user, None, size, after).await?;
             items.orders = page.items;
@@ -89,7 +84,12 @@ async fn page(
         Watches(after) => {
             let page = app.table.watches_of(user, size, after).await?;
             items.watches = page.items;
-            Some(page.next.map_or(Sessions, |last| Watches(Some(last))))
+            Some(page.next.map_or(Experiments(None), |last| Watches(Some(last))))
+        }
+        Experiments(after) => {
+            let page = app.table.experiments_of(user, size, after).await?;
+            items.experiments = page.items;
+            Some(page.next.map_or(Sessions, |last| Experiments(Some(last))))
         }
         Sessions => {
             items.sessions = app.table.sessions(caller, now).await?;

@@ -6,11 +6,13 @@ use crate::{
     client::{Client, Needs},
     concert_undo::ConcertUndo,
     dead_letters::{CacheWarm, DeadLetters, RatingAverage},
+    experiments::Experiments,
     fan_out::FanOut,
     flash_sales::{SaleCrawl, SaleSource},
     limits::{
-        Cancellations, Concerts, EventUploads, Limits, LogIns, OrderLimits, ProductChanges, Products,
-        Refreshes, Registrations, ResetRequests, ReviewLimit, Searches, TokenUses, UnpaidOrders, Watches,
+        Cancellations, Concerts, EventUploads, ExperimentChanges, Limits, LogIns, NewVisitors, OrderLimits,
+        ProductChanges, Products, Refreshes, Registrations, ResetRequests, ReviewLimit, Searches, TokenUses,
+        UnpaidOrders, Watches,
     },
     looks::Looks,
     machines::{ConcertCreate, Machines, OrderCancel, OrderPlace, ProductDelete, UserDelete},
@@ -26,6 +28,7 @@ use crate::{
     table_stream::TableStream,
     tokens::{SigningSecret, TokenIssuer, TokenVerifier},
     verification::VerifiedOnly,
+    visitors::{AccountVisitors, LogInVisitors, Visitors},
     webhooks::Webhooks,
 };
 
@@ -33,6 +36,7 @@ use crawl::WebhookClient;
 
 /// All clients, by the names of their types, with what each needs from the template.
 pub const CLIENTS: &[(&str, Needs)] = &[
+    ("AccountVisitors", AccountVisitors::NEEDS),
     ("AlertSetting", AlertSetting::NEEDS),
     ("Cache", Cache::NEEDS),
     ("Capture", Capture::NEEDS),
@@ -40,10 +44,13 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("DeadLetters<CacheWarm>", DeadLetters::<CacheWarm>::NEEDS),
     ("DeadLetters<RatingAverage>", DeadLetters::<RatingAverage>::NEEDS),
     ("EventUploads", EventUploads::NEEDS),
+    ("Experiments", Experiments::NEEDS),
     ("FanOut", FanOut::NEEDS),
     ("Limits<Cancellations>", Limits::<Cancellations>::NEEDS),
     ("Limits<Concerts>", Limits::<Concerts>::NEEDS),
+    ("Limits<ExperimentChanges>", Limits::<ExperimentChanges>::NEEDS),
     ("Limits<LogIns>", Limits::<LogIns>::NEEDS),
+    ("Limits<NewVisitors>", Limits::<NewVisitors>::NEEDS),
     ("Limits<ProductChanges>", Limits::<ProductChanges>::NEEDS),
     ("Limits<Products>", Limits::<Products>::NEEDS),
     ("Limits<Refreshes>", Limits::<Refreshes>::NEEDS),
@@ -51,6 +58,7 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("Limits<ResetRequests>", Limits::<ResetRequests>::NEEDS),
     ("Limits<TokenUses>", Limits::<TokenUses>::NEEDS),
     ("Limits<Watches>", Limits::<Watches>::NEEDS),
+    ("LogInVisitors", LogInVisitors::NEEDS),
     ("Looks", Looks::NEEDS),
     ("Machines<ConcertCreate>", Machines::<ConcertCreate>::NEEDS),
     ("Machines<OrderCancel>", Machines::<OrderCancel>::NEEDS),
@@ -80,6 +88,7 @@ pub const CLIENTS: &[(&str, Needs)] = &[
     ("Undo", Undo::NEEDS),
     ("UnpaidOrders", UnpaidOrders::NEEDS),
     ("VerifiedOnly", VerifiedOnly::NEEDS),
+    ("Visitors", Visitors::NEEDS),
     ("WebhookClient", <WebhookClient as Client>::NEEDS),
     ("Webhooks", Webhooks::NEEDS),
 ];

@@ -16,6 +16,7 @@ mod crawl_hosts;
 pub mod crawl_log;
 mod crawler;
 pub mod dead_letters;
+pub mod experiments;
 pub mod fan_out;
 pub mod flash_sales;
 pub mod incidents;
@@ -37,6 +38,7 @@ pub mod table;
 pub mod table_stream;
 pub mod tokens;
 pub mod verification;
+pub mod visitors;
 pub mod webhooks;
 
 pub use client::{Client, Needs};

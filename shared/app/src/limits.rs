@@ -108,6 +108,24 @@ impl Policy for Concerts {
     const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_CONCERTS"];
 }
 
+/// New visitors' ids: by source network.
+pub struct NewVisitors;
+
+impl Policy for NewVisitors {
+    const OPERATION: &'static str = "visitor";
+    const QUOTAS: &'static [Quota] = &[Quota { name: "source", setting: "LIMIT_VISITORS_SOURCE" }];
+    const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_VISITORS_SOURCE"];
+}
+
+/// New and changed price experiments, whose starts and stops write all their products: by user.
+pub struct ExperimentChanges;
+
+impl Policy for ExperimentChanges {
+    const OPERATION: &'static str = "experiment";
+    const QUOTAS: &'static [Quota] = &[Quota { name: "user", setting: "LIMIT_EXPERIMENTS" }];
+    const SETTINGS: &'static [&'static str] = &["TABLE_NAME", WINDOW, "LIMIT_EXPERIMENTS"];
+}
+
 /// New watches, each of which makes a crawl: by user.
 pub struct Watches;
 

@@ -1,7 +1,7 @@
 //! Secrets in Secrets Manager, and what functions derive from them.
 
 use crate::context::Context;
-use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError};
 use aws_types::SdkConfig;
 use domain::{Error, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,6 +57,20 @@ pub(crate) async fn put(sdk: &SdkConfig, arn: &str, text: String) -> Result<(), 
     let sent = Client::new(sdk).put_secret_value().secret_id(arn).secret_string(text).send().await;
     sent.map_err(|error| Error::unavailable(format!("PutSecretValue: {error:?}")))?;
     Ok(())
+}
+
+/// The text that a secret had before it was replaced; `None` for one that never was.
+pub(crate) async fn previous(sdk: &SdkConfig, arn: &str) -> Result<Option<String>, Error> {
+    let sent = Client::new(sdk).get_secret_value().secret_id(arn).version_stage("AWSPREVIOUS").send().await;
+    match sent {
+        Ok(value) => Ok(value.secret_string),
+        Err(error)
+            if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(Error::unavailable(format!("GetSecretValue: {error:?}"))),
+    }
 }
 
 /// The text of a secret. Creates a client for each call, because secrets are read rarely.

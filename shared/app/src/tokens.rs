@@ -18,6 +18,7 @@ use crate::{
 };
 use domain::{
     Error, Timestamp,
+    id::VisitorUuid,
     session::{Exchange, RefreshToken},
     user::Caller,
 };
@@ -61,9 +62,14 @@ struct Keys {
 }
 
 impl TokenIssuer {
-    /// An access token for the caller.
-    pub async fn issue(&self, caller: &Caller, now: Timestamp) -> Result<String, Error> {
-        self.keys(now).await?.signer.sign(&self.authority, caller, self.context.random()?, now)
+    /// An access token for the caller, whose account has this visitor.
+    pub async fn issue(
+        &self,
+        caller: &Caller,
+        visitor: Option<VisitorUuid>,
+        now: Timestamp,
+    ) -> Result<String, Error> {
+        self.keys(now).await?.signer.sign(&self.authority, caller, visitor, self.context.random()?, now)
     }
 
     /// The first refresh token of a new session.

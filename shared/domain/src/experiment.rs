@@ -93,7 +93,7 @@ pub struct Experiment {
 
 /// What a change does to the products of an experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub enum ExperimentEffect {
     /// Nothing changes at all.
     Nothing,
     /// A draft is checked against its products.
@@ -114,7 +114,7 @@ pub struct ExperimentChange {
     /// The next version; the same version if nothing changes.
     pub experiment: Experiment,
     /// What it does to the products.
-    pub effect: Effect,
+    pub effect: ExperimentEffect,
 }
 
 const NO_EXPERIMENT: Error = Error::NotFound { what: "experiment" };
@@ -192,21 +192,21 @@ impl Experiment {
         use ExperimentStatus::{Draft, Running, Stopped};
         let is_same = self == *before && status == before.status;
         if is_same {
-            return Ok(ExperimentChange { experiment: self, effect: Effect::Nothing });
+            return Ok(ExperimentChange { experiment: self, effect: ExperimentEffect::Nothing });
         }
         let effect = match (before.status, status) {
             (Stopped, _) => return Err(Error::Conflict { detail: "A stopped experiment does not change." }),
-            (Draft, Running) => Effect::Start,
-            (Running, Stopped) => Effect::Stop,
-            (Running, Running) if self.draft.coverage != before.draft.coverage => Effect::Rise,
-            (Draft, Draft) if self.draft.variants != before.draft.variants => Effect::Check,
-            _ => Effect::None,
+            (Draft, Running) => ExperimentEffect::Start,
+            (Running, Stopped) => ExperimentEffect::Stop,
+            (Running, Running) if self.draft.coverage != before.draft.coverage => ExperimentEffect::Rise,
+            (Draft, Draft) if self.draft.variants != before.draft.variants => ExperimentEffect::Check,
+            _ => ExperimentEffect::None,
         };
         let mut next = Self { status, version: before.version + 1, updated_at: now, ..self };
         next.start_faults.clear();
         match effect {
-            Effect::Start => next.started_at = Some(now),
-            Effect::Stop => (next.stopped_at, next.stopped_by) = (Some(now), Some(stopped_by)),
+            ExperimentEffect::Start => next.started_at = Some(now),
+            ExperimentEffect::Stop => (next.stopped_at, next.stopped_by) = (Some(now), Some(stopped_by)),
             _ => {}
         }
         Ok(ExperimentChange { experiment: next, effect })
@@ -244,7 +244,7 @@ impl Experiment {
         let mut faults = Vec::new();
         match (self.status, status) {
             (Draft, Stopped) => {
-                faults.push(Fault::here("must be running before it is stopped").under("status"))
+                faults.push(Fault::here("must be running before it is stopped").under("status"));
             }
             (Running, Draft) => faults.push(Fault::here("must be running or stopped").under("status")),
             _ => {}
@@ -287,7 +287,7 @@ impl Experiment {
                 let draft =
                     ExperimentDraft { coverage: passed.max(self.draft.coverage), ..self.draft.clone() };
                 let change = moved(Self { draft, ..self.clone() }, self.status, StoppedBy::Schedule)?;
-                (change.effect == Effect::Rise).then_some(change)
+                (change.effect == ExperimentEffect::Rise).then_some(change)
             }
             _ => None,
         }
@@ -340,6 +340,5 @@ fn changed_members(before: &ExperimentDraft, after: &ExperimentDraft) -> Vec<Str
     names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
-#[cfg(test)]
 #[path = "experiment_tests.rs"]
 mod tests;

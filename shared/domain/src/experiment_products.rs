@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Fault, Timestamp,
-    experiment::{Effect, Experiment, ExperimentChange},
+    experiment::{Experiment, ExperimentChange, ExperimentEffect},
     experiment_draft::{VariantPrice, at_price},
     id::ProductId,
     product::{Product, ProductDraft},
@@ -21,7 +21,13 @@ pub struct ExperimentWrites {
 impl ExperimentChange {
     /// Whether the products have to be read.
     pub fn needs_products(&self) -> bool {
-        matches!(self.effect, Effect::Check | Effect::Start | Effect::Rise | Effect::Stop)
+        matches!(
+            self.effect,
+            ExperimentEffect::Check
+                | ExperimentEffect::Start
+                | ExperimentEffect::Rise
+                | ExperimentEffect::Stop
+        )
     }
 
     /// What has to be written. `known` has the products of the experiment that exist. A product that was deleted while the
@@ -33,17 +39,19 @@ impl ExperimentChange {
     ) -> Result<ExperimentWrites, Error> {
         let Self { experiment, effect } = self;
         match effect {
-            Effect::Nothing | Effect::None => Ok(ExperimentWrites { experiment, products: Vec::new() }),
-            Effect::Check => {
+            ExperimentEffect::Nothing | ExperimentEffect::None => {
+                Ok(ExperimentWrites { experiment, products: Vec::new() })
+            }
+            ExperimentEffect::Check => {
                 experiment.check_products(known, None)?;
                 Ok(ExperimentWrites { experiment, products: Vec::new() })
             }
-            Effect::Start => {
+            ExperimentEffect::Start => {
                 experiment.check_products(known, Some(now))?;
                 Ok(experiment.started(known, now))
             }
-            Effect::Rise => experiment.risen(known, now),
-            Effect::Stop => Ok(experiment.ended(known, now)),
+            ExperimentEffect::Rise => experiment.risen(known, now),
+            ExperimentEffect::Stop => Ok(experiment.ended(known, now)),
         }
     }
 }

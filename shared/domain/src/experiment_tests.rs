@@ -1,3 +1,7 @@
+//! Which experiments are valid, and how they change.
+
+#![cfg(test)]
+
 use super::*;
 use crate::{
     experiment_products::ExperimentWrites,
@@ -195,7 +199,7 @@ fn a_draft_may_change_in_everything() {
     let patch = json!({"name": "Other", "coverage": 500, "variants": [{"key": "x", "weight": 1},
         {"key": "y", "weight": 9999, "prices": [price(1, 5)]}]});
     let changed = change(&draft(), patch, 5).unwrap();
-    assert_eq!((changed.effect, changed.experiment.version), (Effect::Check, 2));
+    assert_eq!((changed.effect, changed.experiment.version), (ExperimentEffect::Check, 2));
     assert_eq!(changed.experiment.draft.coverage.get(), 500);
     let stale = draft().change(
         &caller(1),
@@ -214,7 +218,7 @@ fn a_change_of_nothing_is_no_new_version() {
         (draft(), json!({"status": "draft", "name": "Tea at 17.99"})),
         (running.clone(), json!({"status": "running", "coverage": 10000})),
     ] {
-        let same = ExperimentChange { experiment: experiment.clone(), effect: Effect::Nothing };
+        let same = ExperimentChange { experiment: experiment.clone(), effect: ExperimentEffect::Nothing };
         assert_eq!(change(&experiment, patch, 20), Ok(same));
     }
 }
@@ -270,7 +274,7 @@ fn while_it_runs_only_coverage_rises_and_the_end_moves() {
     let expected = ["/metrics", "/name", "/hypothesis", "/seed", "/startsAt", "/coverage"];
     assert_eq!(pointers(change(&experiment, refused, 20)), expected);
     let moved = change(&experiment, json!({"stopsAt": "2026-01-01T00:00:00Z"}), 20).unwrap();
-    assert_eq!(moved.effect, Effect::None);
+    assert_eq!(moved.effect, ExperimentEffect::None);
     assert_eq!(pointers(change(&experiment, json!({"stopsAt": "1970-01-01T00:00:20Z"}), 20)), ["/stopsAt"]);
     let past = change(&draft(), json!({"status": "running", "stopsAt": "1970-01-01T00:00:20Z"}), 20);
     assert_eq!(pointers(past), ["/stopsAt"]);
@@ -306,7 +310,7 @@ fn states_follow_each_other_in_one_direction() {
     for patch in [json!({"status": "running"}), json!({"name": "x"}), json!({"coverage": 10})] {
         assert!(matches!(change(&stopped, patch, 30), Err(Error::Conflict { .. })));
     }
-    assert_eq!(change(&stopped, json!({"status": "stopped"}), 30).unwrap().effect, Effect::Nothing);
+    assert_eq!(change(&stopped, json!({"status": "stopped"}), 30).unwrap().effect, ExperimentEffect::Nothing);
 }
 
 #[test]
@@ -340,7 +344,7 @@ fn a_winner_is_a_variant_of_an_experiment_that_is_being_stopped() {
     ] {
         assert_eq!(pointers(change(experiment, patch.clone(), 20)), ["/winner"], "{patch}");
     }
-    assert_eq!(change(&draft(), json!({"winner": null}), 20).unwrap().effect, Effect::Nothing);
+    assert_eq!(change(&draft(), json!({"winner": null}), 20).unwrap().effect, ExperimentEffect::Nothing);
 }
 
 #[test]
@@ -369,11 +373,14 @@ fn an_experiment_starts_and_stops_by_its_times() {
     experiment.draft.stops_at = Some(at(200));
     assert_eq!((experiment.due_at(), experiment.due_change(&[], at(99))), (Some(at(100)), None));
     let start = experiment.due_change(&[], at(100)).unwrap();
-    assert_eq!(start.effect, Effect::Start);
+    assert_eq!(start.effect, ExperimentEffect::Start);
     let running = start.writes(&known([product(1), product(2)]), at(100)).unwrap().experiment;
     assert_eq!(running.due_change(&[], at(199)), None);
     let stop = running.due_change(&[], at(200)).unwrap();
-    assert_eq!((stop.effect, stop.experiment.stopped_by), (Effect::Stop, Some(StoppedBy::Schedule)));
+    assert_eq!(
+        (stop.effect, stop.experiment.stopped_by),
+        (ExperimentEffect::Stop, Some(StoppedBy::Schedule))
+    );
     assert_eq!((stop.experiment.due_at(), stop.experiment.due_change(&[], at(300))), (None, None));
 }
 
@@ -394,7 +401,10 @@ fn a_guardrail_that_became_worse_stops_the_experiment() {
     assert_eq!(experiment.due_at(), Some(at(0)));
     assert_eq!(experiment.due_change(&[Metric::AverageOrder], at(20)), None);
     let stop = experiment.due_change(&[Metric::Conversion], at(20)).unwrap();
-    assert_eq!((stop.effect, stop.experiment.stopped_by), (Effect::Stop, Some(StoppedBy::Guardrail)));
+    assert_eq!(
+        (stop.effect, stop.experiment.stopped_by),
+        (ExperimentEffect::Stop, Some(StoppedBy::Guardrail))
+    );
 }
 
 #[test]
@@ -407,7 +417,7 @@ fn coverage_follows_the_last_step_of_the_ramp_that_has_passed() {
     assert_eq!(running.due_change(&[], at(2 * 3600 - 1)), None);
     let coverage_at = |hours: u64| {
         let rise = running.due_change(&[], at(hours * 3600)).unwrap();
-        assert_eq!(rise.effect, Effect::Rise);
+        assert_eq!(rise.effect, ExperimentEffect::Rise);
         rise.experiment.draft.coverage.get()
     };
     assert_eq!([2, 3, 4, 9].map(coverage_at), [1000, 1000, 5000, 5000]);

@@ -1,7 +1,8 @@
-//! The export of a user's data, page by page: orders, then products, reviews, watches and sessions.
+//! The export of a user's data, page by page: orders, then products, reviews, watches,
+//! experiments and sessions.
 
 use crate::{
-    id::{OrderId, ProductId},
+    id::{ExperimentId, OrderId, ProductId},
     observation::ItemId,
     review::ReviewEntry,
 };
@@ -18,6 +19,8 @@ pub enum ExportPosition {
     Reviews(Option<ReviewEntry>),
     /// Watched items.
     Watches(Option<ItemId>),
+    /// Experiments as a seller.
+    Experiments(Option<ExperimentId>),
     /// Open sessions, on one page.
     Sessions,
 }
@@ -34,6 +37,7 @@ impl fmt::Display for ExportPosition {
             Self::Products(after) => ("products", after.map(|id| id.to_string())),
             Self::Reviews(after) => ("reviews", after.map(|entry| entry.to_string())),
             Self::Watches(after) => ("watches", after.map(|id| id.to_string())),
+            Self::Experiments(after) => ("experiments", after.map(|id| id.to_string())),
             Self::Sessions => ("sessions", None),
         };
         write!(f, "{kind}.{}", after.unwrap_or_default())
@@ -60,6 +64,7 @@ impl FromStr for ExportPosition {
             ("products", position) => after(position).map(Self::Products),
             ("reviews", position) => after(position).map(Self::Reviews),
             ("watches", position) => after(position).map(Self::Watches),
+            ("experiments", position) => after(position).map(Self::Experiments),
             ("sessions", "") => Ok(Self::Sessions),
             _ => Err(NotAnExportPosition),
         }
@@ -82,6 +87,7 @@ mod tests {
             ExportPosition::Products(Some(product)),
             ExportPosition::Reviews(Some(ReviewEntry { window_start: 900, product_id: product })),
             ExportPosition::Watches(Some(ItemId::of_digest(&[3; 32]))),
+            ExportPosition::Experiments(Some(Id::new(now, [4; 10]))),
             ExportPosition::Sessions,
         ] {
             assert_eq!(position.to_string().parse(), Ok(position));

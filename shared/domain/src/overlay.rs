@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn a_visitor_pays_the_price_of_the_variant_that_growthbook_assigns() {
         let seed = overlay().experiment_id.to_string();
-        let mut seen = [0; 2];
+        let mut counts = [0; 2];
         for byte in 0..200 {
             let visitor: VisitorUuid = id(byte);
             let hash = crate::assignment::hash(&seed, &visitor.to_string(), HashVersion::V2);
@@ -288,9 +288,9 @@ mod tests {
             let variant = overlay().variants[index].key.clone();
             let experiment = Some(InExperiment { experiment_id: id(7), variant });
             assert_eq!(offer, Offer { price, experiment });
-            seen[index] += 1;
+            counts[index] += 1;
         }
-        assert!(seen.iter().all(|count| *count > 50), "{seen:?}");
+        assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
     }
 
     #[test]

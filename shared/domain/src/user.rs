@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Fault, Input, Timestamp, Version,
-    id::{SessionId, UserId},
+    id::{SessionId, UserId, VisitorUuid},
     input::{Checked, Members, MergePatch, Revisable},
     password::Password,
     session::TokenPlace,
@@ -153,6 +153,9 @@ pub struct User {
     /// When it was shown that the address is the user's. Absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<Timestamp>,
+    /// The visitor's id that decides which prices the user sees in experiments: that of the first log-in that showed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visitor_id: Option<VisitorUuid>,
     /// The version. Users that registered before there were versions have the first one.
     #[serde(default = "first_version")]
     pub version: Version,
@@ -169,7 +172,15 @@ impl User {
     /// A user who has just registered.
     pub fn register(user_id: UserId, email: &Email, display_name: String, now: Timestamp) -> Self {
         let email = email.as_written().to_owned();
-        Self { user_id, email, display_name, created_at: now, verified_at: None, version: FIRST_VERSION }
+        Self {
+            user_id,
+            email,
+            display_name,
+            created_at: now,
+            verified_at: None,
+            visitor_id: None,
+            version: FIRST_VERSION,
+        }
     }
 
     /// The address for log-in.

@@ -134,7 +134,8 @@ fn verified(context: &HashMap<String, Value>) -> Option<Verified> {
         user_id: context.get("userId")?.as_str()?.parse().ok()?,
         session_id: context.get("sessionId")?.as_str()?.parse().ok()?,
     };
-    Some(Verified { caller, expires_at: seconds(context.get("expiresAt")?)? })
+    let visitor = context.get("visitorId").and_then(|visitor| visitor.as_str()?.parse().ok());
+    Some(Verified { caller, visitor, expires_at: seconds(context.get("expiresAt")?)? })
 }
 
 /// A whole number of seconds. The authorizer returns a number; AWS does not document whether the gateway hands it on as

@@ -41,11 +41,15 @@
 //! | event of the payment provider | `EVENT#<id>` | `EVENT` | | |
 //! | how far events were read | `EVENTS` | `PERIOD` | | |
 //! | batch of visitors' events | `EVENTS#<batchId>` | `EVENTS` | | |
+//! | price experiment | `EXPERIMENT#<experimentId>` | `EXPERIMENT` | `USER#<ownerId>` / `EXPERIMENT#<experimentId>` | `EXPERIMENTS` / `<due>#<experimentId>` |
+//! | running experiment of a seller | `FEATURES#<ownerId>` | `RUNNING#<experimentId>` | | |
+//! | client key of a seller | `FEATURES#<ownerId>` | `KEY` | | |
 //! | tokens of mails that verify an address | `VERIFY#<userId>` | `TOKENS` | | |
 //! | tokens of mails that reset a password | `RESET#<userId>` | `TOKENS` | | |
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
 
 pub mod alerts;
+pub mod experiments;
 mod price_watch;
 
 pub use price_watch::{

@@ -104,7 +104,7 @@ impl Table {
 }
 
 /// The condition that the stored version is the one before the written version.
-const IS_PREVIOUS: &str = "#version = :before AND attribute_not_exists(#hidden)";
+pub(crate) const IS_PREVIOUS: &str = "#version = :before AND attribute_not_exists(#hidden)";
 
 /// Interprets the failed condition: success if this writer wrote the stored product, else `Stale` or not found.
 fn unless_stale(stored: Option<&Item>, writer: Writer) -> Result<(), Error> {

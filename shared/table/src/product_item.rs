@@ -21,7 +21,7 @@ pub(crate) const VERSION: &str = "version";
 pub(crate) const NO_PRODUCT: Error = Error::NotFound { what: "product" };
 
 /// The overlay of the running experiment that the product is in.
-pub(crate) const OVERLAY: &str = "overlay";
+const OVERLAY: &str = "overlay";
 /// The prices and overlays that were replaced of late, oldest first.
 const PROMISES: &str = "promises";
 

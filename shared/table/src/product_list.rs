@@ -107,7 +107,11 @@ impl Table {
     }
 
     /// The first items of a query in descending order, and whether there are more.
-    async fn newest(&self, query: QueryFluentBuilder, size: PageSize) -> Result<(Vec<Item>, bool), Error> {
+    pub(crate) async fn newest(
+        &self,
+        query: QueryFluentBuilder,
+        size: PageSize,
+    ) -> Result<(Vec<Item>, bool), Error> {
         let size = size.get();
         let query = query
             .scan_index_forward(false)

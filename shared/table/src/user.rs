@@ -13,7 +13,7 @@ use crate::{
 };
 use domain::{
     Error, Timestamp,
-    id::UserId,
+    id::{UserId, VisitorUuid},
     mail_token::TokenUse,
     user::{Email, FIRST_VERSION, User},
 };
@@ -44,6 +44,7 @@ pub(crate) const PASSWORD_HASH: &str = "passwordHash";
 pub(crate) const VERIFIED_AT: &str = "verifiedAt";
 pub(crate) const VERSION: &str = "version";
 const DISPLAY_NAME: &str = "displayName";
+const VISITOR_ID: &str = "visitorId";
 
 const NO_USER: Error = Error::NotFound { what: "user" };
 
@@ -129,6 +130,30 @@ impl Table {
                 Err(Error::Stale { current: number(&stored, VERSION).unwrap_or(FIRST_VERSION) })
             }
             Written::Refused(None) => Err(NO_USER),
+        }
+    }
+
+    /// Binds a visitor's id to an account that has none yet. Returns the id that the account has then; `None` if the account
+    /// was deleted.
+    pub async fn bind_visitor(
+        &self,
+        user: UserId,
+        visitor: VisitorUuid,
+    ) -> Result<Option<VisitorUuid>, Error> {
+        let written = self
+            .send_update(ItemUpdate {
+                key: keys::profile(user),
+                update: "SET #visitorId = :visitor, #version = if_not_exists(#version, :one) + :one",
+                condition: "attribute_exists(#pk) AND attribute_not_exists(#visitorId)",
+                names: &[VISITOR_ID, VERSION, PK],
+                values: vec![("visitor", s(visitor.to_string())), ("one", n(1))],
+            })
+            .await?;
+        match written {
+            Written::Done(_) => Ok(Some(visitor)),
+            Written::Refused(stored) => {
+                Ok(stored.as_ref().and_then(|stored| text(stored, VISITOR_ID)?.parse().ok()))
+            }
         }
     }
 

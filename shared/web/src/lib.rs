@@ -1,10 +1,12 @@
 //! HTTP: requests, responses, problems, entity tags, cursors, tokens. Independent of AWS.
 
+pub mod client_key_document;
 pub mod concert_status;
 pub mod content;
 pub mod cursor;
 pub mod encoding;
 pub mod etag;
+pub mod feature_document;
 pub mod json;
 pub mod openapi;
 pub mod order_problem;

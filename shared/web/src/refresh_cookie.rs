@@ -1,11 +1,18 @@
 //! The refresh token in a cookie of a browser, where no script can read it.
 
-use crate::{problem::Problem, request::Request, respond, response::Response};
+use crate::{
+    problem::Problem,
+    request::Request,
+    respond,
+    response::Response,
+    visitor_token::{self, SignedVisitor},
+};
 use domain::{
     Error, Timestamp,
     session::{RefreshToken, TokenPlace, Tokens},
 };
 use http::{HeaderName, HeaderValue, header};
+use serde::Serialize;
 
 /// The name of the cookie. With this prefix, browsers take it with `Secure` alone.
 const NAME: &str = "__Secure-souk_refresh";
@@ -16,19 +23,34 @@ const ATTRIBUTES: &str = "Path=/sessions; HttpOnly; Secure; SameSite=Strict";
 /// What a browser says about the page that sends a request. A script cannot set it.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// 201 with the tokens of a session that ends at this time, the refresh token in its place.
+/// The tokens of a session, and the visitor of its account.
+#[derive(Serialize)]
+struct Created<'a> {
+    #[serde(flatten)]
+    tokens: &'a Tokens,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visitor: Option<&'a SignedVisitor>,
+}
+
+/// 201 with the tokens of a session that ends at this time, the refresh token in its place. The client gets the visitor of the
+/// account, whose prices it has to show from now on: those are what the account pays.
 pub fn created(
     access: String,
     refresh: &RefreshToken,
     place: TokenPlace,
+    visitor: Option<&SignedVisitor>,
     ends_at: Timestamp,
     now: Timestamp,
 ) -> Result<Response, Problem> {
     let tokens = Tokens::new(access, refresh, place, ends_at, now);
-    let response = respond::created(&tokens)?;
-    Ok(match place {
+    let response = respond::created(&Created { tokens: &tokens, visitor })?;
+    let response = match place {
         TokenPlace::Body => response,
         TokenPlace::Cookie => set(response, &refresh.encode(), tokens.refresh_expires_in),
+    };
+    Ok(match visitor {
+        Some(visitor) => visitor_token::remembered(response, visitor),
+        None => response,
     })
 }
 
@@ -106,7 +128,8 @@ mod tests {
     #[test]
     fn a_cookie_has_the_token_and_the_body_has_not() {
         let now = Timestamp::from_unix_milliseconds(0);
-        let answer = |place| created("a".to_owned(), &token(), place, now.plus_seconds(60), now).unwrap();
+        let answer =
+            |place| created("a".to_owned(), &token(), place, None, now.plus_seconds(60), now).unwrap();
         let cookie = answer(TokenPlace::Cookie);
         let text = token().encode();
         let expected = format!(
@@ -116,6 +139,18 @@ mod tests {
         assert!(!cookie.body.as_text().contains(&text), "{}", cookie.body.as_text());
         let body = answer(TokenPlace::Body);
         assert!(!body.headers.contains_key(header::SET_COOKIE) && body.body.as_text().contains(&text));
+    }
+
+    #[test]
+    fn the_visitor_of_the_account_is_in_the_body_and_in_a_cookie_of_its_own() {
+        let now = Timestamp::from_unix_milliseconds(0);
+        let visitor = SignedVisitor { visitor_id: Id::new(now, [5; 10]), token: "t".to_owned() };
+        let answer =
+            created("a".to_owned(), &token(), TokenPlace::Cookie, Some(&visitor), now.plus_seconds(60), now);
+        let answer = answer.unwrap();
+        let body: serde_json::Value = serde_json::from_str(answer.body.as_text()).unwrap();
+        assert_eq!(body["visitor"]["token"], "t");
+        assert_eq!(answer.headers.get_all(header::SET_COOKIE).iter().count(), 2);
     }
 
     #[test]

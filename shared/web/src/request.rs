@@ -10,8 +10,8 @@ use crate::{
 };
 use aws_lc_rs::digest;
 use domain::{
-    Error, Fault, Input, Timestamp,
-    id::Id,
+    Error, Fault, Input, Timestamp, client_key,
+    id::{Id, UserId},
     idempotency::{Idempotency, IdempotencyKey},
     observation::ItemId,
     user::Caller,
@@ -70,6 +70,12 @@ impl Request {
     /// The id of a watched item in the path.
     pub fn path_item(&self) -> Result<ItemId, Problem> {
         self.path_parameter("itemId", "item")
+    }
+
+    /// The client key in the path: its seller and its random part.
+    pub fn path_client_key(&self) -> Result<(UserId, &str), Problem> {
+        let text = self.path_parameters.get("clientKey").map_or("", String::as_str);
+        client_key::parse(text).ok_or_else(|| Error::NotFound { what: "client key" }.into())
     }
 
     fn path_parameter<T: FromStr>(&self, name: &str, what: &'static str) -> Result<T, Problem> {
@@ -360,9 +366,9 @@ mod tests {
         let caller = Caller { user_id: Id::new(now, [1; 10]), session_id: Id::new(now, [2; 10]) };
         let mut request = request("application/json", "{}");
         assert_eq!(status(request.caller()), Some(StatusCode::UNAUTHORIZED));
-        request.verified = Some(Verified { caller, expires_at: 1000 });
+        request.verified = Some(Verified { caller, visitor: None, expires_at: 1000 });
         assert_eq!(status(request.caller()), Some(StatusCode::UNAUTHORIZED));
-        request.verified = Some(Verified { caller, expires_at: 1001 });
+        request.verified = Some(Verified { caller, visitor: None, expires_at: 1001 });
         assert_eq!(request.caller().unwrap(), caller);
     }
 

@@ -10,8 +10,10 @@ use domain::idempotency::StoredResponse;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-/// The header fields that 304 must have when 200 would have them (RFC 9110, section 15.4.5), as far as we send them.
-const NOT_MODIFIED_KEEPS: [HeaderName; 3] = [header::CACHE_CONTROL, header::ETAG, header::VARY];
+/// The header fields that 304 must have when 200 would have them (RFC 9110, section 15.4.5), as far as we send them,
+/// and what lets pages of other origins read it.
+const NOT_MODIFIED_KEEPS: [HeaderName; 4] =
+    [header::CACHE_CONTROL, header::ETAG, header::VARY, header::ACCESS_CONTROL_ALLOW_ORIGIN];
 
 /// 200 with JSON.
 pub fn ok(value: &impl Serialize) -> Result<Response, Problem> {
@@ -30,11 +32,7 @@ pub fn page<T: Serialize>(
     next_cursor: Option<&str>,
     link_to: impl FnOnce(&str) -> String,
 ) -> Result<Response, Problem> {
-    let response = ok(&Items { items, next_cursor })?;
-    Ok(match next_cursor {
-        Some(cursor) => response.with(header::LINK, format!("<{}>; rel=\"next\"", link_to(cursor))),
-        None => response,
-    })
+    Ok(ok(&Items { items, next_cursor })?.with_next(next_cursor, link_to))
 }
 
 /// The JSON of one page of a list.
@@ -82,6 +80,15 @@ fn json(status: StatusCode, value: &impl Serialize) -> Result<Response, Problem>
 }
 
 impl Response {
+    /// Adds a `Link` header (RFC 8288) to the next page if there is one. `link_to` builds its URL from its cursor.
+    #[must_use]
+    pub fn with_next(self, next_cursor: Option<&str>, link_to: impl FnOnce(&str) -> String) -> Self {
+        match next_cursor {
+            Some(cursor) => self.with(header::LINK, format!("<{}>; rel=\"next\"", link_to(cursor))),
+            None => self,
+        }
+    }
+
     /// Allows everybody to store the response for this time, and tags its content.
     #[must_use]
     pub fn stored_for(self, seconds: u64) -> Self {

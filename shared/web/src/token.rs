@@ -7,7 +7,7 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
     Error, Timestamp,
-    id::{SessionId, UserId},
+    id::{SessionId, UserId, VisitorUuid},
     mail_token::MailToken,
     session::{ACCESS_SECONDS, RefreshSecret},
     user::Caller,
@@ -48,6 +48,9 @@ struct Claims {
     nbf: Option<u64>,
     /// The unique id of the token.
     jti: String,
+    /// The visitor of the account, if it has one.
+    #[serde(default, rename = "visitorId", skip_serializing_if = "Option::is_none")]
+    visitor: Option<VisitorUuid>,
 }
 
 /// The content of a verified token.
@@ -55,6 +58,8 @@ struct Claims {
 pub struct Verified {
     /// The authenticated user.
     pub caller: Caller,
+    /// The visitor of the account, which decides the prices of experiments.
+    pub visitor: Option<VisitorUuid>,
     /// The expiration time, in seconds since 1970.
     pub expires_at: u64,
 }
@@ -110,11 +115,13 @@ impl Signer {
         &self.public
     }
 
-    /// Signs a token for the caller that expires [`ACCESS_SECONDS`] after `now`. `token_id` must be unique.
+    /// Signs a token for the caller, whose account has this visitor. It expires [`ACCESS_SECONDS`] after `now`. `token_id`
+    /// must be unique.
     pub fn sign(
         &self,
         authority: &Authority,
         caller: &Caller,
+        visitor: Option<VisitorUuid>,
         token_id: [u8; 16],
         now: Timestamp,
     ) -> Result<String, Error> {
@@ -128,6 +135,7 @@ impl Signer {
             iat: now.unix_seconds(),
             nbf: None,
             jti: URL_SAFE_NO_PAD.encode(token_id),
+            visitor,
         };
         jsonwebtoken::encode(&header, &claims, &self.key)
             .map_err(|error| Error::internal(format!("signing: {error}")))
@@ -206,7 +214,7 @@ pub fn verify(
         return Err(TokenFault::AfterKey);
     }
     let caller = Caller { user_id: claims.sub, session_id: claims.sid };
-    Ok(Verified { caller, expires_at: claims.exp })
+    Ok(Verified { caller, visitor: claims.visitor, expires_at: claims.exp })
 }
 
 fn valid_claims(token: &str, public: &[u8; 32], authority: &Authority, now: Timestamp) -> Option<Claims> {
@@ -287,9 +295,9 @@ mod tests {
 
     #[test]
     fn a_token_verifies_until_it_expires() {
-        let token = signer().sign(&authority(), &caller(), [7; 16], now()).unwrap();
+        let token = signer().sign(&authority(), &caller(), None, [7; 16], now()).unwrap();
         let expires_at = now().unix_seconds() + 900;
-        assert_eq!(verified(&token), Some(Verified { caller: caller(), expires_at }));
+        assert_eq!(verified(&token), Some(Verified { caller: caller(), visitor: None, expires_at }));
         assert_eq!(claimed_kid(&token).as_deref(), Some(signer().kid()));
         assert_eq!(claimed(&token).unwrap().caller, caller());
         let later = |seconds| verify(&token, &key(), &authority(), now().plus_seconds(seconds));
@@ -298,8 +306,18 @@ mod tests {
     }
 
     #[test]
+    fn a_token_has_the_visitor_of_the_account() {
+        let visitor = VisitorUuid::new(now(), [3; 10]);
+        let token = signer().sign(&authority(), &caller(), Some(visitor), [7; 16], now()).unwrap();
+        assert_eq!(verified(&token).unwrap().visitor, Some(visitor));
+        let claims: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims_of(&token)).unwrap()).unwrap();
+        assert_eq!(claims["visitorId"], visitor.to_string());
+    }
+
+    #[test]
     fn a_token_has_all_its_claims() {
-        let token = signer().sign(&authority(), &caller(), [7; 16], now()).unwrap();
+        let token = signer().sign(&authority(), &caller(), None, [7; 16], now()).unwrap();
         let claims: Value =
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims_of(&token)).unwrap()).unwrap();
         for name in ["iss", "aud", "sub", "exp", "iat", "jti"] {
@@ -458,8 +476,9 @@ mod tests {
     #[test]
     fn a_key_that_was_replaced_signs_nothing_any_more() {
         let until = |seconds| VerifyingKey { signs_until: now().plus_seconds(seconds), ..key() };
-        let at =
-            |seconds| signer().sign(&authority(), &caller(), [7; 16], now().plus_seconds(seconds)).unwrap();
+        let at = |seconds| {
+            signer().sign(&authority(), &caller(), None, [7; 16], now().plus_seconds(seconds)).unwrap()
+        };
         let later = now().plus_seconds(100);
         assert!(verify(&at(60), &until(60), &authority(), later).is_ok());
         assert_eq!(verify(&at(61), &until(60), &authority(), later), Err(TokenFault::AfterKey));

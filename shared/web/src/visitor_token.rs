@@ -98,7 +98,7 @@ mod tests {
     const SECRET: &str = "a text of a secret with more than forty-three characters";
 
     fn visitor(byte: u8) -> VisitorUuid {
-        VisitorUuid::new(Timestamp::from_unix_milliseconds(1), [byte; 10])
+        VisitorUuid::new(Timestamp::from_unix_milliseconds(1), [0xa0 | byte; 10])
     }
 
     fn keys() -> VisitorKeys {
