@@ -9,6 +9,7 @@ mod crawling;
 mod dependencies;
 mod events;
 mod functions;
+mod growthbook;
 mod imports;
 mod machines;
 mod manifests;
