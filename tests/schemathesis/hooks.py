@@ -5,6 +5,7 @@ import functools
 import secrets
 import time
 
+import experiments
 import orders
 import page  # noqa: F401
 import requests
@@ -119,6 +120,7 @@ def before_load_schema(context, raw_schema):
         "/orders": ("NextPageOfOrders", "ReadListedOrder"),
         "/users/me/export": ("NextPageOfExport",),
         "/watchlist": ("NextPageOfWatches",),
+        "/experiments": ("NextPageOfExperiments",),
         "/items/{itemId}/prices": ("NextPageOfPrices",),
     }.items():
         links = raw_schema["paths"][path]["get"]["responses"]["200"]["links"]
@@ -130,7 +132,7 @@ def before_load_schema(context, raw_schema):
 # it is sent, except in the part that it violates on purpose: a valid case is then valid, and an invalid one is invalid
 # only in the way that it names. The change depends on the case alone and not on earlier cases: hypothesis ends the
 # stateful phase silently when the same draws have another result.
-CREATE = ("product-create", "band-create", "venue-create", "concert-create", "order-place")
+CREATE = ("product-create", "band-create", "venue-create", "concert-create", "order-place", "experiment-create")
 etags = {}
 deleted = set()
 cursors = {}
@@ -208,6 +210,8 @@ def before_call(context, case, kwargs):
     broken = {name for name, _ in negated_parameters(case.meta)}
     stateful = case.meta.phase.name == TestPhase.STATEFUL
     operation = operation_of(case)
+    if operation == "experiment-create" and not case.meta.generation.mode.is_negative:
+        case.body = experiments.mend(case.body)
     if operation == "product-list":
         mend_list(case.query, broken)
     elif operation == "review-list":
@@ -256,6 +260,15 @@ def before_call(context, case, kwargs):
         case.body = with_different_alerts(case.body)
     elif operation == "notification-settings-put" and not case.meta.generation.mode.is_negative:
         case.body = with_quiet_hours(case.body)
+    elif operation == "experiment-list" and "cursor" not in broken:
+        # The cursor of a page is of this very list; generated ones are not.
+        (case.query or {}).pop("cursor", None)
+    elif operation == "experiment-get":
+        experiments.mend_id(case, broken)
+    elif operation == "experiment-update":
+        experiments.mend_change(case, broken)
+    elif operation == "feature-list" and not stateful:
+        experiments.mend_client_key(case, broken)
     elif operation == "order-list":
         orders.mend_list(case.query, broken)
     elif operation in ("order-get", "order-cancel"):

@@ -1,0 +1,98 @@
+"""Experiments, for hooks.py: products that can be tested, existing experiments, and bodies whose parts fit together."""
+
+import functools
+
+import requests
+from schemathesis.generation.meta import TestPhase
+from service import BASE, caller, content_of, mostly, names_nothing, new_product, post, somebody_else
+
+WHOLE = 10_000
+
+
+@functools.cache
+def tested():
+    """A product of the caller's, for drafts."""
+    return new_product(seller=caller())
+
+
+def of(product):
+    prices = [{"productId": product, "price": {"amount": 1799, "currency": "SGD"}}]
+    variants = [{"key": "control", "weight": 5000}, {"key": "low", "weight": 5000, "prices": prices}]
+    return {"name": "Lower", "variants": variants, "metrics": {"primary": "conversion"}}
+
+
+def new_experiment(product, owner=None):
+    return post("/experiments", of(product), (owner or caller()).token)["experimentId"]
+
+
+def change(experiment, body):
+    headers = {"Authorization": f"Bearer {caller().token}", "If-Match": "*"}
+    response = requests.patch(f"{BASE}/experiments/{experiment}", json=body, headers=headers, timeout=15)
+    response.raise_for_status()
+
+
+@functools.cache
+def somebody_elses():
+    return new_experiment(new_product(), somebody_else())
+
+
+@functools.cache
+def client_key():
+    headers = {"Authorization": f"Bearer {somebody_else().token}"}
+    return requests.put(f"{BASE}/client-key", headers=headers, timeout=15).json()["clientKey"]
+
+
+def mend(body):
+    """A body in which weights sum, keys differ, prices are of one product, and times and texts fit."""
+    body = {name: value for name, value in body.items() if name not in ("stopsAt", "rampUp")}
+    if "variants" in body:
+        count = len(body["variants"])
+        weights = [WHOLE - (count - 1) * (WHOLE // count), *[WHOLE // count] * (count - 1)]
+        price = [{"productId": tested(), "price": {"amount": 1799, "currency": "SGD"}}]
+        body["variants"] = [
+            {"key": f"v{number}", "weight": weight, "prices": price if number else []} for number, weight in enumerate(weights)
+        ]
+    if body.get("namespace"):
+        body["namespace"] = {"name": "n", "from": 0, "to": body["namespace"]["to"]}
+    if len((body.get("seed") or "").encode()) > 40:
+        body["seed"] = "s"
+    metrics = body.get("metrics", {})
+    if "secondary" in metrics:
+        # The primary metric of the experiments that exist is not among these.
+        taken = ("conversion", metrics.get("primary"))
+        body["metrics"] = {**metrics, "secondary": [metric for metric in metrics["secondary"] if metric not in taken]}
+    elif metrics:
+        body["metrics"] = {**metrics, "secondary": []}
+    return body
+
+
+def mend_change(case, broken):
+    """An existing experiment, mostly the caller's, which may change in this way."""
+    is_positive = not case.meta.generation.mode.is_negative
+    stateful = case.meta.phase.name == TestPhase.STATEFUL
+    body = case.body
+    if is_positive and isinstance(body, dict):
+        # An experiment of an earlier request is a draft. Its end needs a start, which is made only for experiments of our own.
+        status = None if stateful else body.pop("status", None)
+        body = mend({name: value for name, value in body.items() if name not in ("status", "winner")})
+        if status in ("running", "stopped"):
+            body = {"status": status}
+        case.body = body
+        if names_nothing(case, broken):
+            experiment = new_experiment(new_product(seller=caller()))
+            if status == "stopped":
+                change(experiment, {"status": "running"})
+            case.path_parameters["experimentId"] = experiment
+    if "If-Match" in case.headers and "If-Match" not in broken and mostly(case.headers["If-Match"]):
+        case.headers["If-Match"] = "*"
+
+
+def mend_id(case, broken):
+    if names_nothing(case, broken):
+        mine = mostly(content_of(case)[1:])
+        case.path_parameters["experimentId"] = new_experiment(tested()) if mine else somebody_elses()
+
+
+def mend_client_key(case, broken):
+    if "clientKey" not in broken and mostly(content_of(case)):
+        case.path_parameters["clientKey"] = client_key()
