@@ -65,6 +65,8 @@ pub fn of_product(product: &Product, reviews: u32) -> Vec<Item> {
     with_key(&mut item, ["pk", "sk"], keys::product(id));
     with_key(&mut item, ["gsi1pk", "gsi1sk"], keys::product_on_page(id));
     with_key(&mut item, ["gsi2pk", "gsi2sk"], keys::product_in_category(&product.draft.category, id));
+    let overlay = product.pricing.overlay.as_ref();
+    item.extend(overlay.map(|overlay| ("overlay".to_owned(), AttributeValue::B(overlay.encode()))));
     let mut stock = item_of(&StockLevel::new(samples::stock(samples::STOCK), product.created_at));
     with_key(&mut stock, ["pk", "sk"], keys::stock(id));
     with_key(&mut stock, ["gsi1pk", "gsi1sk"], keys::stock_on_page(id));

@@ -2,13 +2,16 @@
 
 use domain::{
     Input, Money, Timestamp, Version,
+    assignment::HashVersion,
     deletion::DeletionRun,
-    id::{Id, ProductId, SessionId, UserId},
+    id::{ExperimentId, Id, ProductId, SessionId, UserId, VisitorUuid},
     idempotency::{Idempotency, IdempotencyKey},
+    overlay::{Overlay, OverlayVariant},
     product::{Category, ListedProduct, NewProduct, Product},
     rating::Rating,
     review::{Review, Stars},
     session::{Exchange, RefreshSecret, RefreshToken, Session},
+    share::Share,
     stock::Stock,
     user::{Caller, Email, User},
 };
@@ -118,6 +121,40 @@ pub fn product_in(category: &str, number: u32, seller: u32) -> Product {
     }));
     let NewProduct { draft, .. } = draft.expect("a sample product is a product");
     Product::publish(product_id(number), &caller(seller), draft, later(number.into()))
+}
+
+/// A visitor's id.
+pub fn visitor_id(number: u32) -> VisitorUuid {
+    VisitorUuid::new(now(), random(number))
+}
+
+/// The overlay of a price experiment in which half of the visitors pay this amount, and the others the product's own price.
+pub fn overlay(amount: i64) -> Overlay {
+    let half = Share::new(5_000).expect("a half is a share");
+    let variant = |key: &str, price| OverlayVariant { key: key.to_owned(), weight: half, price };
+    Overlay {
+        experiment_id: ExperimentId::new(now(), random(1)),
+        hash_version: HashVersion::V2,
+        coverage: Share::ALL,
+        variants: vec![variant("control", None), variant("other", Some(amount))],
+        seed: String::new(),
+        namespace: None,
+    }
+}
+
+/// The next version of a product, whose overlay was replaced after this number of seconds.
+pub fn overlaid(product: &Product, overlay: Option<Overlay>, seconds: u64) -> Product {
+    let pricing = product.pricing.replaced(overlay, product.draft.price, later(seconds));
+    Product { pricing, version: product.version + 1, ..product.clone() }
+}
+
+/// Two visitors who get the first and the second variant of [`overlay`].
+pub fn visitors_of_both_variants() -> [VisitorUuid; 2] {
+    let overlay = overlay(1);
+    ["control", "other"].map(|key| {
+        let has_variant = |visitor: &VisitorUuid| overlay.variant(*visitor).is_some_and(|it| it.key == key);
+        (0..1000).map(visitor_id).find(has_variant).expect("each variant has half of the visitors")
+    })
 }
 
 /// The next version of a product, with a different price.

@@ -11,7 +11,10 @@ use domain::{
 use table::keys;
 use tests::{
     Fault, World,
-    samples::{category, listed, next_version, product, product_id, product_in, user_id, withdrawal},
+    samples::{
+        category, listed, next_version, overlaid, overlay, product, product_id, product_in, user_id,
+        withdrawal,
+    },
 };
 
 fn food() -> Category {
@@ -291,4 +294,21 @@ async fn other_items_of_a_seller_are_not_listed() {
     }
     let read = async |after| world.table.products_of_seller(user_id(7), size(1), after).await;
     assert_eq!(read_to_the_end(read).await, (vec![1, 1], newest_first(0..2)));
+}
+
+#[tokio::test]
+async fn lists_of_products_in_experiments_cost_no_further_request() {
+    let world = World::new();
+    let products: Vec<_> =
+        (0..30).map(|number| overlaid(&product(number, 7), Some(overlay(590)), 0)).collect();
+    for product in &products {
+        world.publish(product).await;
+    }
+    let food = food();
+    let list = world.table.products_of_category(&food, size(20), None);
+    let list = world.measure("products_of_category", "20 in experiments", list).await.unwrap();
+    assert_eq!(list.items[0].product, products[29]);
+    let list = world.table.products_of_seller(user_id(7), size(20), None);
+    let list = world.measure("products_of_seller", "20 in experiments", list).await.unwrap();
+    assert_eq!(list.items[0].product, products[29]);
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use table::keys;
 use tests::{
     Fault, Sent, World,
-    samples::{listed, next_version, product, product_id, withdrawal},
+    samples::{listed, next_version, overlaid, overlay, product, product_id, withdrawal},
 };
 
 const NO_PRODUCT: Error = Error::NotFound { what: "product" };
@@ -46,6 +46,17 @@ async fn ten_reviews_are_all_shown_and_nothing_follows() {
     let items = reviews(&world, 10);
     let page = world.measure("product_page", "with ten reviews", world.table.product_page(product_id(1), 10));
     assert_eq!(page.await.unwrap().reviews, Page { items, next: None });
+}
+
+#[tokio::test]
+async fn a_page_of_a_product_in_an_experiment_is_the_same_query() {
+    let world = World::new();
+    let product = overlaid(&product(1, 7), Some(overlay(590)), 0);
+    world.publish(&product).await;
+    reviews(&world, 10);
+    let page = world.table.product_page(product_id(1), 10);
+    let page = world.measure("product_page", "in an experiment", page).await.unwrap();
+    assert_eq!(page.listed.product, product);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `GET /products/{productId}`: a product with its stock, its rating and its newest reviews.
 
 use app::{cache::Cache, table::Table};
+use domain::id::ProductId;
 use web::{
     Problem, Request, Response,
     product_document::{ProductDocument, REVIEWS_ON_PAGE},
@@ -14,13 +15,19 @@ fn main() -> runtime::Exit {
 
 async fn get_product(app: &App, request: Request) -> Result<Response, Problem> {
     let id = request.path("productId")?;
-    if !request.wants_fresh()
-        && let Some(document) = app.cache.page(id).await
-    {
-        return document.into_response().unless_known_to(&request);
-    }
+    let cached = if request.wants_fresh() { None } else { app.cache.page(id).await };
+    let document = match cached {
+        Some(document) => document,
+        None => read(app, id).await?,
+    };
+    let visitor = None;
+    document.into_response(visitor).unless_known_to(&request)
+}
+
+/// Reads the page, and fills the cache with it.
+async fn read(app: &App, id: ProductId) -> Result<ProductDocument, Problem> {
     let page = app.table.product_page(id, REVIEWS_ON_PAGE).await?;
     let document = ProductDocument::render(&page)?;
     app.cache.fill(id, page.listed.version(), &document).await;
-    document.into_response().unless_known_to(&request)
+    Ok(document)
 }

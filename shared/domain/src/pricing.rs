@@ -48,6 +48,21 @@ impl Pricing {
         live.map(move |promise| offer(promise.overlay.as_ref(), visitor, promise.price))
     }
 
+    /// Until when each promise is good that is good now.
+    pub fn promised_until(&self, now: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
+        self.promises.iter().map(|promise| promise.until).filter(move |until| *until > now)
+    }
+
+    /// What a visitor was offered just before the prices were replaced that are promised until this time; what they are
+    /// offered now if this product's prices were not replaced since.
+    pub fn offer_promised_until(&self, until: Timestamp, visitor: Option<VisitorUuid>, own: Money) -> Offer {
+        let since = self.promises.iter().filter(|promise| promise.until >= until);
+        match since.min_by_key(|promise| promise.until) {
+            Some(promise) => offer(promise.overlay.as_ref(), visitor, promise.price),
+            None => self.offer(visitor, own),
+        }
+    }
+
     /// The pricing after its overlay was replaced; `own` is the product's own price until now.
     #[must_use]
     pub fn replaced(&self, overlay: Option<Overlay>, own: Money, now: Timestamp) -> Self {
@@ -174,6 +189,18 @@ mod tests {
         let rolled_out = stopped.replaced(None, sgd(20), at(0));
         let promised: Vec<_> = rolled_out.promised(None, at(1)).map(|offer| offer.price).collect();
         assert_eq!((rolled_out.offer(None, sgd(17)).price, promised), (sgd(17), vec![sgd(20)]));
+    }
+
+    #[test]
+    fn a_price_that_was_not_replaced_since_is_the_one_of_now() {
+        let pricing = Pricing::default().replaced(Some(everybody_pays(17)), sgd(20), at(0));
+        for (until, amount) in [(1_799, 20), (1_800, 20), (1_801, 17)] {
+            assert_eq!(
+                pricing.offer_promised_until(at(until), Some(visitor()), sgd(20)).price,
+                sgd(amount),
+                "{until}"
+            );
+        }
     }
 
     #[test]

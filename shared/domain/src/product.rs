@@ -4,8 +4,9 @@
 
 use crate::{
     Error, Input, Money, Timestamp, Version,
-    id::{ProductId, UserId},
+    id::{ProductId, UserId, VisitorUuid},
     input::{Checked, Members, MergePatch, Revisable},
+    overlay::{InExperiment, Offer},
     page::Page,
     pricing::Pricing,
     rating::Rating,
@@ -180,6 +181,17 @@ impl Product {
         seen.check(self.version)
     }
 
+    /// What a visitor pays for one unit now.
+    pub fn offer(&self, visitor: Option<VisitorUuid>) -> Offer {
+        self.pricing.offer(visitor, self.draft.price)
+    }
+
+    /// What a visitor paid for one unit just before the prices were replaced that are promised until this time; what they
+    /// pay now if this product's were not.
+    pub fn offer_promised_until(&self, until: Timestamp, visitor: Option<VisitorUuid>) -> Offer {
+        self.pricing.offer_promised_until(until, visitor, self.draft.price)
+    }
+
     /// Checks that the caller is the seller, who alone may change the product and its stock: else `Forbidden`.
     pub fn owned_by(&self, caller: &Caller) -> Result<(), Error> {
         caller.must_be(self.seller_id, "Only its seller may change a product.")
@@ -200,6 +212,9 @@ pub struct ListedProduct {
     pub stock_version: Version,
     /// The rating.
     pub rating: Rating,
+    /// The experiment that gave the price, if the product was listed for a visitor who is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<InExperiment>,
 }
 
 /// The versions of what a product's page shows. A page is older than another one if one of its versions is lower.
@@ -270,7 +285,15 @@ impl FromStr for ReviewPosition {
 impl ListedProduct {
     /// A product with this stock and rating.
     pub fn new(product: Product, level: &StockLevel, rating: Rating) -> Self {
-        Self { product, stock: level.stock, stock_version: level.version, rating }
+        Self { product, stock: level.stock, stock_version: level.version, rating, experiment: None }
+    }
+
+    /// The product as this visitor sees it.
+    #[must_use]
+    pub fn for_visitor(mut self, visitor: Option<VisitorUuid>) -> Self {
+        let Offer { price, experiment } = self.product.offer(visitor);
+        self.product.draft.price = price;
+        Self { experiment, ..self }
     }
 
     /// A new product, without reviews.

@@ -10,6 +10,9 @@ use domain::{Fault, Version, version::Seen};
 /// The maximum length of a header value, in bytes.
 const LONGEST: usize = 1000;
 
+/// The length of a digest of a representation, in bytes.
+const DIGEST: usize = 9;
+
 /// The tag of a version.
 pub fn of_version(version: Version) -> String {
     format!("\"{version}\"")
@@ -17,14 +20,23 @@ pub fn of_version(version: Version) -> String {
 
 /// The tag of a version with a digest of the whole representation.
 pub fn of_version_with(version: Version, shown: &[u8]) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, shown);
-    format!("\"{version}.{}\"", URL_SAFE_NO_PAD.encode(&digest.as_ref()[..9]))
+    format!("\"{version}.{}\"", digest(shown, DIGEST))
+}
+
+/// The tag of a representation that differs from the one with this tag in these bytes.
+pub fn of_variant(tag: &str, difference: &[u8]) -> String {
+    format!("{}.{}\"", tag.trim_end_matches('"'), digest(difference, DIGEST))
 }
 
 /// The tag of these bytes.
 pub fn of_content(content: &[u8]) -> String {
+    format!("\"{}\"", digest(content, 12))
+}
+
+/// The first bytes of a SHA-256, in base64.
+fn digest(content: &[u8], bytes: usize) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content);
-    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest.as_ref()[..12]))
+    URL_SAFE_NO_PAD.encode(&digest.as_ref()[..bytes])
 }
 
 /// The value of `If-Match` or `If-None-Match`.
@@ -110,7 +122,10 @@ mod tests {
         assert_eq!(versions_of("*"), Seen::Any);
         assert_eq!(versions_of(r#""7""#), Seen::Versions(vec![7]));
         assert_eq!(versions_of(r#""7", "8.0a1b"  ,"9""#), Seen::Versions(vec![7, 8, 9]));
-        assert_eq!(versions_of(&of_version_with(12, b"x")), Seen::Versions(vec![12]));
+        let tag = of_version_with(12, b"x");
+        assert_eq!(versions_of(&tag), Seen::Versions(vec![12]));
+        assert_eq!(versions_of(&of_variant(&tag, b"y")), Seen::Versions(vec![12]));
+        assert_ne!(of_variant(&tag, b"y"), of_variant(&tag, b"z"));
     }
 
     #[test]

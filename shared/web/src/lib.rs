@@ -13,6 +13,7 @@ pub mod order_problem;
 pub mod password;
 pub mod paths;
 pub mod price_document;
+pub mod price_splice;
 pub mod problem;
 pub mod product_document;
 pub mod query;

@@ -61,6 +61,9 @@ pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotenc
 /// Header that names the applied preference of the client (RFC 7240, section 3).
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
+/// The header fields that say who a visitor is.
+const VISITOR_FIELDS: &str = "Souk-Visitor, Cookie";
+
 /// A response with a text of this media type.
 pub fn text(status: StatusCode, media_type: &'static str, body: String) -> Response {
     let mut headers = HeaderMap::new();
@@ -76,6 +79,14 @@ impl Response {
             self.headers.insert(name, value);
         }
         self
+    }
+
+    /// Says that the response depends on who the visitor is, and keeps one that was made for a single visitor out of shared
+    /// caches (RFC 9111, section 5.2.2.7). A browser stores it and asks whether it is still current, since experiments end.
+    #[must_use]
+    pub fn by_visitor(self, is_of_one: bool) -> Self {
+        let response = self.with(header::VARY, VISITOR_FIELDS);
+        if is_of_one { response.with(header::CACHE_CONTROL, "private, no-cache") } else { response }
     }
 
     /// Sets `ETag` to the tag of a version.
