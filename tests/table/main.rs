@@ -40,6 +40,7 @@ mod notification;
 mod order;
 mod order_costs;
 mod order_epochs;
+mod order_experiment;
 mod order_list;
 mod order_model;
 mod order_races;

@@ -52,7 +52,8 @@ pub fn placed_by(customer: u32, number: u32, lines: &[(u32, i64)]) -> PlacedOrde
     let payment_method = PaymentMethod::from_value(json!("pm_1SVfXnEjUtQc7b1q0aBcDeFg")).unwrap();
     let expected_total = price(lines.iter().map(|(_, quantity)| quantity).sum());
     let draft = OrderDraft { lines: lines.iter().map(wanted).collect(), expected_total, payment_method };
-    let priced = draft.price(order_id(number), &caller(customer), later(number.into()), &known).unwrap();
+    let priced =
+        draft.price(order_id(number), &caller(customer), None, later(number.into()), &known).unwrap();
     let Priced::AsExpected(placed) = priced else { unreachable!("the samples have one price") };
     placed
 }

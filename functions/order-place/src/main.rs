@@ -50,7 +50,7 @@ async fn record(
     idempotency: &Idempotency,
 ) -> Result<Submission<PlacedOrder>, Problem> {
     let known = app.table.products(&draft.products()).await?;
-    let placed = match draft.price(app.new_id()?, caller, app.now(), &known)? {
+    let placed = match draft.price(app.new_id()?, caller, None, app.now(), &known)? {
         Priced::AsExpected(placed) => placed,
         Priced::Changed(order) => return Err(order_problem::price_changed(&order)),
     };

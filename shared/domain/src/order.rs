@@ -2,7 +2,8 @@
 
 use crate::{
     Error, Money, Timestamp, Version,
-    id::{OrderId, ProductId, UserId},
+    id::{OrderId, ProductId, UserId, VisitorUuid},
+    overlay::InExperiment,
     payment::{DisputeStatus, PaymentId, PaymentMethod, RefundStatus},
     product::ProductName,
     rejection::Reason,
@@ -34,6 +35,9 @@ pub struct OrderLine {
     pub unit_price: Money,
     /// `unit_price` times `quantity`.
     pub line_total: Money,
+    /// The experiment that gave the price, if the visitor was in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<InExperiment>,
 }
 
 /// An order, as its customer reads it.
@@ -57,6 +61,9 @@ pub struct Order {
     pub lines: Vec<OrderLine>,
     /// The sum of all lines.
     pub total: Money,
+    /// The visitor whom the access token named, by whom prices were assigned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visitor_id: Option<VisitorUuid>,
     /// Incremented by each change.
     pub version: Version,
     /// When it was placed.
