@@ -1,9 +1,11 @@
 //! The content of the tables, and the events that the functions are sent.
 
 use domain::{
+    Money,
     concert::{Concert, Performer, VenueSummary},
     geo::Coordinates,
     id::{BandId, ConcertId, Id, ProductId, UserId, VenueId},
+    overlay::Overlay,
     product::ReviewPosition,
     review::Review,
 };
@@ -12,8 +14,9 @@ use serde_json::{Value, json};
 use table::keys;
 use tests::{
     items, project,
-    samples::{caller, later, now, product_id, product_in, review, user_id},
+    samples::{caller, later, now, overlay, product_id, product_in, review, user_id, visitor_id},
 };
+use web::visitor_token::VisitorKeys;
 
 /// The number of items in a chunk.
 const CHUNK: usize = 2_000;
@@ -29,11 +32,19 @@ const MONTH: u64 = 30 * 24 * 3600;
 /// The number of concerts in the town, in the month that is searched.
 const IN_TOWN: u32 = 300;
 
+/// The price of a product in the second variant of its experiment.
+const TESTED_PRICE: i64 = 590;
+
+/// The text of every secret.
+pub const SECRET: &str = "a secret of a benchmark, of more than forty-three characters";
+
 /// The content of a table.
 #[derive(Clone, Copy, PartialEq)]
 pub enum World {
     /// Products, some with ten reviews.
     Products,
+    /// The same products, all of them in a running price experiment.
+    TestedProducts,
     /// Concerts, most of them far from the town that is searched.
     Concerts,
 }
@@ -42,11 +53,11 @@ impl World {
     /// The items of `count` products or concerts, in chunks.
     pub fn items(self, count: u32) -> Box<dyn Iterator<Item = Vec<Item>> + Send> {
         let items: Box<dyn Iterator<Item = Item> + Send> = match self {
-            Self::Products => Box::new((0..count).flat_map(move |number| {
-                let category = format!("category {}", number % CATEGORIES);
-                let reviews = if number % (count / REVIEWED) == 0 { 10 } else { 0 };
-                items::of_product(&product_in(&category, number, number % SELLERS), reviews)
-            })),
+            Self::Products => Box::new((0..count).flat_map(move |number| of_product(number, count, None))),
+            Self::TestedProducts => {
+                let overlay = overlay(TESTED_PRICE);
+                Box::new((0..count).flat_map(move |number| of_product(number, count, Some(&overlay))))
+            }
             Self::Concerts => {
                 Box::new((0..count).flat_map(move |number| items::of_concert(&concert(number))))
             }
@@ -57,6 +68,14 @@ impl World {
             (!chunk.is_empty()).then_some(chunk)
         }))
     }
+}
+
+fn of_product(number: u32, count: u32, overlay: Option<&Overlay>) -> Vec<Item> {
+    let category = format!("category {}", number % CATEGORIES);
+    let reviews = if number.is_multiple_of(count / REVIEWED) { 10 } else { 0 };
+    let mut product = product_in(&category, number, number % SELLERS);
+    product.pricing.overlay = overlay.cloned();
+    items::of_product(&product, reviews)
 }
 
 fn new_id<I: Id>(number: u32) -> I {
@@ -124,6 +143,15 @@ pub fn product_get(number: u32, count: u32) -> Value {
     request("GET", "/products/{productId}", &json!({"productId": id}), &format!("/products/{id}"), None)
 }
 
+/// As [`product_get`], of a visitor who is in the product's experiment.
+pub fn product_get_of_visitor(number: u32, count: u32) -> Value {
+    let keys = VisitorKeys::from_secrets([SECRET]);
+    let signed = keys.sign(visitor_id(number)).expect("there is a key");
+    let mut event = product_get(number, count);
+    event["headers"]["souk-visitor"] = signed.token.into();
+    event
+}
+
 /// `PATCH /products/{productId}`: a different product each time, until all products were changed.
 pub fn product_update(number: u32, count: u32) -> Value {
     // Consecutive events change products that are far apart in the table.
@@ -153,13 +181,26 @@ pub fn review_create(number: u32, count: u32) -> Value {
 
 /// `POST /orders` of three products, each by a different customer.
 pub fn order_place(number: u32, count: u32) -> Value {
+    // Three products that all have one price.
+    order_of(number, count, product_in("", 1, 1).draft.price)
+}
+
+/// As [`order_place`], of visitors who are in the experiment of all three products.
+pub fn order_place_of_visitor(number: u32, count: u32) -> Value {
+    let (visitor, mut tested) = (visitor_id(number), product_in("", 1, 1));
+    tested.pricing.overlay = Some(overlay(TESTED_PRICE));
+    let mut event = order_of(number, count, tested.offer(Some(visitor)).price);
+    event["requestContext"]["authorizer"]["lambda"]["visitorId"] = visitor.to_string().into();
+    event
+}
+
+fn order_of(number: u32, count: u32, price: Money) -> Value {
     let mut event = request("POST", "/orders", &json!({}), "/orders", Some(1_000_000 + number));
     event["headers"]["idempotency-key"] = format!("order-{number}").into();
     let line =
         |line: u32| json!({"productId": product_id((3 * number + line) % count), "quantity": line + 1});
     let lines = [line(0), line(1), line(2)];
-    // One, two and three units of products that all have one price.
-    let price = product_in("", 1, 1).draft.price;
+    // One, two and three units.
     let total = json!({"amount": 6 * price.amount, "currency": price.currency});
     event["body"] =
         json!({"lines": lines, "expectedTotal": total, "paymentMethod": "pm_card"}).to_string().into();

@@ -1,6 +1,9 @@
 //! A local DynamoDB server: the engine of the table tests behind HTTP.
 
-use crate::http1::{Connection, Server};
+use crate::{
+    data::SECRET,
+    http1::{Connection, Server},
+};
 use serde_json::{Value, json};
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -71,6 +74,11 @@ fn serve(state: &State, mut connection: Connection) -> std::io::Result<()> {
             connection.answer(200, "", b"healthy")?;
             continue;
         };
+        if service == "secretsmanager" {
+            let secret = json!({"SecretString": SECRET}).to_string();
+            connection.answer(200, "content-type: application/x-amz-json-1.1\r\n", secret.as_bytes())?;
+            continue;
+        }
         let body: Value = serde_json::from_slice(&request.body)?;
         let sent = (operation.to_owned(), body.clone());
         let answer = match service {

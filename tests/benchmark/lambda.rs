@@ -55,6 +55,7 @@ impl Function {
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .env("METRICS_NAMESPACE", "Souk")
             .env("ORDER_PLACE_MACHINE_ARN", "arn:aws:states:ap-southeast-1:0:stateMachine:order-place")
+            .env("VISITOR_SECRET_ARN", "arn:aws:secretsmanager:ap-southeast-1:0:secret:visitor")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null());

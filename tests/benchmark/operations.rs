@@ -57,9 +57,16 @@ const BY_STREAM: Operation = Operation {
 };
 
 /// All operations, grouped by function.
-pub const OPERATIONS: [Operation; 10] = [
+pub const OPERATIONS: [Operation; 12] = [
     BY_HTTP,
     Operation { name: "product-get, hit", cache: Cache::Hit, ..BY_HTTP },
+    Operation {
+        name: "product-get, hit in an experiment",
+        world: World::TestedProducts,
+        cache: Cache::Hit,
+        event: data::product_get_of_visitor,
+        ..BY_HTTP
+    },
     Operation { name: "product-get, miss", cache: Cache::Miss, ..BY_HTTP },
     Operation { name: "product-update", function: "product-update", event: data::product_update, ..BY_HTTP },
     Operation { name: "review-create", function: "review-create", event: data::review_create, ..BY_HTTP },
@@ -81,6 +88,13 @@ pub const OPERATIONS: [Operation; 10] = [
         ..BY_HTTP
     },
     Operation { name: "order-place", function: "order-place", event: data::order_place, ..BY_HTTP },
+    Operation {
+        name: "order-place, in an experiment",
+        function: "order-place",
+        world: World::TestedProducts,
+        event: data::order_place_of_visitor,
+        ..BY_HTTP
+    },
 ];
 
 impl Operation {
@@ -91,6 +105,9 @@ impl Operation {
             None => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
         };
         assert!(right, "{}: {answer}", self.name);
+        if self.world == World::TestedProducts {
+            assert!(answer["body"].as_str().is_some_and(|body| body.contains("\"experiment\"")), "{answer}");
+        }
         if self.world == World::Concerts {
             let found = answer["body"].as_str().map_or(0, |body| body.matches("\"concertId\"").count());
             assert_eq!(found, 20, "{}: {answer}", self.name);
