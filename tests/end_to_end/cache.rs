@@ -57,6 +57,7 @@ fn a_hit_reads_nothing_and_is_never_older_than_what_was_written() {
         let answer = souk.get(path);
         assert_eq!((answer.status, &answer.body["stock"]), (200, &json!(39)), "{wrong}");
     }
+    a_visitors_price_is_put_into_the_page(&own, &seller);
     assert_eq!(souk.send(seller.call("DELETE", path).header("if-match", "*")).status, 204);
     souk.get(path).problem(404, "not-found");
     eventually("the stream has told the cache", || {
@@ -64,6 +65,28 @@ fn a_hit_reads_nothing_and_is_never_older_than_what_was_written() {
         page.is_none()
     });
     souk.get(path).problem(404, "not-found");
+}
+/// A hit of a product in an experiment reads nothing either, before, during and after the experiment.
+fn a_visitors_price_is_put_into_the_page(own: &OwnInstance, seller: &User) {
+    let souk = &own.souk;
+    let product = souk.product(seller);
+    let (path, id) = (product.header("location"), &product.body["productId"]);
+    let visitor = souk.send(Call::new("POST", "/visitors"));
+    let token = visitor.body["token"].as_str().unwrap();
+    let price = json!({"productId": id, "price": {"amount": 600, "currency": "SGD"}});
+    let variants =
+        json!([{"key": "a", "weight": 1, "prices": []}, {"key": "b", "weight": 9999, "prices": [price]}]);
+    let draft = json!({"name": "Less", "metrics": {"primary": "conversion"}, "variants": variants});
+    let experiment = souk.send(seller.call("POST", "/experiments").json(&draft));
+    assert_eq!(experiment.status, 201, "{experiment:?}");
+    for (status, amount) in [("running", 600), ("stopped", 650)] {
+        let change = seller.call("PATCH", experiment.header("location")).header("if-match", "*");
+        assert_eq!(souk.send(change.json(&json!({"status": status}))).status, 200);
+        eventually("a hit has the visitor's price", || {
+            let page = souk.send(Call::new("GET", path).header("souk-visitor", token));
+            page.body["price"]["amount"] == amount && read_units(own, &page) == 0.0
+        });
+    }
 }
 
 #[test]

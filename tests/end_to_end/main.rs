@@ -13,6 +13,7 @@ mod catalog;
 mod concerts;
 mod deletion;
 mod events;
+mod experiment_prices;
 mod experiments;
 mod flash_sales;
 mod identity;

@@ -209,6 +209,7 @@ fn context() -> Context {
     let arn = |machine: &str| format!("arn:aws:states:test-1:000000000000:stateMachine:{machine}");
     let settings = [
         ("TABLE_NAME", TABLE_NAME.to_owned()),
+        ("VISITOR_SECRET_ARN", "visitors".to_owned()),
         ("CONCERT_CREATE_MACHINE_ARN", arn("concert-create")),
         ("ORDER_PLACE_MACHINE_ARN", arn("order-place")),
         ("ORDER_CANCEL_MACHINE_ARN", arn("order-cancel")),

@@ -6,6 +6,7 @@ use app::{
     table::Table,
 };
 use domain::{
+    id::VisitorUuid,
     idempotency::Idempotency,
     order::{OrderStatus, PlacedOrder},
     order_draft::{OrderDraft, Priced},
@@ -29,9 +30,10 @@ async fn place_order(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let (draft, idempotency) = Problem::both(request.json::<OrderDraft>(), request.required_idempotency())?;
     let recorded = app.table.order_recorded_before(caller.user_id, &idempotency, request.received_at).await?;
+    let visitor = request.verified.and_then(|verified| verified.visitor);
     let Submission { state, replayed } = match recorded {
         Some(id) => Submission { state: app.table.order(caller.user_id, id).await?, replayed: true },
-        None => record(app, &caller, draft, &idempotency).await?,
+        None => record(app, &caller, visitor, draft, &idempotency).await?,
     };
     let input = state.request();
     let id = input.order_id;
@@ -46,11 +48,12 @@ async fn place_order(app: &App, request: Request) -> Result<Response, Problem> {
 async fn record(
     app: &App,
     caller: &Caller,
+    visitor: Option<VisitorUuid>,
     draft: OrderDraft,
     idempotency: &Idempotency,
 ) -> Result<Submission<PlacedOrder>, Problem> {
     let known = app.table.products(&draft.products()).await?;
-    let placed = match draft.price(app.new_id()?, caller, None, app.now(), &known)? {
+    let placed = match draft.price(app.new_id()?, caller, visitor, app.now(), &known)? {
         Priced::AsExpected(placed) => placed,
         Priced::Changed(order) => return Err(order_problem::price_changed(&order)),
     };

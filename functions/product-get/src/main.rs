@@ -1,13 +1,13 @@
 //! `GET /products/{productId}`: a product with its stock, its rating and its newest reviews.
 
-use app::{cache::Cache, table::Table};
+use app::{cache::Cache, table::Table, visitors::Visitors};
 use domain::id::ProductId;
 use web::{
     Problem, Request, Response,
     product_document::{ProductDocument, REVIEWS_ON_PAGE},
 };
 
-app::clients! { table: Table, cache: Cache }
+app::clients! { table: Table, cache: Cache, visitors: Visitors }
 
 fn main() -> runtime::Exit {
     runtime::serve(get_product)
@@ -20,7 +20,7 @@ async fn get_product(app: &App, request: Request) -> Result<Response, Problem> {
         Some(document) => document,
         None => read(app, id).await?,
     };
-    let visitor = None;
+    let visitor = if document.is_tested() { app.visitors.of(&request).await? } else { None };
     document.into_response(visitor).unless_known_to(&request)
 }
 

@@ -1,6 +1,6 @@
 //! `GET /products`: products, newest first; with `?category=…` or `?seller=…` those of one category or seller.
 
-use app::{limits::Searches, table::Table};
+use app::{limits::Searches, table::Table, visitors::Visitors};
 use domain::{
     id::{ProductId, UserId},
     page::PageSize,
@@ -26,7 +26,7 @@ impl Of {
     }
 }
 
-app::clients! { table: Table, searches: Searches }
+app::clients! { table: Table, searches: Searches, visitors: Visitors }
 
 fn main() -> runtime::Exit {
     runtime::serve(list_products)
@@ -40,12 +40,16 @@ async fn list_products(app: &App, request: Request) -> Result<Response, Problem>
         Of::Category(category) => app.table.products_of_category(category, size, after).await?,
         Of::Seller(seller) => app.table.products_of_seller(*seller, size, after).await?,
     };
+    let is_tested = page.items.iter().any(|listed| listed.product.pricing.overlay.is_some());
+    let visitor = if is_tested { app.visitors.of(&request).await? } else { None };
+    let items: Vec<_> = page.items.into_iter().map(|listed| listed.for_visitor(visitor)).collect();
     let next = page.next.map(|next| cursor::encode(&of.query(), &next));
-    respond::page(&page.items, next.as_deref(), |cursor| {
+    let response = respond::page(&items, next.as_deref(), |cursor| {
         let of = of.query();
         let and = if of.is_empty() { "" } else { "&" };
         format!("/products?{of}{and}limit={}&cursor={cursor}", size.get())
-    })
+    })?;
+    Ok(response.by_visitor(visitor.is_some()))
 }
 
 fn read(request: &Request) -> Result<(Of, PageSize, Option<ProductId>), Problem> {
