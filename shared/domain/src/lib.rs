@@ -19,6 +19,7 @@ mod event_columns;
 pub mod experiment;
 pub mod experiment_draft;
 pub mod experiment_products;
+pub mod event_record;
 pub mod export;
 pub mod flash_sale;
 pub mod geo;

@@ -80,6 +80,21 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// As a number of milliseconds since 1970, for `#[serde(with = …)]`.
+pub mod milliseconds {
+    use super::{Deserialize, Deserializer, Serializer, Timestamp};
+
+    /// Writes the number.
+    pub fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(at.unix_milliseconds())
+    }
+
+    /// Reads the number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        u64::deserialize(deserializer).map(Timestamp::from_unix_milliseconds)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
