@@ -3,11 +3,13 @@
 import json
 from urllib.parse import unquote
 
-from emulator import express, functions, gateway, indexes, mails, restore, rules, shards, states
+from emulator import express, functions, gateway, indexes, kafka, mails, restore, rules, shards, states
 
 PREFIX = "/_souk/"
 # Modules with a setting, which is read, changed and reset.
-SETTINGS = {"authorizer": gateway, "delays": states, "express": express, "indexes": indexes, "shards": shards}
+SETTINGS = {
+    "authorizer": gateway, "delays": states, "express": express, "indexes": indexes, "kafka": kafka, "shards": shards,
+}  # fmt: skip
 
 
 async def answer(scope, receive, send) -> None:

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from emulator import (
-    access, dynamodb, express, faults, functions, gateway, histories, indexes, mails, maps, openapi, queues, restore, secrets, states,
-    streams, table_faults,
+    access, dynamodb, express, faults, functions, gateway, histories, indexes, kafka, mails, maps, openapi, queues,
+    restore, secrets, states, streams, table_faults,
 )  # fmt: skip
 
 # Interpreter threads serve the gateway, the Runtime API and the table at the same time; with the default of
@@ -35,6 +35,7 @@ def apply(directory: Path) -> None:
     maps.apply()
     faults.apply()
     streams.apply()
+    kafka.apply(directory)
 
 
 def stop() -> None:

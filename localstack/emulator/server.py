@@ -7,7 +7,7 @@ from hypercorn.asyncio import serve as hypercorn
 from hypercorn.config import Config
 from ministack.app import app as aws
 
-from emulator import control, gateway, rules, streams
+from emulator import control, gateway, kafka, rules, streams
 
 logger = logging.getLogger("emulator")
 
@@ -41,6 +41,7 @@ def watched(receive):
         event = await receive()
         if event["type"] == "lifespan.shutdown":
             await asyncio.to_thread(streams.stop)
+            await asyncio.to_thread(kafka.stop)
             rules.remove()
         return event
 
