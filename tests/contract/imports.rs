@@ -7,35 +7,38 @@ use tests::project;
 
 /// The crates of `shared/`, and those of them that each may depend on. A function may depend on all of them, but not on
 /// another function.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("statistics", &[]),
     ("table", &["domain"]),
     ("web", &["domain"]),
     ("cache", &["domain"]),
     ("crawl", &["domain"]),
+    ("kafka", &[]),
     ("payments", &["domain"]),
-    ("app", &["cache", "crawl", "domain", "payments", "table", "web"]),
+    ("app", &["cache", "crawl", "domain", "kafka", "payments", "table", "web"]),
     // Depends on `table` for stream records and capacity units; it has no client.
     ("runtime", &["domain", "table", "web"]),
 ];
 
 /// Dependencies that only one crate may have, by the prefix of their names; the first matching prefix applies.
-const RESERVED: [(&str, &str); 6] = [
+const RESERVED: [(&str, &str); 7] = [
     ("aws-sdk-dynamodb", "table"),
     ("serde_dynamo", "table"),
     ("aws-sdk-", "app"),
     ("redis", "cache"),
+    ("rskafka", "kafka"),
     ("lambda_", "runtime"),
     ("dynoxide", TESTS),
 ];
 
 /// Dependencies that these crates must not have, by the prefix of their names.
-const UNKNOWN: [(&str, &[&str]); 7] = [
+const UNKNOWN: [(&str, &[&str]); 8] = [
     ("domain", &["aws", "futures", "getrandom", "http", "lambda", "tokio"]),
     ("statistics", &["aws", "futures", "getrandom", "http", "lambda", "tokio"]),
     ("cache", &["aws", "lambda"]),
     ("crawl", &["aws-sdk", "lambda"]),
+    ("kafka", &["aws-sdk", "lambda"]),
     ("payments", &["aws-sdk", "lambda"]),
     ("runtime", &["aws"]),
     ("web", &["aws-credential", "aws-sdk", "aws-smithy", "aws-types", "lambda", "tokio"]),
@@ -106,17 +109,17 @@ fn the_checks_find_forbidden_imports() {
         package("domain", &["serde"]), package("table", &["domain", "aws-sdk-dynamodb"]),
         package("web", &["domain", "aws-lc-rs"]), package("app", &["table", "web", "payments", "cache", "aws-sdk-sfn"]), package("runtime", &["table", "web", "lambda_http"]),
         package("statistics", &["libm"]), package("payments", &["domain", "aws-smithy-http-client"]), package("crawl", &["domain", "url"]),
-        package("cache", &["redis"]), package("order-sweep", &["app", "runtime", "payments", "table"]),
+        package("cache", &["redis"]), package("kafka", &["rskafka"]), package("order-sweep", &["app", "runtime", "payments", "table"]),
         package("product-get", &["runtime", "web", "domain", "table"]), package("tests", &["table", "dynoxide-rs"]),
     ]});
     assert_none(&forbidden(&right));
     let wrong = json!({"packages": [
         package("domain", &["tokio", "table"]), package("table", &["web", "lambda_http"]),
-        package("web", &["aws-types"]), package("runtime", &["aws-sdk-dynamodb", "app"]), package("app", &["runtime", "redis"]), package("cache", &[]), package("crawl", &["table"]),
+        package("web", &["aws-types"]), package("runtime", &["aws-sdk-dynamodb", "app"]), package("app", &["runtime", "redis"]), package("cache", &[]), package("kafka", &["domain"]), package("crawl", &["table"]),
         package("payments", &["table", "lambda_runtime"]), package("statistics", &["domain", "getrandom"]),
         package("product-get", &["product-list", "aws-sdk-sfn"]), package("product-list", &["tests"]),
         package("tests", &[]),
     ]});
     let found = forbidden(&wrong);
-    assert_eq!(found.len(), 19, "{found:#?}");
+    assert_eq!(found.len(), 20, "{found:#?}");
 }

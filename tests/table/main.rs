@@ -59,6 +59,7 @@ mod product_list;
 mod product_page;
 mod product_sweep;
 mod provider;
+mod published;
 mod purchase;
 mod races;
 mod rating;

@@ -22,6 +22,13 @@ impl Consumer for CacheWarm {
     const SETTINGS: &'static [&'static str; 1] = &["CACHE_WARM_FAILED_QUEUE_URL"];
 }
 
+/// event-ingest.
+pub struct EventIngest;
+
+impl Consumer for EventIngest {
+    const SETTINGS: &'static [&'static str; 1] = &["EVENT_INGEST_FAILED_QUEUE_URL"];
+}
+
 /// rating-average.
 pub struct RatingAverage;
 

@@ -36,6 +36,8 @@ impl PageCache {
     /// only. `timeout` applies to connecting and to each response.
     pub fn at(url: &str, certificates: &[u8], timeout: Duration) -> Option<Self> {
         let client = if url.starts_with("rediss://") {
+            // The builds of two are linked, so redis cannot choose one. If one is chosen already, it stays.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
             let certificates = TlsCertificates { client_tls: None, root_cert: Some(certificates.to_vec()) };
             Client::build_with_tls(url, certificates)
         } else {

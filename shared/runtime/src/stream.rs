@@ -73,7 +73,7 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    fn of(record: &StreamRecord) -> Self {
+    pub(crate) fn of(record: &StreamRecord) -> Self {
         Self {
             product_id: record.product(),
             stream_arn: record.stream_arn().to_owned(),
@@ -152,7 +152,7 @@ where
     consume_boxed(app, &batch, &move |letter| send(app, letter).boxed_local())
 }
 
-fn consume_boxed(host: &'static dyn Host, batch: &Batch, send: &SendLetter) -> Exit {
+pub(crate) fn consume_boxed(host: &'static dyn Host, batch: &Batch, send: &SendLetter) -> Exit {
     application::run(host, async {
         let service = service_fn(move |event: LambdaEvent<Event>| answer(host, batch, send, event));
         Runtime::new(service).run().await
@@ -250,7 +250,7 @@ where
 }
 
 /// The text of a panic.
-fn message(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a text")
 }

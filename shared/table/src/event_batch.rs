@@ -16,7 +16,7 @@ use domain::{
 /// How long a batch is stored: longer than the stream has it, so that there is time to find out why it was not processed.
 const KEPT_SECONDS: u64 = 7 * 24 * 60 * 60;
 /// The columns of the batch, zstd-compressed.
-const EVENTS: &str = "events";
+pub(crate) const EVENTS: &str = "events";
 /// What the content of the batch is recognised by.
 const CONTENT: &str = "content";
 /// The columns of 500 events are 2 % smaller than at zstd's default level, and write units are most of what a request costs.

@@ -30,6 +30,7 @@ mod product_item;
 mod product_list;
 mod product_page;
 mod product_parts;
+mod published;
 mod purchase;
 mod rating;
 mod refund;

@@ -2,13 +2,13 @@
 
 use crate::keys::{self, Key};
 use domain::{
-    Error,
+    Error, Timestamp,
     id::{ProductId, UserId},
     review::{Outline, Stars},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// The position of a change: the label of its stream, and its sequence number in the stream, zero-padded to a fixed width
 /// so that text sorts as the number does. Within one item collection, sequence numbers increase.
@@ -74,29 +74,31 @@ impl fmt::Display for Position {
 pub struct StreamRecord {
     #[serde(rename = "eventSourceARN")]
     stream_arn: String,
-    dynamodb: Images,
+    pub(crate) dynamodb: Images,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Images {
+pub(crate) struct Images {
     sequence_number: String,
-    keys: Keys,
-    old_image: Option<Box<RawValue>>,
-    new_image: Option<Box<RawValue>>,
+    /// In seconds since 1970.
+    approximate_creation_date_time: Option<f64>,
+    pub(crate) keys: Keys,
+    pub(crate) old_image: Option<Box<RawValue>>,
+    pub(crate) new_image: Option<Box<RawValue>>,
 }
 
 /// The primary key, in the stream's JSON form.
 #[derive(Debug, Deserialize)]
-struct Keys {
-    pk: Text,
-    sk: Text,
+pub(crate) struct Keys {
+    pub(crate) pk: Text,
+    pub(crate) sk: Text,
 }
 
 #[derive(Debug, Deserialize)]
-struct Text {
+pub(crate) struct Text {
     #[serde(rename = "S")]
-    text: String,
+    pub(crate) text: String,
 }
 
 /// The change of one item.
@@ -148,9 +150,15 @@ impl StreamRecord {
         keys::parse_product_partition(&self.dynamodb.keys.pk.text)
     }
 
+    /// When the change was written, to the second.
+    pub(crate) fn written_at(&self) -> Option<Timestamp> {
+        let since = Duration::try_from_secs_f64(self.dynamodb.approximate_creation_date_time?).ok()?;
+        u64::try_from(since.as_millis()).ok().map(Timestamp::from_unix_milliseconds)
+    }
+
     /// Parses the change.
     pub fn read(self) -> Result<StreamChange, Error> {
-        let Images { sequence_number, keys, old_image, new_image } = self.dynamodb;
+        let Images { sequence_number, keys, old_image, new_image, .. } = self.dynamodb;
         let position = Position::parse(&self.stream_arn, &sequence_number).ok_or_else(|| {
             Error::internal(format!("invalid position {sequence_number:?} in {:?}", self.stream_arn))
         })?;

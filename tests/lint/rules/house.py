@@ -380,20 +380,21 @@ class OutlivesRequests(HouseRule):
 
 class CacheAccess(HouseRule):
     id = "E9914"
-    shortdesc = "Whoever has the address of the cache, and nobody else, runs in its network"
-    description = "CACHE_URL, VpcConfig and the role's part of a network policy come together, on one condition"
+    shortdesc = "Whoever has the address of the cache or of Kafka, and nobody else, runs in their network"
+    description = "CACHE_URL or KAFKA_BROKERS, VpcConfig and the role's part of a network policy come together, on one condition"
 
     def check(self, template):
         found = {}
         for name, function in template.functions():
-            url = inside(function, "Properties", "Environment", "Variables", "CACHE_URL")
+            settings = inside(function, "Properties", "Environment", "Variables") or {}
+            servers = {each: settings[each] for each in ("CACHE_URL", "KAFKA_BROKERS") if each in settings}
             network = inside(function, "Properties", "VpcConfig")
-            if url is None and network is None:
+            if not servers and network is None:
                 continue
-            if found.setdefault("CACHE_URL", url) != url or found.setdefault("VpcConfig", network) != network:
+            if any(found.setdefault(each, value) != value for each, value in [*servers.items(), ("VpcConfig", network)]):
                 yield name, "CACHE_URL and VpcConfig must be those of every other function that has one of them"
-            elif url is None or network is None:
-                yield name, "CACHE_URL and VpcConfig must come together"
+            elif not servers or network is None:
+                yield name, "CACHE_URL or KAFKA_BROKERS and VpcConfig must come together"
             role = template.resources.get(name.removesuffix("Function") + "Role", {})
             branches = [inside(each, "Fn::If") for each in listed(inside(role, "Properties", "ManagedPolicyArns") or [])]
             condition = (inside(network, "Fn::If") or [None])[0]

@@ -87,17 +87,20 @@ class StreamAccess(HouseRule):
 
 class StreamReaders(HouseRule):
     id = "E9916"
-    shortdesc = "One function reads the table's stream in every deployment, and a second one where it is needed"
-    description = "AWS advises at most two readers of a shard; what reads for the cache exists on the Condition of a cache"
+    shortdesc = "One function reads the table's stream in every deployment, and others where they are needed"
+    description = "AWS advises at most two readers of a shard; what reads for a server exists on the Condition of that server"
 
     def check(self, template):
         readers = [(name, function) for name, function in template.functions() if template.events(function, "DynamoDB")]
         always = [name for name, function in readers if "Condition" not in function]
         for name in always[1:]:
             yield name, "reads the stream beside another function, so it must have a Condition"
-        for name, _ in readers[2:]:
-            yield name, "is a third reader of the stream"
+        conditions = [function["Condition"] for _, function in readers if "Condition" in function]
+        if len(set(conditions)) < len(conditions):
+            yield readers[-1][0], "reads the stream for what another function reads it for"
+        for name, _ in readers[3:]:
+            yield name, "is a fourth reader of the stream"
         for name, function in readers:
-            for_cache = inside(function, "Properties", "Environment", "Variables", "CACHE_URL") is not None
-            if for_cache and name in always:
-                yield name, "reads the stream for the cache, so it must have the Condition of a cache"
+            settings = inside(function, "Properties", "Environment", "Variables") or {}
+            if name in always and ("CACHE_URL" in settings or "KAFKA_BROKERS" in settings):
+                yield name, "reads the stream for a server, so it must have the Condition of that server"
