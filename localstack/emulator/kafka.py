@@ -26,6 +26,7 @@ from ministack.core.responses import request_scope
 from ministack.services import lambda_svc, msk
 from ministack.services.cloudformation import provisioners
 
+from emulator import streams
 from emulator.streams import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, PAYLOAD_LIMIT
 
 logger = logging.getLogger("emulator.kafka")
@@ -73,6 +74,7 @@ def apply(directory: Path) -> None:
         return uuid, attributes
 
     handlers.update(create=create_whole, update=update_whole)
+    streams.reads_again = has_lost_its_work
     threading.Thread(target=watch, daemon=True, name="kafka").start()
 
 
@@ -108,12 +110,24 @@ def stop() -> None:
         reader.thread.join(max(0.0, deadline - time.monotonic()))
 
 
+def local_run() -> dict:
+    """What the commands have recorded."""
+    try:
+        return json.loads((_directory / "instance.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
 def local_brokers() -> str:
     """The brokers of the local run; empty without events."""
-    try:
-        return json.loads((_directory / "instance.json").read_text()).get("kafkaBrokers") or ""
-    except (FileNotFoundError, ValueError):
-        return ""
+    return local_run().get("kafkaBrokers") or ""
+
+
+def has_lost_its_work(mapping: dict) -> bool:
+    """Whether the function writes to a broker that has forgotten everything since."""
+    function = lambda_svc._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))[0]
+    settings = ((function or {}).get("config", {}).get("Environment") or {}).get("Variables") or {}
+    return "KAFKA_BROKERS" in settings and local_run().get("kafkaKeeps") is False
 
 
 def bootstrap_brokers(arn: str) -> tuple:

@@ -6,6 +6,7 @@ import time
 import urllib.parse
 import urllib.request
 
+from run import kafka
 from run.cache import Cache
 from run.instance import DEFAULT_NAME, Instance
 from run.payments import Payments
@@ -32,6 +33,8 @@ def down() -> int:
         Cache(instance).stop()
         Payments(instance).stop()
         Shop(instance).stop()
+        for broker in kafka.broker(instance, apache=False):
+            broker.stop()
         say(f"{instance.name} is stopped" if stopped else f"{instance.name} is not running")
     except Failure as failure:
         return fail("down", failure)

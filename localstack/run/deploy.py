@@ -69,8 +69,10 @@ def deploy_alone(instance: Instance, given: dict[str, str], file) -> None:
     package.CODE.mkdir(parents=True, exist_ok=True)
     document = template.read(file, code_uri)
     declared = document.get("Parameters", {})
-    addresses = {"CacheUrl": "cacheUrl", "PaymentsUrl": "paymentsUrl", "PublicUrl": "baseUrl"}
+    addresses = {"CacheUrl": "cacheUrl", "KafkaBrokers": "kafkaBrokers", "PaymentsUrl": "paymentsUrl", "PublicUrl": "baseUrl"}
     defaults = DEFAULTS | {key: instance.record.get(name) or "" for key, name in addresses.items()}
+    if given.get("KafkaClusterArn"):
+        defaults["KafkaBrokers"] = ""  # the emulator says that the cluster's brokers are those of the local run
     if shop := instance.record.get("shopUrl"):
         defaults |= {"CrawlAllow": shop.removeprefix("http://"), "FlashSaleUrl": shop + FLASH_SALE}
     values = {**{key: value for key, value in defaults.items() if key in declared}, **given}

@@ -21,6 +21,7 @@ class Server:
     name = ""  # prefix of its members in the record, and the name of its log
     title = ""  # for messages
     scheme = "http"
+    start_seconds = START_SECONDS
 
     def __init__(self, instance: Instance):
         self.instance = instance
@@ -87,14 +88,14 @@ class Server:
 
     def answers(self, port: int) -> bool:
         """Waits until this server answers; false if it has exited because its port was taken."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         while self.process.poll() is None:
             with suppress(OSError, ValueError):
                 if self.greets(port):
                     return True
             if time.monotonic() > deadline:
                 raise Failure(
-                    f"the {self.title} did not answer within {START_SECONDS} s, "
+                    f"the {self.title} did not answer within {self.start_seconds} s, "
                     f"see .souk/{self.instance.name}/{self.name}.log"
                 )
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""`localstack/up`: environment, emulator, payment provider, shop, cache, build, deployment, demo data.
+"""`localstack/up`: environment, emulator, payment provider, shop, cache, Kafka, build, deployment, demo data.
 
 A step does nothing if nothing changed.
 """
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from run import build, environment
+from run import build, environment, kafka
 from run.cache import Cache
 from run.commands import named
 from run.instance import Instance, program_digest
@@ -58,7 +58,16 @@ def parse() -> argparse.Namespace:
         "--cache", action=argparse.BooleanOptionalAction,
         help="run a cache server, or run without one (default: run one if it can be had)",
     )  # fmt: skip
+    parser.add_argument(
+        "--no-events", dest="events", action="store_false", help="run nothing that collects events: no Kafka"
+    )
+    parser.add_argument(
+        "--kafka", action="store_true",
+        help="run Apache Kafka, with data on disk, instead of a mock cluster in memory (needs Java 17 and Maven)",
+    )  # fmt: skip
     arguments = parser.parse_args()
+    if arguments.kafka and not arguments.events:
+        parser.error("--kafka and --no-events exclude each other")
     if arguments.port is not None and not 0 <= arguments.port <= LAST_PORT:
         parser.error(f"--port {arguments.port}: not from 0 to {LAST_PORT}")
     arguments.parameters = {}
@@ -78,7 +87,17 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
     begun = time.monotonic()
     refuse_faulty(arguments.parameters)
     cache, beside = Cache(instance), [Payments(instance), Shop(instance)]
-    started = start(instance, cache, beside, arguments)
+    broker, other_broker = kafka.broker(instance, arguments.kafka)
+    has_broker = arguments.events and "KafkaBrokers" not in arguments.parameters
+    if has_broker and broker.has_forgotten():
+        say("starting the emulator anew: what the Kafka broker had in memory is lost, and is read again from the stream")
+        instance.stop()
+    started = start(instance, cache, [*beside, broker, other_broker], arguments)
+    if has_broker:
+        other_broker.stop()
+        beside.append(broker)
+    else:
+        kafka.forget(instance)
     try:
         for server in beside:
             server.start()
