@@ -3,7 +3,6 @@
 import atexit
 import os
 import signal
-import sys
 
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -54,9 +53,10 @@ class Broker:
             consumer.assign([TopicPartition(topic, partition, 0)])
             left = high
             while left > 0:
-                for message in consumer.consume(left, 10):
-                    if message.error():
-                        sys.exit(str(message.error()))
+                messages = consumer.consume(left, 10)
+                assert messages, f"{left} records of {topic} cannot be read"
+                for message in messages:
+                    assert not message.error(), message.error()
                     found.append((partition, message.key().decode(), message.value().decode()))
                     left = high - message.offset() - 1
         consumer.close()

@@ -83,7 +83,7 @@ impl Client for EventTopic {
 fn message(record: &EventRecord) -> Result<Message, Error> {
     let value = serde_json::to_vec(record)
         .map_err(|error| Error::internal(format!("an event cannot be serialized: {error}")))?;
-    let at = i64::try_from(record.at.unix_milliseconds()).unwrap_or_default();
+    let at = i64::try_from(record.received_at.unix_milliseconds()).unwrap_or_default();
     Ok(Message { key: record.visitor.clone().into_bytes(), value, at })
 }
 

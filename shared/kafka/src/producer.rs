@@ -50,7 +50,7 @@ pub struct Message {
     pub key: Vec<u8>,
     /// The content.
     pub value: Vec<u8>,
-    /// When it happened: milliseconds since 1970, UTC.
+    /// Milliseconds since 1970, UTC. A topic is kept for a time that begins here.
     pub at: i64,
 }
 
