@@ -7,12 +7,12 @@ import re
 import secrets
 import select
 import socket
-import sys
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from loopback import LoopbackServer
 from payments.api import Api, Refused
 from payments.faults import Faults, Rule
 from payments.store import Store
@@ -23,13 +23,10 @@ LOOK_SECONDS = 0.05  # seconds between checks whether the client of a hanging an
 INTENT = r"/v1/payment_intents/([A-Za-z0-9_]+)"
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
+class Server(LoopbackServer):
     def __init__(self, port: int, store: Store, log: Callable[[str], None], send: Callable[[dict], None]):
         """`send` sends an event to the webhook."""
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(port, Handler)
         self.store, self.api, self.faults, self.log, self.send = store, Api(store, self.tell), Faults(), log, send
 
     def tell(self, kind: str, document: dict) -> None:
@@ -37,18 +34,6 @@ class Server(ThreadingHTTPServer):
         self.store.write_event(event)
         if not self.faults.loses(kind, json.dumps(event)):
             self.send(event)
-
-    def handle_error(self, request, client_address):
-        # A client that disconnected is not worth a log line.
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-    def server_bind(self):
-        # The original resolves the name of 127.0.0.1, which is not needed and can take seconds.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = self.server_address
 
 
 class Handler(BaseHTTPRequestHandler):

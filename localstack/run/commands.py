@@ -8,6 +8,7 @@ import urllib.request
 
 from run import kafka
 from run.cache import Cache
+from run.clickhouse import ClickHouse
 from run.instance import DEFAULT_NAME, Instance
 from run.payments import Payments
 from run.project import Failure, fail, say
@@ -35,6 +36,7 @@ def down() -> int:
         Shop(instance).stop()
         for broker in kafka.broker(instance, apache=False):
             broker.stop()
+        ClickHouse(instance).stop()
         say(f"{instance.name} is stopped" if stopped else f"{instance.name} is not running")
     except Failure as failure:
         return fail("down", failure)

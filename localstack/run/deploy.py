@@ -5,6 +5,7 @@ import json
 import platform
 import time
 
+from clickhouse.account import PASSWORD, USER
 from run import environment_file, package, parameters, template
 from run.environment import locked
 from run.instance import Instance
@@ -19,8 +20,11 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAN
 GENEROUS = 1_000_000
 DEFAULTS = {
     "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+    "ClickHousePassword": PASSWORD,
+    "ClickHouseUser": USER,
     "DeletionProtection": "false",
     "DeletionWaitSeconds": "1",
+    "EventBatchSeconds": "0",
     "LocalRun": "true",
     "LimitLoginEmail": str(GENEROUS),
     "LimitLoginSource": str(GENEROUS),
@@ -69,7 +73,10 @@ def deploy_alone(instance: Instance, given: dict[str, str], file) -> None:
     package.CODE.mkdir(parents=True, exist_ok=True)
     document = template.read(file, code_uri)
     declared = document.get("Parameters", {})
-    addresses = {"CacheUrl": "cacheUrl", "KafkaBrokers": "kafkaBrokers", "PaymentsUrl": "paymentsUrl", "PublicUrl": "baseUrl"}
+    addresses = {
+        "CacheUrl": "cacheUrl", "ClickHouseUrl": "clickhouseUrl", "KafkaBrokers": "kafkaBrokers", "PaymentsUrl": "paymentsUrl",
+        "PublicUrl": "baseUrl",
+    }  # fmt: skip
     defaults = DEFAULTS | {key: instance.record.get(name) or "" for key, name in addresses.items()}
     if given.get("KafkaClusterArn"):
         defaults["KafkaBrokers"] = ""  # the emulator says that the cluster's brokers are those of the local run

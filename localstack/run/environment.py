@@ -25,19 +25,25 @@ def enter() -> None:
 
 
 def refresh() -> None:
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    stamp = VENV / "requirements.sha256"
-    with locked(SOUK / "venv.lock"):
-        if stamp.exists() and stamp.read_text() == wanted and PYTHON.exists():
-            return
+    prepare(VENV, REQUIREMENTS, "installing the emulator into .souk/venv (once; about a minute)")
+
+
+def prepare(folder: Path, requirements: Path, message: str, *options: str) -> Path:
+    """The interpreter of a virtual environment with these requirements; prints the message if it has to install them."""
+    wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    stamp, python = folder / "requirements.sha256", folder / "bin" / "python"
+    with locked(SOUK / f"{folder.name}.lock"):
+        if stamp.exists() and stamp.read_text() == wanted and python.exists():
+            return python
         if missing := [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]:
             raise Failure(f"Python's module {missing[0]} is missing (Debian: apt install python3-venv)")
-        say("installing the emulator into .souk/venv (once; about a minute)")
-        shutil.rmtree(VENV, ignore_errors=True)
-        step([sys.executable, "-m", "venv", str(VENV)], "the virtual environment cannot be made")
-        pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--no-input"]
-        step([*pip, "--require-hashes", "--requirement", str(REQUIREMENTS)], "the emulator cannot be installed")
+        say(message)
+        shutil.rmtree(folder, ignore_errors=True)
+        step([sys.executable, "-m", "venv", str(folder)], "the virtual environment cannot be made")
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--no-input", *options]
+        step([*pip, "--require-hashes", "--requirement", str(requirements)], f"{folder.name} cannot be installed")
         stamp.write_text(wanted)
+    return python
 
 
 def step(words: list[str], complaint: str) -> None:

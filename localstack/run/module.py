@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import urllib.request
+from pathlib import Path
 
 from run.environment import PYTHON
 from run.instance import PASSED_ON
@@ -16,14 +17,18 @@ HEALTH = "/_souk/health"
 class Module(Server):
     """`name` is the package's."""
 
+    def python(self) -> Path:
+        """The interpreter that runs it."""
+        return PYTHON
+
     def words(self, port: int) -> list[str]:
-        return [str(PYTHON), "-m", self.name, "--directory", str(self.instance.directory), "--port", str(port)]
+        return [str(self.python()), "-m", self.name, "--directory", str(self.instance.directory), "--port", str(port)]
 
     def settings(self) -> dict:
         return {"cwd": LOCALSTACK, "env": {name: os.environ[name] for name in PASSED_ON if name in os.environ}}
 
     def about(self) -> dict:
-        files = sorted((LOCALSTACK / self.name).glob("*.py"))
+        files = [LOCALSTACK / "loopback.py", *sorted((LOCALSTACK / self.name).glob("*.py"))]
         return {f"{self.name}Program": hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()}
 
     def mark(self) -> str:

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 
+from clickhouse.account import PASSWORD, USER
 from run import build, environment, kafka
 from run.cache import Cache
+from run.clickhouse import DATABASE, ClickHouse, migrate
 from run.commands import named
 from run.instance import Instance, program_digest
 from run.payments import Payments
@@ -59,8 +61,9 @@ def parse() -> argparse.Namespace:
         help="run a cache server, or run without one (default: run one if it can be had)",
     )  # fmt: skip
     parser.add_argument(
-        "--no-events", dest="events", action="store_false", help="run nothing that collects events: no Kafka"
-    )
+        "--no-events", dest="events", action="store_false",
+        help="run nothing that collects events: no Kafka and no ClickHouse",
+    )  # fmt: skip
     parser.add_argument(
         "--kafka", action="store_true",
         help="run Apache Kafka, with data on disk, instead of a mock cluster in memory (needs Java 17 and Maven)",
@@ -86,19 +89,26 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
 
     begun = time.monotonic()
     refuse_faulty(arguments.parameters)
-    cache, beside = Cache(instance), [Payments(instance), Shop(instance)]
-    broker, other_broker = kafka.broker(instance, arguments.kafka)
-    has_broker = arguments.events and "KafkaBrokers" not in arguments.parameters
+    cache, beside, given = Cache(instance), [Payments(instance), Shop(instance)], arguments.parameters
+    clickhouse, (broker, other_broker) = ClickHouse(instance), kafka.broker(instance, arguments.kafka)
+    has_broker = arguments.events and "KafkaBrokers" not in given
     if has_broker and broker.has_forgotten():
         say("starting the emulator anew: what the Kafka broker had in memory is lost, and is read again from the stream")
         instance.stop()
-    started = start(instance, cache, [*beside, broker, other_broker], arguments)
+    started = start(instance, cache, [*beside, broker, other_broker, clickhouse], arguments)
     if has_broker:
         other_broker.stop()
         beside.append(broker)
     else:
         kafka.forget(instance)
+    if arguments.events and "ClickHouseUrl" not in given:
+        beside.append(clickhouse)
+    else:
+        clickhouse.forget()
     try:
+        if url := given.get("ClickHouseUrl"):
+            account = given.get("ClickHouseUser", USER), given.get("ClickHousePassword", PASSWORD)
+            migrate(url, *account, given.get("ClickHouseDatabase", DATABASE))
         for server in beside:
             server.start()
         provide(cache, arguments.cache)

@@ -4,15 +4,14 @@ import hashlib
 import json
 import os
 import re
-import socket
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from loopback import LoopbackServer
 from shop import pages
 from shop.faults import Faults, Rule
 from shop.stock import SKU, Malformed, Stock
@@ -23,27 +22,12 @@ WEBHOOK = r"/webhooks/([a-z0-9-]+)"
 SESSION_ITEMS = r"/flash-sale/sessions/([^/]+)/items"
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
+class Server(LoopbackServer):
     def __init__(self, port: int, stock: Stock, log: Callable[[str], None]):
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(port, Handler)
         self.stock, self.faults, self.log = stock, Faults(), log
         self.lock, self.requests, self.not_modified = threading.Lock(), Counter(), Counter()
         self.calls: dict[str, list[dict]] = defaultdict(list)
-
-    def handle_error(self, request, client_address):
-        # A client that disconnected is not worth a log line.
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-    def server_bind(self):
-        # The original resolves the name of 127.0.0.1, which is not needed and can take seconds.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = self.server_address
 
     def count(self, counter: Counter, path: str) -> None:
         with self.lock:

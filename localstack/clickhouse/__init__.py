@@ -1,0 +1,1 @@
+"""ClickHouse on this machine: its engine in this process (chdb), behind its HTTP interface."""

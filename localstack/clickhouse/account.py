@@ -1,0 +1,3 @@
+"""The account of the local ClickHouse server."""
+
+USER, PASSWORD = "souk", "clickhouse-local"
