@@ -111,11 +111,14 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten().chain(one)
 }
 
-/// The permissions that Lambda uses with the function's role, before it invokes the function.
+/// The permissions that Lambda uses with the function's role, before it invokes the function, and those with which a
+/// function reads the stream itself to give it to another.
 fn needed_to_wake(function: &Function) -> BTreeSet<String> {
     let mut events = function.properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values);
     let reads = events.any(|event| event["Type"] == "DynamoDB");
-    READ_STREAM.iter().filter(|_| reads).map(|action| (*action).to_owned()).collect()
+    let replays = function.properties["Environment"]["Variables"]["EVENT_INGEST_FUNCTION"].is_object();
+    let is_needed = |action: &&&str| reads || (replays && !action.starts_with("ListStreams"));
+    READ_STREAM.iter().filter(is_needed).map(|action| (*action).to_owned()).collect()
 }
 
 /// The secrets that a function's environment names, and those that its role allows it to read or replace.

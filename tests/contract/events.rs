@@ -1,8 +1,10 @@
 //! The trigger of a function is named by line 1 of its code, and `events/` has a valid sample event of each kind.
 
 use crate::{assert_none, differences};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     Version,
+    event_record::EventRecord,
     id::{ProductId, SessionId, UserId},
     mail::QueuedMail,
 };
@@ -20,6 +22,7 @@ use tests::{
 fn of_template(template: &Template) -> BTreeSet<String> {
     let called = |kind: &str| template.resources(kind).map(|(_, it)| it.to_string()).collect::<String>();
     let (machines, apis) = (called("AWS::Serverless::StateMachine"), called("AWS::Serverless::HttpApi"));
+    let topics = called("AWS::Lambda::EventSourceMapping");
     let mut kinds = BTreeSet::new();
     for function in template.functions() {
         let arn = json!({"Fn::GetAtt": format!("{}.Arn", function.id)}).to_string();
@@ -35,6 +38,7 @@ fn of_template(template: &Template) -> BTreeSet<String> {
             .collect();
         found.extend(machines.contains(&arn).then_some("a state machine"));
         found.extend(apis.contains(&arn).then_some("the gateway"));
+        found.extend(topics.contains(&json!({"Ref": function.id}).to_string()).then_some("a topic"));
         if found.is_empty() {
             found.insert("a hand");
         }
@@ -45,10 +49,11 @@ fn of_template(template: &Template) -> BTreeSet<String> {
 
 /// The trigger of each function that line 1 of its code names.
 fn of_code(sources: &[Source]) -> BTreeSet<String> {
-    const LINES: [(&str, &str); 7] = [
+    const LINES: [(&str, &str); 8] = [
         ("//! `", "a route"),
         ("//! On a schedule: ", "a schedule"),
         ("//! Table stream: ", "the table's stream"),
+        ("//! Kafka topic: ", "a topic"),
         ("//! Queue of ", "a queue"),
         ("//! Step of ", "a state machine"),
         ("//! The gateway asks it ", "the gateway"),
@@ -228,6 +233,39 @@ fn queue(text: &str) -> Result<(), Faults> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
+/// Checks a batch of the topic of events: records that event-sink can read, by partition and in order.
+fn topic(text: &str) -> Result<(), Faults> {
+    let event: Value = read(text)?;
+    let partitions = event["records"].as_object().cloned().unwrap_or_default();
+    let mut faults = broken(&[
+        (
+            "eventSource",
+            ["SelfManagedKafka", "aws:kafka"].contains(&event["eventSource"].as_str().unwrap_or_default()),
+        ),
+        ("bootstrapServers", event["bootstrapServers"].as_str().is_some_and(|servers| servers.contains(':'))),
+        ("records", !partitions.is_empty()),
+    ]);
+    for (partition, records) in partitions {
+        let records = records.as_array().cloned().unwrap_or_default();
+        let offsets: Vec<_> = records.iter().map(|record| record["offset"].as_u64()).collect();
+        let value = |record: &Value, name: &str| BASE64_STANDARD.decode(record[name].as_str()?).ok();
+        let event = |record: &Value| serde_json::from_slice::<EventRecord>(&value(record, "value")?).ok();
+        let key =
+            |record: &Value| event(record).map(|event| event.visitor.into_bytes()) == value(record, "key");
+        let place = |record: &Value| {
+            format!("{}-{}", record["topic"].as_str().unwrap_or_default(), record["partition"]) == partition
+        };
+        let claims = broken(&[
+            ("offset", !offsets.is_empty() && offsets.is_sorted_by(|a, b| a.is_some() && a < b)),
+            ("topic or partition", records.iter().all(place)),
+            ("value", records.iter().all(|record| event(record).is_some())),
+            ("key", records.iter().all(key)),
+        ]);
+        faults.extend(claims.into_iter().map(|fault| format!("{partition}: {fault}")));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
 /// Checks the input of the machine product-delete, which is also the input of its first step.
 fn step(text: &str) -> Result<(), Faults> {
     #[derive(Deserialize)]
@@ -253,6 +291,7 @@ fn malformed(sample: &Source, template: &Template) -> Faults {
         "queue.json" => queue(&sample.text),
         "step.json" => step(&sample.text),
         "stream.json" => stream(&sample.text),
+        "topic.json" => topic(&sample.text),
         _ => Err(vec!["nothing reads it".to_owned()]),
     };
     let faults = checked.err().unwrap_or_default();
@@ -269,7 +308,7 @@ fn line_1_of_each_function_says_what_wakes_it() {
 fn the_samples_are_what_functions_are_sent() {
     let (samples, template) = (project::sources("events"), Template::ours());
     let names: Vec<&str> = samples.iter().map(|sample| sample.path.as_str()).collect();
-    let kinds = ["authorizer", "http-get", "http-post", "queue", "step", "stream"];
+    let kinds = ["authorizer", "http-get", "http-post", "queue", "step", "stream", "topic"];
     assert_eq!(names, kinds.map(|kind| format!("events/{kind}.json")));
     assert_none(&samples.iter().flat_map(|sample| malformed(sample, &template)).collect::<Vec<_>>());
 }
@@ -311,6 +350,13 @@ fn a_malformed_sample_is_found() {
         ("stream", "/Records/0/dynamodb/NewImage", json!(null)),
         ("stream", "/Records/0/eventName", json!("REMOVE")),
         ("stream", "/Records/0/eventSource", json!("aws:kinesis")),
+        ("topic", "/eventSource", json!("aws:kinesis")),
+        ("topic", "/bootstrapServers", json!("")),
+        ("topic", "/records", json!({})),
+        ("topic", "/records/souk.events-0/0/partition", json!(1)),
+        ("topic", "/records/souk.events-0/1/offset", json!(100)),
+        ("topic", "/records/souk.events-0/0/key", json!("eA==")),
+        ("topic", "/records/souk.events-0/0/value", json!("e30=")),
     ];
     for (name, pointer, value) in changes {
         let path = format!("events/{name}.json");

@@ -7,25 +7,29 @@ use tests::project;
 
 /// The crates of `shared/`, and those of them that each may depend on. A function may depend on all of them, but not on
 /// another function.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("statistics", &[]),
     ("table", &["domain"]),
     ("web", &["domain"]),
+    ("analytics", &["domain"]),
     ("cache", &["domain"]),
     ("crawl", &["domain"]),
     ("kafka", &[]),
     ("payments", &["domain"]),
-    ("app", &["cache", "crawl", "domain", "kafka", "payments", "table", "web"]),
+    ("replay", &["domain"]),
+    ("app", &["analytics", "cache", "crawl", "domain", "kafka", "payments", "replay", "table", "web"]),
     // Depends on `table` for stream records and capacity units; it has no client.
     ("runtime", &["domain", "table", "web"]),
 ];
 
 /// Dependencies that only one crate may have, by the prefix of their names; the first matching prefix applies.
-const RESERVED: [(&str, &str); 7] = [
+const RESERVED: [(&str, &str); 9] = [
+    ("aws-sdk-dynamodbstreams", "replay"),
     ("aws-sdk-dynamodb", "table"),
     ("serde_dynamo", "table"),
     ("aws-sdk-", "app"),
+    ("clickhouse", "analytics"),
     ("redis", "cache"),
     ("rskafka", "kafka"),
     ("lambda_", "runtime"),
@@ -33,13 +37,15 @@ const RESERVED: [(&str, &str); 7] = [
 ];
 
 /// Dependencies that these crates must not have, by the prefix of their names.
-const UNKNOWN: [(&str, &[&str]); 8] = [
+const UNKNOWN: [(&str, &[&str]); 10] = [
     ("domain", &["aws", "futures", "getrandom", "http", "lambda", "tokio"]),
     ("statistics", &["aws", "futures", "getrandom", "http", "lambda", "tokio"]),
+    ("analytics", &["aws", "lambda"]),
     ("cache", &["aws", "lambda"]),
     ("crawl", &["aws-sdk", "lambda"]),
     ("kafka", &["aws-sdk", "lambda"]),
     ("payments", &["aws-sdk", "lambda"]),
+    ("replay", &["lambda", "tokio"]),
     ("runtime", &["aws"]),
     ("web", &["aws-credential", "aws-sdk", "aws-smithy", "aws-types", "lambda", "tokio"]),
 ];

@@ -48,6 +48,24 @@ impl Souk {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// Replaces the fault rules for statements of the instance's ClickHouse.
+    pub fn put_clickhouse_faults(&self, rules: &Value) {
+        self.control(&self.clickhouse_url, "faults", rules);
+    }
+
+    /// Messages of the queue of what a function gave up, ten at most.
+    pub fn letters(&self, function: &str) -> Vec<Value> {
+        let name = json!({"QueueName": format!("souk-{function}-failed")});
+        let url = self.aws("sqs", "AmazonSQS.GetQueueUrl", &name);
+        let receive = json!({"QueueUrl": url["QueueUrl"], "VisibilityTimeout": 0, "MaxNumberOfMessages": 10});
+        let received = self.aws("sqs", "AmazonSQS.ReceiveMessage", &receive);
+        let messages = received["Messages"].as_array().cloned().unwrap_or_default();
+        messages
+            .iter()
+            .map(|message| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap())
+            .collect()
+    }
+
     /// The number of items with this partition key.
     pub fn items_in(&self, partition: &str) -> usize {
         let query = json!({

@@ -12,6 +12,7 @@ mod cache;
 mod catalog;
 mod concerts;
 mod deletion;
+mod event_summary;
 mod events;
 mod experiment_prices;
 mod experiments;

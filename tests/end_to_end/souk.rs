@@ -21,6 +21,8 @@ pub struct Souk {
     pub(crate) payments_url: String,
     /// The URL of the instance's shop.
     pub(crate) shop_url: String,
+    /// The URL of the instance's ClickHouse; empty without events.
+    pub(crate) clickhouse_url: String,
     outputs: HashMap<String, String>,
 }
 
@@ -50,8 +52,25 @@ impl Souk {
             endpoint_url: record["endpointUrl"].as_str().unwrap().to_owned(),
             payments_url: record["paymentsUrl"].as_str().unwrap().to_owned(),
             shop_url: record["shopUrl"].as_str().unwrap().to_owned(),
+            clickhouse_url: record["clickhouseUrl"].as_str().unwrap_or_default().to_owned(),
             outputs: serde_json::from_value(record["outputs"].clone()).unwrap(),
         }
+    }
+
+    /// The processes that run a function.
+    fn processes(&self, function: &str) -> Vec<Value> {
+        let url = format!("{}/_souk/processes", self.endpoint_url);
+        let text = self.agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
+        let processes: Value = serde_json::from_str(&text).unwrap();
+        processes[format!("souk-{function}")].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Kills the processes of a function that are in an invocation, and returns their number.
+    pub fn kill_busy(&self, function: &str) -> usize {
+        let busy: Vec<_> =
+            self.processes(function).into_iter().filter(|process| process["busy"] == true).collect();
+        busy.iter().for_each(|process| signal("KILL", &process["pid"]));
+        busy.len()
     }
 
     pub fn output(&self, name: &str) -> &str {
@@ -299,7 +318,7 @@ impl OwnInstance {
 impl OwnInstance {
     /// Kills the processes that run a function, and returns their number.
     pub fn kill(&self, function: &str) -> usize {
-        let processes = self.processes(function);
+        let processes = self.souk.processes(function);
         for process in &processes {
             signal("KILL", &process["pid"]);
         }
@@ -308,14 +327,7 @@ impl OwnInstance {
 
     /// Whether an invocation of the function is running.
     pub fn is_busy(&self, function: &str) -> bool {
-        self.processes(function).iter().any(|process| process["busy"] == true)
-    }
-
-    fn processes(&self, function: &str) -> Vec<Value> {
-        let url = format!("{}/_souk/processes", self.souk.endpoint_url);
-        let text = self.souk.agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
-        let processes: Value = serde_json::from_str(&text).unwrap();
-        processes[format!("souk-{function}")].as_array().cloned().unwrap_or_default()
+        self.souk.processes(function).iter().any(|process| process["busy"] == true)
     }
 
     /// A connection to the instance's cache.
@@ -376,7 +388,7 @@ fn localstack(name: &str, command: &str, arguments: &[&str]) {
     let mut command_line = Command::new(project().join("localstack").join(command));
     command_line.args(["--name", name]).args(arguments);
     if command == "up" {
-        command_line.args(["--port", "0", "--no-build", "--no-demo"]);
+        command_line.args(["--port", "0", "--no-build", "--no-demo", "--no-events"]);
     }
     let output = command_line.output().unwrap();
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));

@@ -153,6 +153,17 @@ BAD = [
     ("E9919", "dead letters that nobody sees", "Visible  # of what was not sent", "NotVisible"),
     ("E9919", "a queue that cannot be read", ", sqs:ReceiveMessage]", "]"),
     ("E9915", "a role that repeats it", "Action: dynamodb:GetItem", "Action: [dynamodb:GetItem, xray:PutTraceSegments]"),
+    ("E9920", "a topic of another function", "FunctionName: !Ref ItemTakeFunction", "FunctionName: !Ref ItemGetFunction"),
+    ("E9920", "failures that Lambda does not hear of",
+      "FunctionResponseTypes: [ReportBatchItemFailures]  # of the topic", "BatchSize: 10"),
+    ("E9920", "failures that Lambda does not read", "ProvisionedPollerConfig: {MinimumPollers: 1}", "BatchSize: 10"),
+    ("E9920", "ten attempts", "Topics: [items]", "Topics: [items]\n      DestinationConfig: {OnFailure: {Destination: a}}"),
+    ("E9920", "attempts that end", "Topics: [items]", "Topics: [items]\n      MaximumRetryAttempts: 5"),
+    ("E9920", "records that are too old", "Topics: [items]", "Topics: [items]\n      MaximumRecordAgeInSeconds: 3600"),
+    ("E9920", "records that are left out", "StartingPosition: TRIM_HORIZON  # of the topic", "StartingPosition: LATEST"),
+    ("E9920", "a group that has no name", "{ConsumerGroupId: take}  # another cluster", "{SchemaRegistryConfig: {}}"),
+    ("E9920", "letters that nobody sees",
+      "Dimensions: [{Name: QueueName, Value: !GetAtt ItemTakeFailedQueue.QueueName}]", "Dimensions: []"),
 ]
 
 

@@ -53,6 +53,7 @@ mod payment_poll;
 mod payment_webhook;
 mod price_crawl;
 mod prime;
+mod probe;
 mod product;
 mod product_delete;
 mod product_list;

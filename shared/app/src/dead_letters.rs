@@ -1,4 +1,4 @@
-//! The queues for what stream consumers cannot process.
+//! The queues for what readers of the table's stream or of a topic cannot process.
 
 use crate::{
     client::{Client, Needs},
@@ -9,7 +9,7 @@ use domain::Error;
 use serde::Serialize;
 use std::marker::PhantomData;
 
-/// A function that reads the table's stream.
+/// A function that reads the table's stream or a topic.
 pub trait Consumer {
     /// The setting with the URL of its queue.
     const SETTINGS: &'static [&'static str; 1];
@@ -34,6 +34,13 @@ pub struct RatingAverage;
 
 impl Consumer for RatingAverage {
     const SETTINGS: &'static [&'static str; 1] = &["RATING_AVERAGE_FAILED_QUEUE_URL"];
+}
+
+/// event-sink.
+pub struct EventSink;
+
+impl Consumer for EventSink {
+    const SETTINGS: &'static [&'static str; 1] = &["EVENT_SINK_FAILED_QUEUE_URL"];
 }
 
 /// The queue of one consumer.

@@ -5,30 +5,16 @@ use crate::{
     client::{Client, Needs},
     context::Context,
     queue::Queue,
+    signed::Service,
 };
-use aws_credential_types::provider::ProvideCredentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
-use aws_smithy_runtime_api::client::{
-    http::{HttpConnector, SharedHttpConnector},
-    identity::Identity,
-    orchestrator::HttpRequest,
-};
-use aws_smithy_types::{
-    body::SdkBody,
-    byte_stream::{AggregatedBytes, ByteStream},
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_types::byte_stream::{AggregatedBytes, ByteStream};
 use domain::{
     Error,
     mail::{MailText, QueuedMail},
 };
 use serde_json::{Value, json};
-use std::{
-    sync::OnceLock,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::OnceLock, time::Duration};
 
 const QUEUE: &str = "MAIL_QUEUE_URL";
 
@@ -70,11 +56,7 @@ impl Client for MailQueue {
 const FROM: &str = "MAIL_FROM";
 const PAGE: &str = "PUBLIC_URL";
 
-const METHOD: &str = "POST";
-const HEADERS: [(&str, &str); 1] = [("content-type", "application/json")];
-
-/// The name of SES in signatures.
-const SIGNING_NAME: &str = "ses";
+const SES: Service = Service { title: "SES", host: "email", signing_name: "ses" };
 
 /// How long an answer of SES may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -107,7 +89,7 @@ impl Mailer {
                 "Body": {"Text": part(&mail.text), "Html": part(&mail.html)},
             }},
         });
-        let request = self.signed(body.to_string()).await?;
+        let request = SES.post(&self.context, "/v2/email/outbound-emails", body.to_string()).await?;
         let answered = self.connector()?.call(request);
         let answer = tokio::time::timeout(PATIENCE, answered).await;
         let answer = answer.map_err(|_| Error::unavailable("SES: no answer"))?;
@@ -125,31 +107,6 @@ impl Mailer {
         )))
     }
 
-    /// The signed request to send a mail.
-    async fn signed(&self, body: String) -> Result<HttpRequest, Error> {
-        let sdk = self.context.sdk();
-        let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-        let host =
-            sdk.endpoint_url().map_or_else(|| format!("https://email.{region}.amazonaws.com"), str::to_owned);
-        let uri = format!("{host}/v2/email/outbound-emails");
-        let provider = sdk.credentials_provider().ok_or_else(|| Error::internal("no credentials"))?;
-        let credentials = provider.provide_credentials().await;
-        let identity: Identity = credentials.map_err(|error| unsigned(&error))?.into();
-        let time = UNIX_EPOCH + Duration::from_millis(self.context.now().unix_milliseconds());
-        let mut headers = signature(&uri, &body, &identity, &region, time)?;
-        headers.extend(HEADERS.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let request = || {
-            let mut request = HttpRequest::new(SdkBody::from(body));
-            request.set_method(METHOD).ok()?;
-            request.set_uri(uri).ok()?;
-            for (name, value) in headers {
-                request.headers_mut().try_insert(name, value).ok()?;
-            }
-            Some(request)
-        };
-        request().ok_or_else(|| Error::internal("SES: not a possible request"))
-    }
-
     fn connector(&self) -> Result<&SharedHttpConnector, Error> {
         if self.connector.get().is_none() {
             let connector = match self.context.mail() {
@@ -161,33 +118,6 @@ impl Mailer {
         }
         self.connector.get().ok_or_else(|| Error::internal("SES: no connections"))
     }
-}
-
-/// The header fields that sign a request.
-fn signature(
-    uri: &str,
-    body: &str,
-    identity: &Identity,
-    region: &str,
-    time: SystemTime,
-) -> Result<Vec<(String, String)>, Error> {
-    let parameters = v4::SigningParams::builder()
-        .identity(identity)
-        .region(region)
-        .name(SIGNING_NAME)
-        .time(time)
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|error| unsigned(&error))?;
-    let body = SignableBody::Bytes(body.as_bytes());
-    let request = SignableRequest::new(METHOD, uri, HEADERS.into_iter(), body);
-    let request = request.map_err(|error| unsigned(&error))?;
-    let signed = sign(request, &parameters.into()).map_err(|error| unsigned(&error))?;
-    Ok(signed.output().headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
-}
-
-fn unsigned(error: &dyn std::error::Error) -> Error {
-    Error::internal(format!("SES: the request cannot be signed: {error}"))
 }
 
 /// The code of an error. Its message is not for the log, because it may contain addresses.

@@ -8,6 +8,7 @@ use crate::{
     id::{OrderId, ProductId, UserId},
     money::Money,
     order::OrderStatus,
+    probe::Probe,
     timestamp::{self, Timestamp},
 };
 use serde::{Deserialize, Serialize};
@@ -120,9 +121,9 @@ impl EventRecord {
         }
     }
 
-    /// The record of a probe with this id, sent at this time. It belongs to no visitor and to no experiment.
+    /// The record of a probe with this id, sent at this time. It belongs to no experiment, and to a visitor of probes.
     pub fn probe(id: Uuid, at: Timestamp) -> Self {
-        Self::new(id, EventKind::Probe, PROBE, id.to_string(), at, at)
+        Self::new(id, EventKind::Probe, PROBE, Probe { id, at }.visitor(), at, at)
     }
 
     /// The records of an order's lines after this change of its status, at this time. None for a change that sells
@@ -347,10 +348,10 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_belongs_to_nobody() {
+    fn a_probe_belongs_to_no_experiment() {
         let id = Uuid::from_u128(7);
-        let probe = EventRecord::probe(id, at(MORNING));
-        assert_eq!((probe.kind, probe.id, probe.visitor.parse()), (EventKind::Probe, id, Ok(id)));
-        assert_eq!((probe.at, probe.user, probe.experiment), (at(MORNING), None, None));
+        let record = EventRecord::probe(id, at(MORNING));
+        assert_eq!((record.kind, record.id, record.visitor.as_str()), (EventKind::Probe, id, "probe-7"));
+        assert_eq!((record.at, record.user, record.experiment), (at(MORNING), None, None));
     }
 }

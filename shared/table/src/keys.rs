@@ -41,6 +41,7 @@
 //! | event of the payment provider | `EVENT#<id>` | `EVENT` | | |
 //! | how far events were read | `EVENTS` | `PERIOD` | | |
 //! | batch of visitors' events | `EVENTS#<batchId>` | `EVENTS` | | |
+//! | probe of the events' way | `PROBE` | `PROBE` | | |
 //! | price experiment | `EXPERIMENT#<experimentId>` | `EXPERIMENT` | `USER#<ownerId>` / `EXPERIMENT#<experimentId>` | `EXPERIMENTS` / `<due>#<experimentId>` |
 //! | running experiment of a seller | `FEATURES#<ownerId>` | `RUNNING#<experimentId>` | | |
 //! | client key of a seller | `FEATURES#<ownerId>` | `KEY` | | |
@@ -63,7 +64,7 @@ use domain::{
     Timestamp,
     event_batch::BatchId,
     geo::Level,
-    id::{BandId, ConcertId, OrderId, ProductId, SessionId, UserId, VenueId},
+    id::{BandId, ConcertId, ExperimentId, OrderId, ProductId, SessionId, UserId, VenueId},
     mail_token::TokenUse,
     product::{Category, ReviewPosition},
     session::Session,
@@ -405,6 +406,16 @@ pub(crate) fn parse_event_batch(pk: &str) -> Option<BatchId> {
 
 /// The partition of the probe of the events' way.
 pub(crate) const PROBE: &str = "PROBE";
+
+/// The probe of the events' way that was sent last.
+pub fn probe() -> Key {
+    Key::new(PROBE, "PROBE")
+}
+
+/// An experiment.
+pub fn experiment(id: ExperimentId) -> Key {
+    Key::new(format!("EXPERIMENT#{id}"), "EXPERIMENT")
+}
 
 /// The request counter of one window of a rate limit. `value` is what the limit counts by, such as an address.
 pub fn limit(operation: &str, limit: &str, value: &str, window_start: u64) -> Key {

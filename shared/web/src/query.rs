@@ -30,7 +30,12 @@ impl Query {
         let (_, value) = values.next()?;
         let checked =
             if values.next().is_some() { Err("must be given once".to_owned()) } else { rule(value) };
-        checked.map_err(|detail| self.faults.push(Fault::parameter(name, detail))).ok()
+        self.checked(name, checked)
+    }
+
+    /// The value of a rule for several parameters; a fault is one of the parameter `name`.
+    pub fn checked<T>(&mut self, name: &str, rule: Result<T, String>) -> Option<T> {
+        rule.map_err(|detail| self.faults.push(Fault::parameter(name, detail))).ok()
     }
 
     /// Reads `limit`: the page size, 1 to 100.

@@ -22,8 +22,10 @@ class Streams(HouseRule):
     description = "Filter, partial failures, bisection, retries until a record is old, a queue with an alarm, an alarm on the delay, the rights"
 
     def check(self, template):
-        for name, _ in template.of_type("AWS::Lambda::EventSourceMapping"):
-            yield name, "a mapping belongs into the Events of its function"
+        for name, mapping in template.of_type("AWS::Lambda::EventSourceMapping"):
+            # Whether a topic is one of MSK is a condition, and SAM knows none for the type of an event.
+            if inside(mapping, "Properties", "Topics") is None:
+                yield name, "a mapping belongs into the Events of its function"
         for name, function in template.functions():
             events = template.events(function, "DynamoDB")
             allowed = template.allowed_to(name.removesuffix("Function") + "Role")
@@ -70,7 +72,7 @@ class Streams(HouseRule):
 class StreamAccess(HouseRule):
     id = "E9912"
     shortdesc = "Whoever reads the table's stream, and nobody else, may read that stream and no other"
-    description = "The policy names the StreamArn of a table, and the function has a stream event"
+    description = "The policy names the StreamArn of a table, and the function has a stream event, or that ARN to read by hand"
 
     def check(self, template):
         tables = dict(template.of_type("AWS::DynamoDB::Table"))
@@ -81,7 +83,8 @@ class StreamAccess(HouseRule):
             if not all(attribute(target, "StreamArn") in tables for target in listed(statement.get("Resource"))):
                 yield name, f"{min(actions)} must be held to the StreamArn of a table", statement
             function = template.resources.get(name.removesuffix("Role") + "Function", {})
-            if not template.events(function, "DynamoDB"):
+            by_hand = inside(function, "Properties", "Environment", "Variables", "TABLE_STREAM_ARN") is not None
+            if not template.events(function, "DynamoDB") and not by_hand:
                 yield name, f"{min(actions)} is of use to readers of a stream only", statement
 
 
@@ -104,3 +107,43 @@ class StreamReaders(HouseRule):
             settings = inside(function, "Properties", "Environment", "Variables") or {}
             if name in always and ("CACHE_URL" in settings or "KAFKA_BROKERS" in settings):
                 yield name, "reads the stream for a server, so it must have the Condition of that server"
+
+
+class Topics(HouseRule):
+    id = "E9920"
+    shortdesc = "A reader of a Kafka topic loses no record"
+    description = "Lambda hears of failures, in provisioned mode; no on-failure destination; a group; a queue with an alarm"
+
+    def check(self, template):
+        functions = dict(template.functions())
+        for name, mapping in template.of_type("AWS::Lambda::EventSourceMapping"):
+            properties = mapping.get("Properties", {})
+            if properties.get("Topics") is None:
+                continue
+            function = name.removesuffix("Topic") + "Function"
+            if function not in functions or properties.get("FunctionName") != {"Ref": function}:
+                yield name, f"must have the FunctionName of {function}"
+                continue
+            for what in self.missing(template, properties, functions[function]):
+                yield name, f"must have {what}"
+
+    def missing(self, template, mapping, function):
+        settings = inside(function, "Properties", "Environment", "Variables") or {}
+        queues = [value.get("Ref") for setting, value in settings.items() if setting.endswith("_FAILED_QUEUE_URL")]
+        depth = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName")
+        groups = str([mapping.get(f"{kind}KafkaEventSourceConfig") for kind in ("AmazonManaged", "SelfManaged")])
+        must = {
+            "ReportBatchItemFailures": mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"],
+            # Without it, Lambda does not read which records failed.
+            "ProvisionedPollerConfig": mapping.get("ProvisionedPollerConfig") is not None,
+            # With a destination, Lambda gives up after ten attempts.
+            "no DestinationConfig": mapping.get("DestinationConfig") is None,
+            "no limit on attempts": mapping.get("MaximumRetryAttempts", -1) == -1,
+            "no limit on the age of records": mapping.get("MaximumRecordAgeInSeconds", -1) == -1,
+            "StartingPosition: TRIM_HORIZON": mapping.get("StartingPosition") == "TRIM_HORIZON",
+            # A mapping that is made anew would read the topic from its beginning as another group.
+            "a ConsumerGroupId for both kinds of clusters": groups.count("ConsumerGroupId") == 2,
+            "a queue with an alarm for records that cannot be read": len(queues) == 1
+            and template.has_alarm(*depth, {"Fn::GetAtt": [queues[0], "QueueName"]}),
+        }
+        return [what for what, present in must.items() if not present]

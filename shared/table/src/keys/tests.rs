@@ -73,6 +73,9 @@ fn literal_keys() {
     assert_key(&signing_key("k1"), "SIGNING", "KEY#k1");
     assert_key(&webhook_event("evt_1"), "EVENT#evt_1", "EVENT");
     assert_key(&event_period(), "EVENTS", "PERIOD");
+    assert_key(&probe(), "PROBE", "PROBE");
+    let experiment_id = ExperimentId::new(now, [4; 10]);
+    assert_key(&experiment(experiment_id), &format!("EXPERIMENT#{experiment_id}"), "EXPERIMENT");
     assert_key(&event_batch(p.parse().unwrap()), &format!("EVENTS#{p}"), "EVENTS");
     let order_id = OrderId::new(now, [3; 10]);
     assert_key(&order(user, order_id), &format!("USER#{u}"), &format!("ORDER#{s}"));

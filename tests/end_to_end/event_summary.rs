@@ -1,0 +1,175 @@
+//! `GET /events/summary`, and event-sink: events come to ClickHouse, and each counts once.
+
+use crate::souk::{Answer, Call, SOUK, User, eventually, unique};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::Timestamp;
+use serde_json::{Value, json};
+use std::{
+    env,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+/// A product of a new seller: the seller and the product's id.
+fn product() -> (User, String) {
+    let seller = SOUK.user();
+    let product = SOUK.product(&seller).body["productId"].as_str().unwrap().to_owned();
+    (seller, product)
+}
+
+fn summary(user: &User, query: &str) -> Answer {
+    SOUK.send(user.call("GET", &format!("/events/summary?{query}")))
+}
+
+/// The counts of events by name, with the visitors.
+fn counts(user: &User, product: &str) -> Value {
+    let answer = summary(user, &format!("productId={product}"));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let items = answer.body["items"].as_array().unwrap();
+    items.iter().map(|item| json!([item["event"], item["events"], item["visitors"]])).collect()
+}
+
+/// A batch of the topic with these values, as Lambda delivers it.
+fn batch(offset: usize, values: &[Value]) -> Value {
+    let record = |(index, value): (usize, &Value)| {
+        json!({"topic": "souk.events", "partition": 0, "offset": offset + index, "timestamp": 1, "timestampType": "CREATE_TIME",
+            "value": STANDARD.encode(value.to_string()), "headers": []})
+    };
+    let records: Vec<_> = values.iter().enumerate().map(record).collect();
+    json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b:9092", "records": {"souk.events-0": records}})
+}
+
+/// A record of an event about a product.
+fn record(number: u32, visitor: &str, product: &str) -> Value {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let now = u64::try_from(now).unwrap();
+    json!({"id": format!("{number:08x}-0fc8-56b8-a3ba-3fd64c4b9d01"), "kind": "event", "event": "Seen", "visitor": visitor,
+        "product": product, "bot": false, "at": now - 1000, "receivedAt": now, "properties": {"productId": product}})
+}
+
+fn failures(answer: &Value) -> Vec<u64> {
+    let failures = answer["batchItemFailures"].as_array().unwrap();
+    let offset = |failure: &Value| {
+        assert_eq!(failure["itemIdentifier"]["partition"], "souk.events-0");
+        failure["itemIdentifier"]["offset"].as_u64().unwrap()
+    };
+    failures.iter().map(offset).collect()
+}
+
+#[test]
+fn a_seller_sees_what_happened_to_a_product_and_nobody_else_does() {
+    let (seller, product) = product();
+    let visitors = [unique(), unique()];
+    let event = |name: &str, visitor: &str, message: &str| {
+        json!({"type": "track", "event": name, "anonymousId": visitor, "messageId": message,
+            "timestamp": "2026-01-01T00:00:00Z", "properties": {"productId": product}})
+    };
+    let send = |events: &[Value]| {
+        let sent = SOUK.send(Call::new("POST", "/events").json(&json!({"batch": events})));
+        assert_eq!(sent.status, 202, "{sent:?}");
+    };
+    send(&[event("Product Viewed", &visitors[0], "1"), event("Product Viewed", &visitors[1], "1")]);
+    // The first one again, in another batch.
+    send(&[event("Product Viewed", &visitors[0], "1"), event("Product Added", &visitors[0], "2")]);
+    let query = format!("productId={product}&from=2026-01-01&to=2026-01-01");
+    let wanted = json!([
+        {"event": "Product Added", "day": "2026-01-01", "events": 1, "visitors": 1},
+        {"event": "Product Viewed", "day": "2026-01-01", "events": 2, "visitors": 2},
+    ]);
+    eventually("the events are counted", || summary(&seller, &query).body["items"] == wanted);
+    let answer = summary(&seller, &query);
+    assert!(answer.body["asOf"].as_str().unwrap().ends_with('Z'), "{answer:?}");
+    assert_eq!(counts(&seller, &product), json!([]));
+
+    summary(&SOUK.user(), &query).problem(404, "not-found");
+    let nothing = "019aa251-4760-7202-8202-020202020202";
+    summary(&seller, &format!("productId={nothing}")).problem(404, "not-found");
+    summary(&seller, &format!("experimentId={nothing}")).problem(404, "not-found");
+    for (query, parameter) in [
+        ("", "experimentId"),
+        ("productId=x", "productId"),
+        (&*format!("productId={product}&experimentId={nothing}"), "experimentId"),
+        (&*format!("productId={product}&from=2026-01-01&to=2026-04-01"), "from"),
+        (&*format!("productId={product}&to=soon"), "to"),
+    ] {
+        let refused = summary(&seller, query);
+        let named = refused.problem(400, "validation").body["errors"].to_string();
+        assert!(named.contains(parameter), "{query}: {named}");
+    }
+}
+
+/// ClickHouse is down; a batch comes again after it was stored; a record is no event.
+#[test]
+fn each_event_counts_once_whatever_fails() {
+    let (seller, product) = product();
+    let visitor = unique();
+    let events = [record(1, &visitor, &product), json!({"poison": visitor}), record(2, &visitor, &product)];
+    // The rule fails the inserts of other tests too, which Lambda repeats.
+    SOUK.put_clickhouse_faults(&json!([{"path": "INSERT INTO", "status": 503}]));
+    let failed = failures(&SOUK.invoke("event-sink", &batch(100, &events)));
+    SOUK.put_clickhouse_faults(&json!([]));
+    assert_eq!(failed, [100, 101, 102]);
+    assert!(failures(&SOUK.invoke("event-sink", &batch(100, &events))).is_empty());
+    assert_eq!(counts(&seller, &product), json!([["Seen", 2, 1]]));
+    // Killed between the insert and the commit of offsets: the same batch, divided otherwise, with one record more.
+    let more = [events[2].clone(), record(3, &visitor, &product)];
+    assert!(failures(&SOUK.invoke("event-sink", &batch(102, &more))).is_empty());
+    assert_eq!(counts(&seller, &product), json!([["Seen", 3, 1]]));
+    let value = json!(STANDARD.encode(events[1].to_string()));
+    let letter = || SOUK.letters("event-sink").into_iter().find(|letter| letter["value"] == value);
+    eventually("the poison is described in the queue", || letter().is_some());
+    let letter = letter().unwrap();
+    assert_eq!((&letter["partition"], &letter["offset"]), (&json!("souk.events-0"), &json!(101)), "{letter}");
+}
+
+/// Functions are killed while events pass through them. `SOUK_EVENTS` sets the number of events.
+#[test]
+fn no_event_is_lost_or_counted_twice_while_functions_are_killed() {
+    const A_REQUEST: u64 = 500;
+    const MOST_KILLS: usize = 8;
+    let wanted: u64 = env::var("SOUK_EVENTS").map_or(2000, |events| events.parse().unwrap());
+    let (seller, product) = product();
+    let visitor = unique();
+    // 2026-01-02T00:00:00Z, and a millisecond for each event.
+    let at = |number: u64| Timestamp::from_unix_milliseconds(1_767_312_000_000 + number);
+    let event = |number: u64| {
+        json!({"type": "track", "event": "Seen", "anonymousId": visitor, "timestamp": at(number),
+            "properties": {"productId": product}})
+    };
+    let (begun, done) = (Instant::now(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let killer = scope.spawn(|| {
+            let mut kills = 0;
+            while !done.load(Ordering::Relaxed) && kills < MOST_KILLS {
+                kills += ["event-ingest", "event-sink"]
+                    .map(|function| SOUK.kill_busy(function))
+                    .iter()
+                    .sum::<usize>();
+            }
+            kills
+        });
+        for first in (0..wanted).step_by(usize::try_from(A_REQUEST).unwrap()) {
+            let events: Vec<_> = (first..wanted.min(first + A_REQUEST)).map(event).collect();
+            let sent = SOUK.send(Call::new("POST", "/events").json(&json!({"batch": events})));
+            assert_eq!(sent.status, 202, "{sent:?}");
+        }
+        let sent = begun.elapsed();
+        let query = format!("productId={product}&from=2026-01-02&to=2026-01-03");
+        let count = || summary(&seller, &query).body["items"][0]["events"].as_u64().unwrap_or_default();
+        let mut last = 0;
+        while last < wanted {
+            let before = last;
+            eventually("more events are counted", || {
+                last = count();
+                last > before
+            });
+        }
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(last, wanted);
+        println!(
+            "{wanted} events, sent in {sent:.1?}, counted after {:.1?}, {} kills",
+            begun.elapsed(),
+            killer.join().unwrap()
+        );
+    });
+}
