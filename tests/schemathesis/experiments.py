@@ -9,6 +9,9 @@ from service import BASE, caller, content_of, mostly, names_nothing, new_product
 WHOLE = 10_000
 
 
+started = []  # experiments that cases start, stopped a few cases later
+
+
 @functools.cache
 def tested():
     """A product of the caller's, for drafts."""
@@ -68,21 +71,21 @@ def mend(body):
 
 def mend_change(case, broken):
     """An existing experiment, mostly the caller's, which may change in this way."""
-    is_positive = not case.meta.generation.mode.is_negative
-    stateful = case.meta.phase.name == TestPhase.STATEFUL
-    body = case.body
-    if is_positive and isinstance(body, dict):
-        # An experiment of an earlier request is a draft. Its end needs a start, which is made only for experiments of our own.
-        status = None if stateful else body.pop("status", None)
-        body = mend({name: value for name, value in body.items() if name not in ("status", "winner")})
-        if status in ("running", "stopped"):
-            body = {"status": status}
-        case.body = body
-        if names_nothing(case, broken):
-            experiment = new_experiment(new_product(seller=caller()))
+    if not case.meta.generation.mode.is_negative and isinstance(case.body, dict):
+        status = case.body.get("status")
+        case.body = mend({name: value for name, value in case.body.items() if name not in ("status", "winner")})
+        if case.meta.phase.name != TestPhase.STATEFUL and names_nothing(case, broken):
+            # Only an experiment on a product of its own can be started: those of earlier requests all test one product.
+            experiment = case.path_parameters["experimentId"] = new_experiment(new_product(seller=caller()))
+            if status in ("running", "stopped"):
+                case.body = {"status": status}
             if status == "stopped":
                 change(experiment, {"status": "running"})
-            case.path_parameters["experimentId"] = experiment
+            if status == "running":
+                # At most 20 run at a time.
+                started.append(experiment)
+                while len(started) > 5:
+                    change(started.pop(0), {"status": "stopped"})
     if "If-Match" in case.headers and "If-Match" not in broken and mostly(case.headers["If-Match"]):
         case.headers["If-Match"] = "*"
 

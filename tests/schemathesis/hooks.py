@@ -92,7 +92,8 @@ def before_load_schema(context, raw_schema):
     components = raw_schema["components"]
     for name in ("IfMatch", "IfNoneMatch"):
         components["parameters"][name]["schema"]["format"] = "entity-tags"
-    components["schemas"]["Time"]["format"] = "times"
+    for name in ("Time", "ScheduledTime"):
+        components["schemas"][name]["format"] = "times"
     # The document leaves out the invisible characters above U+FFFF, which a name must not begin with either.
     name = components["schemas"]["DisplayName"]
     invisible = "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
