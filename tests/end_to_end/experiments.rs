@@ -63,8 +63,8 @@ fn a_seller_tests_a_price_and_rolls_out_the_winner() {
     assert_eq!((renamed.status, renamed.header("etag")), (200, "\"3\""));
     let overlapping = SOUK.send(seller.call("POST", "/experiments").json(&draft(&product)));
     let overlapping = patch(&seller, overlapping.header("location"), "*", &json!({"status": "running"}));
-    let faults = overlapping.problem(400, "validation").faults();
-    assert_eq!(faults, ["/variants/1/prices/0/productId"]);
+    let named = overlapping.problem(400, "validation").faults();
+    assert_eq!(named, ["/variants/1/prices/0/productId"]);
     assert_eq!(patch(&seller, &path, "*", &json!({"coverage": 10000})).status, 200);
 
     // Nothing is published without a key, and clients of GrowthBook read it with one.

@@ -69,7 +69,9 @@ impl Souk {
     pub fn kill_busy(&self, function: &str) -> usize {
         let busy: Vec<_> =
             self.processes(function).into_iter().filter(|process| process["busy"] == true).collect();
-        busy.iter().for_each(|process| signal("KILL", &process["pid"]));
+        for process in &busy {
+            signal("KILL", &process["pid"]);
+        }
         busy.len()
     }
 

@@ -1,10 +1,11 @@
-"""Experiments, for hooks.py: products that can be tested, existing experiments, and bodies whose parts fit together."""
+"""Hooks for experiments: products that can be tested, existing experiments, and bodies whose parts fit together."""
 
 import functools
 
 import requests
-from schemathesis.generation.meta import TestPhase
-from service import BASE, caller, content_of, mostly, names_nothing, new_product, post, somebody_else
+import schemathesis
+from schemathesis.generation.meta import TestPhase, negated_parameters
+from service import BASE, caller, content_of, mostly, names_nothing, new_product, operation_of, post, somebody_else
 
 WHOLE = 10_000
 
@@ -88,6 +89,31 @@ def mend_change(case, broken):
                     change(started.pop(0), {"status": "stopped"})
     if "If-Match" in case.headers and "If-Match" not in broken and mostly(case.headers["If-Match"]):
         case.headers["If-Match"] = "*"
+
+
+@schemathesis.hook
+def before_load_schema(context, raw_schema):
+    raw_schema["components"]["schemas"]["ScheduledTime"]["format"] = "times"
+    # The last page has no next one.
+    del raw_schema["paths"]["/experiments"]["get"]["responses"]["200"]["links"]["NextPageOfExperiments"]
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if case.meta is None:
+        return
+    operation, broken = operation_of(case), {name for name, _ in negated_parameters(case.meta)}
+    if operation == "experiment-create" and not case.meta.generation.mode.is_negative:
+        case.body = mend(case.body)
+    elif operation == "experiment-list" and "cursor" not in broken:
+        # A generated cursor is of no list.
+        (case.query or {}).pop("cursor", None)
+    elif operation == "experiment-get":
+        mend_id(case, broken)
+    elif operation == "experiment-update":
+        mend_change(case, broken)
+    elif operation == "feature-list" and case.meta.phase.name != TestPhase.STATEFUL:
+        mend_client_key(case, broken)
 
 
 def mend_id(case, broken):

@@ -64,7 +64,7 @@ use domain::{
     Timestamp,
     event_batch::BatchId,
     geo::Level,
-    id::{BandId, ConcertId, ExperimentId, OrderId, ProductId, SessionId, UserId, VenueId},
+    id::{BandId, ConcertId, OrderId, ProductId, SessionId, UserId, VenueId},
     mail_token::TokenUse,
     product::{Category, ReviewPosition},
     session::Session,
@@ -410,11 +410,6 @@ pub(crate) const PROBE: &str = "PROBE";
 /// The probe of the events' way that was sent last.
 pub fn probe() -> Key {
     Key::new(PROBE, "PROBE")
-}
-
-/// An experiment.
-pub fn experiment(id: ExperimentId) -> Key {
-    Key::new(format!("EXPERIMENT#{id}"), "EXPERIMENT")
 }
 
 /// The request counter of one window of a rate limit. `value` is what the limit counts by, such as an address.

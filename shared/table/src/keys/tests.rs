@@ -75,7 +75,8 @@ fn literal_keys() {
     assert_key(&event_period(), "EVENTS", "PERIOD");
     assert_key(&probe(), "PROBE", "PROBE");
     let experiment_id = ExperimentId::new(now, [4; 10]);
-    assert_key(&experiment(experiment_id), &format!("EXPERIMENT#{experiment_id}"), "EXPERIMENT");
+    let partition = format!("EXPERIMENT#{experiment_id}");
+    assert_key(&experiments::experiment(experiment_id), &partition, "EXPERIMENT");
     assert_key(&event_batch(p.parse().unwrap()), &format!("EVENTS#{p}"), "EVENTS");
     let order_id = OrderId::new(now, [3; 10]);
     assert_key(&order(user, order_id), &format!("USER#{u}"), &format!("ORDER#{s}"));
