@@ -29,7 +29,7 @@ async fn the_owner_of_an_experiment_is_read_with_it() {
         Err(Error::NotFound { what: "experiment" })
     );
     let seller = "019aa251-4760-7101-8101-010101010101";
-    world.put(&keys::experiment(id), &json!({"ownerId": {"S": seller}}));
+    world.put(&keys::experiments::experiment(id), &json!({"ownerId": {"S": seller}}));
     let owner = world.measure("experiment_owner", "one", world.table.experiment_owner(id)).await.unwrap();
     assert_eq!(owner.to_string(), seller);
 }

@@ -4,7 +4,7 @@ use super::*;
 use domain::{
     Money,
     alert::{AlertKind, Trigger, TriggerRange},
-    id::Id,
+    id::{ExperimentId, Id},
     notification::{NotificationId, NotificationKind},
     observation::ItemId,
     watched_item::{Pace, Slot},
