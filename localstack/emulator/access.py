@@ -4,13 +4,13 @@ AWS: a function's calls are checked against its role; `dynamodb:LeadingKeys` hol
 names; each item of a transaction is checked on its own.
 
 ministack 1.5.33: checks roles only when AUTH is set (which __main__ does), and does not set `dynamodb:LeadingKeys`; a
-condition on them with ForAllValues is then always true.
+condition on them with ForAllValues is then always true. The calls that read a stream are checked as if they named no resource.
 """
 
 import json
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import dynamodb
+from ministack.services import dynamodb, dynamodb_streams
 
 LEADING_KEYS = "dynamodb:LeadingKeys"
 IN_TRANSACTION = iam_actions._DYNAMODB_TRANSACT_ITEM_ACTIONS
@@ -34,9 +34,22 @@ def apply() -> None:
             service_context = {**(service_context or {}), LEADING_KEYS: resource_arn.leading_keys}
         return enforce(access_key, action, service, region, resource_arn, service_context)
 
+    tables = iam_actions.dynamodb_resource_arns
+
+    def tables_or_stream(body, region, account_id):
+        return stream(parse(body)) or tables(body, region, account_id)
+
     iam_actions.dynamodb_service_context = context_with_keys
+    iam_actions.dynamodb_resource_arns = tables_or_stream
     iam_actions.dynamodb_transaction_checks = transaction_checks
     iam_evaluator.enforce = enforce_item
+
+
+def stream(request: dict) -> list[str]:
+    """The stream that a call reads; GetRecords names it in its iterator."""
+    iterator = dynamodb_streams._decode_iterator(request.get("ShardIterator") or "") or {}
+    arn = request.get("StreamArn") or iterator.get("arn")
+    return [arn] if arn else []
 
 
 def transaction_checks(action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:
