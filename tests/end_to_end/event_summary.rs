@@ -39,10 +39,15 @@ fn batch(offset: usize, values: &[Value]) -> Value {
     json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b:9092", "records": {"souk.events-0": records}})
 }
 
+/// The time, in milliseconds since 1970.
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
+
 /// A record of an event about a product.
 fn record(number: u32, visitor: &str, product: &str) -> Value {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    let now = u64::try_from(now).unwrap();
+    let now = now();
     json!({"id": format!("{number:08x}-0fc8-56b8-a3ba-3fd64c4b9d01"), "kind": "event", "event": "Seen", "visitor": visitor,
         "product": product, "bot": false, "at": now - 1000, "receivedAt": now, "properties": {"productId": product}})
 }
@@ -98,17 +103,23 @@ fn a_seller_sees_what_happened_to_a_product_and_nobody_else_does() {
     }
 }
 
-/// ClickHouse is down; a batch comes again after it was stored; a record is no event.
+/// One test, because the second part kills the function that the first one invokes.
 #[test]
 fn each_event_counts_once_whatever_fails() {
+    an_outage_a_repeat_and_a_poison_record();
+    functions_that_are_killed();
+}
+
+/// ClickHouse is down; a batch comes again after it was stored; a record is no event.
+fn an_outage_a_repeat_and_a_poison_record() {
     let (seller, product) = product();
     let visitor = unique();
     let events = [record(1, &visitor, &product), json!({"poison": visitor}), record(2, &visitor, &product)];
     // The rule fails the inserts of other tests too, which Lambda repeats.
     SOUK.put_clickhouse_faults(&json!([{"path": "INSERT INTO", "status": 503}]));
-    let failed = failures(&SOUK.invoke("event-sink", &batch(100, &events)));
+    let answer = SOUK.invoke("event-sink", &batch(100, &events));
     SOUK.put_clickhouse_faults(&json!([]));
-    assert_eq!(failed, [100, 101, 102]);
+    assert_eq!(failures(&answer), [100, 101, 102]);
     assert!(failures(&SOUK.invoke("event-sink", &batch(100, &events))).is_empty());
     assert_eq!(counts(&seller, &product), json!([["Seen", 2, 1]]));
     // Killed between the insert and the commit of offsets: the same batch, divided otherwise, with one record more.
@@ -123,8 +134,7 @@ fn each_event_counts_once_whatever_fails() {
 }
 
 /// Functions are killed while events pass through them. `SOUK_EVENTS` sets the number of events.
-#[test]
-fn no_event_is_lost_or_counted_twice_while_functions_are_killed() {
+fn functions_that_are_killed() {
     const A_REQUEST: u64 = 500;
     const MOST_KILLS: usize = 8;
     let wanted: u64 = env::var("SOUK_EVENTS").map_or(2000, |events| events.parse().unwrap());
@@ -166,6 +176,25 @@ fn no_event_is_lost_or_counted_twice_while_functions_are_killed() {
         }
         done.store(true, Ordering::Relaxed);
         assert_eq!(last, wanted);
+        // Read again from the stream, twice: nothing changes.
+        for _ in 0..2 {
+            let from = Timestamp::from_unix_milliseconds(now()).minus_seconds(begun.elapsed().as_secs() + 2);
+            let replayed = SOUK.invoke("event-replay", &json!({"from": from}));
+            let requests = wanted.div_ceil(A_REQUEST);
+            assert!(replayed["records"].as_u64().is_some_and(|records| records >= requests), "{replayed}");
+            assert_eq!((&replayed["trimmed"], &replayed["next"]), (&json!([]), &Value::Null), "{replayed}");
+        }
+        let marker = unique();
+        let sent = SOUK.send(Call::new("POST", "/events").json(&json!({"batch": [
+            {"type": "track", "event": "Last", "anonymousId": marker, "timestamp": "2026-01-04T00:00:00Z",
+                "properties": {"productId": product}},
+        ]})));
+        assert_eq!(sent.status, 202, "{sent:?}");
+        let of_today = format!("productId={product}&from=2026-01-04&to=2026-01-04");
+        eventually("what was sent after the replay is counted", || {
+            summary(&seller, &of_today).body["items"][0]["events"] == 1
+        });
+        assert_eq!(count(), wanted);
         println!(
             "{wanted} events, sent in {sent:.1?}, counted after {:.1?}, {} kills",
             begun.elapsed(),
