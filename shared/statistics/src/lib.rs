@@ -12,12 +12,14 @@ mod inference;
 mod lift;
 mod normal;
 mod reference;
+mod results;
 mod sample_ratio;
 mod sample_size;
 mod settings;
 mod simulation;
 mod student;
 mod sums;
+mod totals;
 mod verdict;
 mod winsorise;
 
@@ -39,10 +41,18 @@ pub use cuped::CupedSums;
 pub use inference::{FixedHorizon, Posterior, SequentialTest};
 pub use lift::{Degenerate, Lift, Sample, Summary};
 pub use normal::{normal_above, normal_quantile};
+pub use results::{
+    CappedResults, ComparedVariant, Computed, CupedResults, MeasuredMetric, MetricKind, MetricResults,
+    MetricRole, Results, ResultsPlan, SeriesDay, SeriesVariant, VariantCount, VariantResults,
+    WinsorisedResults,
+};
 pub use sample_ratio::{SampleRatio, sample_ratio};
 pub use sample_size::{HorizonKind, Plan, VisitorsNeeded, visitors_needed};
 pub use settings::AnalysisSettings;
 pub use student::{student_quantile, student_two_sided};
 pub use sums::{MeanSums, ProportionSums, RatioSums};
+pub use totals::{
+    DayTotals, ExactSum, ExcludedVisitors, ExperimentTotals, VariantTotals, WINSORISE_QUANTILE,
+};
 pub use verdict::{ExperimentVerdict, holm, verdict};
 pub use winsorise::{Winsorised, winsorise};
