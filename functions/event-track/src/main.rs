@@ -1,7 +1,8 @@
 //! `POST /events` and `POST /v1/batch`: takes the events of visitors, many in one request, and stores them.
 
 use app::{limits::EventUploads, table::Table};
-use domain::{Error, event_batch::EventUpload};
+use domain::{Error, bot::is_bot, event_batch::EventUpload};
+use http::header;
 use serde_json::json;
 use web::{Problem, Request, Response, problem::Kind, respond};
 
@@ -15,6 +16,7 @@ fn main() -> runtime::Exit {
 async fn track_events(app: &App, request: Request) -> Result<Response, Problem> {
     app.uploads.admit(&request.source_network(), request.received_at)?;
     let batch = request.json::<EventUpload>()?.received(request.received_at)?;
+    let batch = batch.from_bot(request.header(&header::USER_AGENT).is_some_and(is_bot));
     if !batch.is_empty() {
         app.table.store_events(&batch).await.map_err(problem)?;
     }

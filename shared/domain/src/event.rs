@@ -71,6 +71,10 @@ pub struct VisitorEvent {
     pub at: Timestamp,
     /// When it was received.
     pub received_at: Timestamp,
+    /// Whether its client says that it happened minutes after its receipt.
+    pub from_future: bool,
+    /// Whether a program told it that visits pages by itself; see [`is_bot`](crate::bot::is_bot).
+    pub bot: bool,
     /// What else the client says about it.
     pub properties: Map<String, Value>,
 }

@@ -22,6 +22,10 @@ const MEMBERS: [&str; 3] = ["batch", "batchId", "sentAt"];
 /// larger difference between `sentAt` and the receipt is not corrected, because the request may have been late.
 const LARGEST_CLOCK_ERROR_MS: u64 = 25 * 60 * 60 * 1000;
 
+/// By how much a corrected time may be later than the receipt. A client without `sentAt` may have a clock that is fast by some
+/// minutes.
+const LARGEST_ADVANCE_MS: u64 = 5 * 60 * 1000;
+
 /// The namespace of the ids that are made of the content of a batch.
 const CONTENTS: Uuid = Uuid::from_u128(0x019a_a251_4760_7e1d_9b57_5c1f_0d0c_6a02);
 
@@ -79,7 +83,7 @@ impl EventUpload {
     /// The batch, received at this time.
     pub fn received(self, at: Timestamp) -> Result<EventBatch, Error> {
         let correction_ms = self.sent_at.map_or(0, |sent_at| correction_ms(sent_at, at));
-        EventBatch::new(self.id, Delivery { received_at: at, correction_ms, events: self.events })
+        EventBatch::new(self.id, Delivery { received_at: at, correction_ms, bot: false, events: self.events })
     }
 }
 
@@ -110,6 +114,13 @@ impl EventBatch {
         Ok(Self { id, content, delivery })
     }
 
+    /// The batch, told by a program that visits pages by itself, or not. It is not a part of the content.
+    #[must_use]
+    pub fn from_bot(mut self, bot: bool) -> Self {
+        self.delivery.bot = bot;
+        self
+    }
+
     /// When it was received.
     pub fn received_at(&self) -> Timestamp {
         self.delivery.received_at
@@ -130,12 +141,15 @@ impl EventBatch {
         self.delivery.events.iter().enumerate().map(|(index, event)| {
             let TrackedEvent { name, visitor, timestamp, message, properties } = event.clone();
             let at = timestamp.unix_milliseconds().saturating_add_signed(self.delivery.correction_ms);
+            let Delivery { received_at, bot, .. } = self.delivery;
             VisitorEvent {
                 id: message.unwrap_or_else(|| Uuid::new_v5(&self.id.0, index.to_string().as_bytes())),
                 name,
                 visitor,
-                at: Timestamp::from_unix_milliseconds(at).min(self.delivery.received_at),
-                received_at: self.delivery.received_at,
+                at: Timestamp::from_unix_milliseconds(at).min(received_at),
+                received_at,
+                from_future: at > received_at.unix_milliseconds() + LARGEST_ADVANCE_MS,
+                bot,
                 properties,
             }
         })
@@ -189,6 +203,33 @@ mod tests {
         let pointers: Vec<_> = faults.into_iter().map(|fault| fault.location).collect();
         let wrong = ["/batchId", "/sentAt", "/batch/1/event", "/batch/1/anonymousId", "/batch/1/timestamp"];
         assert_eq!(pointers, wrong.map(|pointer| FaultLocation::Body(pointer.to_owned())));
+    }
+
+    #[test]
+    fn an_event_from_the_future_is_marked() {
+        let marked = |ahead_ms: u64, sent_at: Option<u64>| {
+            let mut body = json!({"batch": [event(0, MORNING + ahead_ms)]});
+            body.as_object_mut().unwrap().extend(sent_at.map(|time| ("sentAt".to_owned(), json!(at(time)))));
+            let event = received(body, MORNING).events().next().unwrap();
+            assert_eq!(event.at, at(MORNING));
+            event.from_future
+        };
+        assert!(!marked(300_000, None) && marked(300_001, None));
+        // A fast clock is corrected.
+        assert!(!marked(3_600_000, Some(MORNING + 3_600_000)));
+        assert!(marked(3_900_001, Some(MORNING + 3_600_000)));
+        assert!(marked(30 * DAY_MS, Some(MORNING + 30 * DAY_MS)));
+    }
+
+    #[test]
+    fn a_program_is_no_part_of_the_content() {
+        let body = json!({"batch": [event(0, MORNING)]});
+        let (person, program) = (received(body.clone(), MORNING), received(body, MORNING).from_bot(true));
+        assert_eq!((person.id, person.content), (program.id, program.content));
+        let bot = |batch: &EventBatch| {
+            EventBatch::from_bytes(batch.id, &batch.to_bytes().unwrap()).unwrap().events().next().unwrap().bot
+        };
+        assert_eq!((bot(&person), bot(&program)), (false, true));
     }
 
     #[test]

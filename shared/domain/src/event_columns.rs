@@ -21,6 +21,8 @@ pub(crate) struct Delivery {
     pub received_at: Timestamp,
     /// What is added to the times of the events.
     pub correction_ms: i64,
+    /// Whether the client is a program that visits pages by itself.
+    pub bot: bool,
     pub events: Vec<TrackedEvent>,
 }
 
@@ -30,6 +32,8 @@ struct Columns {
     form: u8,
     received_ms: u64,
     correction_ms: i64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    bot: bool,
     visitors: Vec<VisitorId>,
     shapes: Vec<Shape>,
     /// The index of each event's visitor.
@@ -80,6 +84,7 @@ pub(crate) fn write(batch: &Delivery) -> Result<Vec<u8>, Error> {
         form: FORM,
         received_ms: batch.received_at.unix_milliseconds(),
         correction_ms: batch.correction_ms,
+        bot: batch.bot,
         visitors: Vec::new(),
         shapes: Vec::new(),
         visitor: Vec::new(),
@@ -137,7 +142,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Delivery, Error> {
         });
     }
     let received_at = Timestamp::from_unix_milliseconds(columns.received_ms);
-    Ok(Delivery { received_at, correction_ms: columns.correction_ms, events })
+    Ok(Delivery { received_at, correction_ms: columns.correction_ms, bot: columns.bot, events })
 }
 
 /// A shape whose columns are read from the start.
@@ -203,9 +208,9 @@ mod tests {
     }
 
     fn batch() -> impl Strategy<Value = Delivery> {
-        (any::<i32>(), vec(event(), 0..40)).prop_map(|(correction, events)| {
+        (any::<i32>(), any::<bool>(), vec(event(), 0..40)).prop_map(|(correction, bot, events)| {
             let received_at = Timestamp::from_unix_milliseconds(1_795_248_000_000);
-            Delivery { received_at, correction_ms: correction.into(), events }
+            Delivery { received_at, correction_ms: correction.into(), bot, events }
         })
     }
 
@@ -233,6 +238,7 @@ mod tests {
         let batch = Delivery {
             received_at: Timestamp::from_unix_milliseconds(0),
             correction_ms: 0,
+            bot: false,
             events: Vec::new(),
         };
         let text = String::from_utf8(write(&batch).unwrap()).unwrap();

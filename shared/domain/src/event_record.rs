@@ -170,13 +170,15 @@ impl EventRecord {
 
 impl From<VisitorEvent> for EventRecord {
     fn from(told: VisitorEvent) -> Self {
-        let VisitorEvent { id, name, visitor, at, received_at, properties } = told;
-        let kind = if name.as_str() == EXPOSURE { EventKind::Exposure } else { EventKind::Event };
+        let VisitorEvent { id, name, visitor, at, received_at, from_future, bot, properties } = told;
+        // An exposure that has not happened yet counts for nobody.
+        let is_exposure = name.as_str() == EXPOSURE && !from_future;
+        let kind = if is_exposure { EventKind::Exposure } else { EventKind::Event };
         let text = |name: &str| properties.get(name).and_then(Value::as_str).map(str::to_owned);
         let (experiment, variant, product) = (text("experimentId"), text("variationId"), text("productId"));
         let visitor = visitor.as_str().to_owned();
         let record = Self::new(id, kind, name.as_str(), visitor, at, received_at);
-        Self { experiment, variant, product, properties, ..record }
+        Self { experiment, variant, product, bot, properties, ..record }
     }
 }
 
@@ -284,6 +286,21 @@ mod tests {
         let kinds = names.map(|name| told(name, &properties).kind);
         let event = EventKind::Event;
         assert_eq!(kinds, [EventKind::Exposure, event, event, event, event]);
+    }
+
+    #[test]
+    fn an_exposure_from_the_future_is_none_and_programs_are_marked() {
+        let record = |ahead_ms: u64, bot: bool| {
+            let properties = json!({"experimentId": "e", "variationId": "b"});
+            let event = json!({"type": "track", "event": EXPOSURE, "anonymousId": "a", "timestamp": at(MORNING + ahead_ms),
+                "properties": properties});
+            let batch = EventUpload::from_json(json!({"batch": [event]})).unwrap();
+            let batch = batch.received(at(MORNING)).unwrap().from_bot(bot);
+            EventRecord::from(batch.events().next().unwrap())
+        };
+        assert_eq!((record(0, false).kind, record(0, false).bot), (EventKind::Exposure, false));
+        assert_eq!((record(0, true).kind, record(0, true).bot), (EventKind::Exposure, true));
+        assert_eq!(record(600_000, false).kind, EventKind::Event);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod assignment;
 pub mod attempt;
 pub mod back_off;
 pub mod band;
+pub mod bot;
 pub mod client_key;
 pub mod common_password;
 pub mod concert;
