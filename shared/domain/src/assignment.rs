@@ -47,7 +47,7 @@ pub struct BucketRange {
 }
 
 impl BucketRange {
-    fn contains(self, hash: f64) -> bool {
+    pub(crate) fn contains(self, hash: f64) -> bool {
         hash >= self.start && hash < self.end
     }
 }
@@ -59,6 +59,13 @@ pub struct Namespace {
     pub name: String,
     /// The hashes whose visitors may be in the experiment.
     pub range: BucketRange,
+}
+
+impl Namespace {
+    /// What goes into the hash.
+    pub(crate) fn seed(&self) -> String {
+        format!("__{}", self.name)
+    }
 }
 
 /// What decides which visitor gets which variant.
@@ -99,7 +106,7 @@ pub fn hash(seed: &str, id: &str, version: HashVersion) -> f64 {
 
 /// FNV-1a of 32 bits over the UTF-16 code units of the texts, one after the other. The hash is defined over bytes; the
 /// SDKs pass whole code units.
-fn fnv1a<const N: usize>(texts: [&str; N]) -> u32 {
+pub(crate) fn fnv1a<const N: usize>(texts: [&str; N]) -> u32 {
     let units = texts.into_iter().flat_map(str::encode_utf16);
     units.fold(0x811c_9dc5, |hash: u32, unit| (hash ^ u32::from(unit)).wrapping_mul(0x0100_0193))
 }
@@ -139,8 +146,7 @@ pub fn choose_variation(hash: f64, ranges: &[BucketRange]) -> Option<usize> {
 
 /// Whether a visitor may be in the experiments that have this part of a namespace.
 pub fn in_namespace(visitor: &str, namespace: &Namespace) -> bool {
-    let seed = format!("__{}", namespace.name);
-    namespace.range.contains(hash(&seed, visitor, HashVersion::V1))
+    namespace.range.contains(hash(&namespace.seed(), visitor, HashVersion::V1))
 }
 
 #[cfg(test)]

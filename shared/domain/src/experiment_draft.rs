@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Fault, Input, Money, Timestamp,
-    assignment::HashVersion,
+    assignment::{Assignment, HashVersion},
     currency::Currency,
     id::{ExperimentId, Id, ProductId},
     input::{Checked, Members, elements, integer},
@@ -201,6 +201,11 @@ impl ExperimentDraft {
     /// The overlay of a product.
     pub fn overlay(&self, experiment: ExperimentId, product: ProductId) -> Overlay {
         self.overlay_with(experiment, |variant| variant.price_of(product).map(|price| price.amount))
+    }
+
+    /// What decides which visitor gets which variant.
+    pub fn assignment(&self, experiment: ExperimentId) -> Assignment {
+        self.overlay_with(experiment, |_| None).assignment()
     }
 
     fn overlay_with(&self, experiment_id: ExperimentId, price: impl Fn(&Variant) -> Option<i64>) -> Overlay {

@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod assignment;
+pub mod assignment_buckets;
 pub mod attempt;
 pub mod back_off;
 pub mod band;
@@ -18,6 +19,7 @@ pub mod event;
 pub mod event_batch;
 mod event_columns;
 pub mod experiment;
+pub mod experiment_count;
 pub mod experiment_draft;
 pub mod experiment_products;
 pub mod event_record;
