@@ -12,13 +12,14 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("statistics", &[]),
     ("table", &["domain"]),
     ("web", &["domain"]),
-    ("analytics", &["domain"]),
+    ("analytics", &["domain", "statistics"]),
     ("cache", &["domain"]),
     ("crawl", &["domain"]),
     ("kafka", &[]),
     ("payments", &["domain"]),
     ("replay", &["domain"]),
     ("app", &["analytics", "cache", "crawl", "domain", "kafka", "payments", "replay", "table", "web"]),
+    ("app", &["analytics", "cache", "crawl", "domain", "payments", "replay", "statistics", "table", "web"]),
     // Depends on `table` for stream records and capacity units; it has no client.
     ("runtime", &["domain", "table", "web"]),
 ];

@@ -1,6 +1,7 @@
 //! Access to the services behind the system under test: the AWS API, the payment provider, and their fault rules.
 
 use crate::souk::{Souk, User};
+use analytics::{Account, EventStore};
 use serde_json::{Value, json};
 use table::keys::Key;
 use ureq::http;
@@ -64,6 +65,17 @@ impl Souk {
             .iter()
             .map(|message| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap())
             .collect()
+    }
+
+    /// The instance's ClickHouse, as whom Souk uses it.
+    pub fn clickhouse(&self) -> EventStore {
+        let account = Account {
+            url: &self.clickhouse_url,
+            database: "souk",
+            user: "souk",
+            password: "clickhouse-local",
+        };
+        EventStore::new(&account)
     }
 
     /// The number of items with this partition key.

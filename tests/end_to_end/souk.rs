@@ -22,6 +22,7 @@ pub struct Souk {
     /// The URL of the instance's shop.
     pub(crate) shop_url: String,
     /// The URL of the instance's ClickHouse; empty without events.
+    /// The URL of the instance's ClickHouse.
     pub(crate) clickhouse_url: String,
     outputs: HashMap<String, String>,
 }

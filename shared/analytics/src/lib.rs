@@ -3,6 +3,7 @@
 //! `clickhouse/migrations` has the tables. A repeat of an event replaces its first copy when ClickHouse merges parts, and in
 //! each query that has `FINAL`; every query has it. Values are parameters of a statement, never parts of its text.
 
+mod experiment_totals;
 mod probe;
 mod rows;
 mod summary;
@@ -49,7 +50,15 @@ impl EventStore {
 
 /// The answer to a query, in time. `Unavailable` if there is none, or if it is an exception.
 async fn answered<T>(query: impl Future<Output = Result<T, clickhouse::error::Error>>) -> Result<T, Error> {
-    match tokio::time::timeout(QUERY_TIME, query).await {
+    answered_within(QUERY_TIME, query).await
+}
+
+/// The answer to a query within this time.
+async fn answered_within<T>(
+    time: Duration,
+    query: impl Future<Output = Result<T, clickhouse::error::Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(time, query).await {
         Ok(answer) => answer.map_err(|error| failed(&error)),
         Err(_) => Err(Error::unavailable("ClickHouse: timeout")),
     }
