@@ -24,6 +24,7 @@ mod concert_sweep;
 mod concert_undo;
 mod event_batch;
 mod experiment;
+mod experiment_count;
 mod experiment_races;
 mod experiment_support;
 mod failures;

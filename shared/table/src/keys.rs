@@ -45,6 +45,10 @@
 //! | price experiment | `EXPERIMENT#<experimentId>` | `EXPERIMENT` | `USER#<ownerId>` / `EXPERIMENT#<experimentId>` | `EXPERIMENTS` / `<due>#<experimentId>` |
 //! | running experiment of a seller | `FEATURES#<ownerId>` | `RUNNING#<experimentId>` | | |
 //! | client key of a seller | `FEATURES#<ownerId>` | `KEY` | | |
+//! | probe of the events' way | `PROBE` | `PROBE` | | |
+//! | experiment | `EXPERIMENT#<experimentId>` | `EXPERIMENT` | | |
+//! | last count of an experiment | `EXPERIMENT#<experimentId>` | `COUNT` | | |
+//! | who counts an experiment | `EXPERIMENT#<experimentId>` | `COUNT#LEASE` | | |
 //! | tokens of mails that verify an address | `VERIFY#<userId>` | `TOKENS` | | |
 //! | tokens of mails that reset a password | `RESET#<userId>` | `TOKENS` | | |
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |

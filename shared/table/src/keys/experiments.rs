@@ -14,6 +14,16 @@ pub fn experiment(id: ExperimentId) -> Key {
     Key::new(format!("{EXPERIMENT_PREFIX}{id}"), "EXPERIMENT")
 }
 
+/// The last count of an experiment.
+pub fn experiment_count(id: ExperimentId) -> Key {
+    Key::new(format!("{EXPERIMENT_PREFIX}{id}"), "COUNT")
+}
+
+/// Who counts an experiment.
+pub fn count_lease(id: ExperimentId) -> Key {
+    Key::new(format!("{EXPERIMENT_PREFIX}{id}"), "COUNT#LEASE")
+}
+
 /// An experiment in the first index, under its seller.
 pub fn sellers_experiment(owner: UserId, id: ExperimentId) -> Key {
     Key::new(user_partition(owner), format!("{EXPERIMENT_PREFIX}{id}"))
