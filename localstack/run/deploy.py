@@ -25,6 +25,7 @@ DEFAULTS = {
     "DeletionProtection": "false",
     "DeletionWaitSeconds": "1",
     "EventBatchSeconds": "0",
+    "ResultsRestSeconds": "1",
     "LocalRun": "true",
     "LimitLoginEmail": str(GENEROUS),
     "LimitLoginSource": str(GENEROUS),

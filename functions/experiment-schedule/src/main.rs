@@ -1,6 +1,6 @@
 //! On a schedule: starts, raises and stops experiments whose time has come.
 
-use app::{experiments::Experiments, table::Table};
+use app::{experiment_results::ExperimentResults, experiments::Experiments, table::Table};
 use domain::{
     Error, Timestamp,
     experiment::{Experiment, ExperimentEffect},
@@ -21,7 +21,7 @@ pub struct Looked {
     pub refused: usize,
 }
 
-app::clients! { table: Table, experiments: Experiments }
+app::clients! { table: Table, experiments: Experiments, results: ExperimentResults }
 
 fn main() -> runtime::Exit {
     runtime::step(look)
@@ -53,7 +53,8 @@ pub async fn look(app: &App, _schedule: IgnoredAny) -> Result<Looked, Error> {
 /// Does what is due. The index may show an older version.
 async fn change(app: &App, found: &Experiment, now: Timestamp, looked: &mut Looked) -> Result<(), Error> {
     let experiment = app.table.experiment(found.experiment_id).await?;
-    let Some(due) = experiment.due_change(&[], now) else { return Ok(()) };
+    let worse = app.results.worse_guardrails(&experiment).await?;
+    let Some(due) = experiment.due_change(&worse, now) else { return Ok(()) };
     let effect = due.effect;
     match app.experiments.carry_out(due, now).await {
         Ok(_) => looked.changed += 1,

@@ -20,6 +20,8 @@ pub mod dead_letters;
 pub mod experiments;
 pub mod event_replay;
 pub mod event_topic;
+pub mod experiment_results;
+pub mod experiments;
 pub mod fan_out;
 pub mod flash_sales;
 pub mod incidents;
