@@ -18,8 +18,21 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("kafka", &[]),
     ("payments", &["domain"]),
     ("replay", &["domain"]),
-    ("app", &["analytics", "cache", "crawl", "domain", "kafka", "payments", "replay", "table", "web"]),
-    ("app", &["analytics", "cache", "crawl", "domain", "payments", "replay", "statistics", "table", "web"]),
+    (
+        "app",
+        &[
+            "analytics",
+            "cache",
+            "crawl",
+            "domain",
+            "kafka",
+            "payments",
+            "replay",
+            "statistics",
+            "table",
+            "web",
+        ],
+    ),
     // Depends on `table` for stream records and capacity units; it has no client.
     ("runtime", &["domain", "table", "web"]),
 ];

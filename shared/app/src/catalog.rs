@@ -9,8 +9,6 @@ use crate::{
     dead_letters::{CacheWarm, DeadLetters, EventIngest, EventSink, RatingAverage},
     event_replay::EventReplay,
     event_topic::EventTopic,
-    dead_letters::{CacheWarm, DeadLetters, EventSink, RatingAverage},
-    event_replay::EventReplay,
     experiment_results::ExperimentResults,
     experiments::Experiments,
     fan_out::FanOut,

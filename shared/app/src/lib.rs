@@ -17,7 +17,6 @@ mod crawl_hosts;
 pub mod crawl_log;
 mod crawler;
 pub mod dead_letters;
-pub mod experiments;
 pub mod event_replay;
 pub mod event_topic;
 pub mod experiment_results;

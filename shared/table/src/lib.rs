@@ -18,7 +18,6 @@ mod experiment_count;
 mod experiment_item;
 mod experiment_owner;
 mod feature;
-mod experiment_owner;
 mod flash_sale;
 mod idempotency;
 pub mod keys;
