@@ -398,24 +398,6 @@ pub fn event_period() -> Key {
     Key::new("EVENTS", "PERIOD")
 }
 
-/// The events of visitors that one request has brought.
-pub fn event_batch(id: BatchId) -> Key {
-    Key::new(format!("EVENTS#{id}"), "EVENTS")
-}
-
-/// The id in the partition key of a batch of visitors' events.
-pub(crate) fn parse_event_batch(pk: &str) -> Option<BatchId> {
-    pk.strip_prefix("EVENTS#")?.parse().ok()
-}
-
-/// The partition of the probe of the events' way.
-pub(crate) const PROBE: &str = "PROBE";
-
-/// The probe of the events' way that was sent last.
-pub fn probe() -> Key {
-    Key::new(PROBE, "PROBE")
-}
-
 /// The request counter of one window of a rate limit. `value` is what the limit counts by, such as an address.
 pub fn limit(operation: &str, limit: &str, value: &str, window_start: u64) -> Key {
     Key::new(format!("{LIMIT_PREFIX}{operation}#{limit}#{value}"), window_start.to_string())
