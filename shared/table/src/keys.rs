@@ -45,8 +45,6 @@
 //! | price experiment | `EXPERIMENT#<experimentId>` | `EXPERIMENT` | `USER#<ownerId>` / `EXPERIMENT#<experimentId>` | `EXPERIMENTS` / `<due>#<experimentId>` |
 //! | running experiment of a seller | `FEATURES#<ownerId>` | `RUNNING#<experimentId>` | | |
 //! | client key of a seller | `FEATURES#<ownerId>` | `KEY` | | |
-//! | probe of the events' way | `PROBE` | `PROBE` | | |
-//! | experiment | `EXPERIMENT#<experimentId>` | `EXPERIMENT` | | |
 //! | last count of an experiment | `EXPERIMENT#<experimentId>` | `COUNT` | | |
 //! | who counts an experiment | `EXPERIMENT#<experimentId>` | `COUNT#LEASE` | | |
 //! | tokens of mails that verify an address | `VERIFY#<userId>` | `TOKENS` | | |
@@ -54,9 +52,12 @@
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
 
 pub mod alerts;
+mod events;
 pub mod experiments;
 mod price_watch;
 
+pub(crate) use events::{PROBE, parse_event_batch};
+pub use events::{event_batch, probe};
 pub use price_watch::{
     FLASH_SALES, WATCHED_ITEM, WATCHER_PREFIX, after_all, crawl_run, due, due_of_host, due_of_slot,
     due_partition, flash_sale, host, item_partition, past_price, sale_item, sale_partition, watch,
@@ -66,7 +67,6 @@ pub use price_watch::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
-    event_batch::BatchId,
     geo::Level,
     id::{BandId, ConcertId, OrderId, ProductId, SessionId, UserId, VenueId},
     mail_token::TokenUse,

@@ -1,0 +1,22 @@
+//! Keys of the events of visitors on their way to ClickHouse.
+
+use super::Key;
+use domain::event_batch::BatchId;
+
+/// The events of visitors that one request has brought.
+pub fn event_batch(id: BatchId) -> Key {
+    Key::new(format!("EVENTS#{id}"), "EVENTS")
+}
+
+/// The id in the partition key of a batch of visitors' events.
+pub(crate) fn parse_event_batch(pk: &str) -> Option<BatchId> {
+    pk.strip_prefix("EVENTS#")?.parse().ok()
+}
+
+/// The partition of the probe of the events' way.
+pub(crate) const PROBE: &str = "PROBE";
+
+/// The probe of the events' way that was sent last.
+pub fn probe() -> Key {
+    Key::new(PROBE, "PROBE")
+}
