@@ -31,8 +31,8 @@ const IN_NAMESPACE: &str = "AND (arrayFold((hash, unit) -> toUInt32(bitXor(hash,
     arrayConcat(bytes, {namespace_seed:Array(UInt16)}), toUInt32(2166136261)) % 1000 AS part) >= {namespace_first:UInt32} \
     AND part < {namespace_end:UInt32}";
 
-/// The longest time that a count may take: an answer of the gateway takes 30 seconds at most.
-const COUNT_TIME: Duration = Duration::from_secs(20);
+/// The longest time that a count may take, within the time of a request.
+const COUNT_TIME: Duration = Duration::from_secs(11);
 
 /// How visitors count.
 const COUNTED: u8 = 0;
