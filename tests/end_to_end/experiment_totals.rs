@@ -125,7 +125,7 @@ impl Story {
         Self { assignment, count, visitors }
     }
 
-    fn record(&self, kind: &str, visitor: &Visitor, seconds: i64, members: Value) -> EventRecord {
+    fn record(&self, kind: &str, visitor: &Visitor, seconds: i64, members: &Value) -> EventRecord {
         let name = format!("{}{kind}{}{seconds}{members}", self.count.experiment_id, visitor.id);
         let mut record = json!({
             "id": Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()), "kind": kind, "event": kind, "visitor": visitor.id,
@@ -145,7 +145,7 @@ impl Story {
                 // A client names any variant, also one that does not exist.
                 let claimed = ["high", "control", "none"][index % 3];
                 let members = json!({"experiment": experiment, "variant": claimed, "bot": visitor.is_bot});
-                records.push(self.record("exposure", visitor, *seconds, members));
+                records.push(self.record("exposure", visitor, *seconds, &members));
             }
             for (number, sale) in visitor.sales.iter().enumerate() {
                 let order = ProductId::new(at(sale.seconds), [u8::try_from(number).unwrap(); 10]).to_string();
@@ -154,19 +154,19 @@ impl Story {
                         json!({"experiment": experiment, "variant": visitor.paid, "product": product, "order": order,
                             "quantity": sign, "amount": sign * amount, "currency": "SGD", "properties": {"line": line}})
                     };
-                    records.push(self.record("purchase", visitor, sale.seconds, members(1)));
+                    records.push(self.record("purchase", visitor, sale.seconds, &members(1)));
                     if sale.is_cancelled {
-                        records.push(self.record("cancellation", visitor, sale.seconds + HOUR, members(-1)));
+                        records.push(self.record("cancellation", visitor, sale.seconds + HOUR, &members(-1)));
                     }
                 }
             }
             if visitor.before > 0 {
                 let members = |amount: i64, product: &str| json!({"product": product, "amount": amount, "quantity": 1, "currency": "SGD", "order": product});
-                records.push(self.record("purchase", visitor, -HOUR, members(visitor.before, &product)));
+                records.push(self.record("purchase", visitor, -HOUR, &members(visitor.before, &product)));
                 // Too early, and another product.
-                records.push(self.record("purchase", visitor, -29 * 24 * HOUR, members(77, &product)));
+                records.push(self.record("purchase", visitor, -29 * 24 * HOUR, &members(77, &product)));
                 let other = self.count.experiment_id.to_string();
-                records.push(self.record("purchase", visitor, -HOUR, members(77, &other)));
+                records.push(self.record("purchase", visitor, -HOUR, &members(77, &other)));
             }
         }
         records
@@ -259,7 +259,7 @@ fn assignment(hash_version: HashVersion, namespace: Option<Namespace>) -> Assign
 
 #[tokio::test]
 async fn totals_are_exact_and_repeats_change_nothing() {
-    let store = SOUK.clickhouse();
+    let clickhouse = SOUK.clickhouse();
     let range = BucketRange { start: 0.1, end: 0.7 };
     let namespace = Namespace { name: "prices".to_owned(), range };
     for (seed, assignment) in [
@@ -272,15 +272,19 @@ async fn totals_are_exact_and_repeats_change_nothing() {
         assert!(expected.excluded.bots > 0 && expected.excluded.multiple_exposures > 0, "{expected:?}");
         let mut records = story.records();
         for chunk in records.chunks(5_000) {
-            store.store(chunk).await.unwrap();
+            clickhouse.store(chunk).await.unwrap();
         }
-        assert_eq!(store.experiment_totals(&story.count).await.unwrap(), expected, "{seed}");
+        assert_eq!(clickhouse.experiment_totals(&story.count).await.unwrap(), expected, "{seed}");
         records.retain(|record| record.id.as_bytes()[0] < 25);
         for record in &mut records {
             record.received_at = record.received_at.plus_seconds(3_600);
         }
-        store.store(&records).await.unwrap();
-        assert_eq!(store.experiment_totals(&story.count).await.unwrap(), expected, "{seed}, with repeats");
+        clickhouse.store(&records).await.unwrap();
+        assert_eq!(
+            clickhouse.experiment_totals(&story.count).await.unwrap(),
+            expected,
+            "{seed}, with repeats"
+        );
     }
 }
 
