@@ -34,22 +34,23 @@ def apply() -> None:
             service_context = {**(service_context or {}), LEADING_KEYS: resource_arn.leading_keys}
         return enforce(access_key, action, service, region, resource_arn, service_context)
 
-    tables = iam_actions.dynamodb_resource_arns
+    resource = iam_actions.extract_resource_arn
 
-    def tables_or_stream(body, region, account_id):
-        return stream(parse(body)) or tables(body, region, account_id)
+    def resource_or_stream(service, method, path, headers, body, *others):
+        if service == "dynamodbstreams":
+            return stream(parse(body))
+        return resource(service, method, path, headers, body, *others)
 
     iam_actions.dynamodb_service_context = context_with_keys
-    iam_actions.dynamodb_resource_arns = tables_or_stream
+    iam_actions.extract_resource_arn = resource_or_stream
     iam_actions.dynamodb_transaction_checks = transaction_checks
     iam_evaluator.enforce = enforce_item
 
 
-def stream(request: dict) -> list[str]:
+def stream(request: dict) -> str:
     """The stream that a call reads; GetRecords names it in its iterator."""
     iterator = dynamodb_streams._decode_iterator(request.get("ShardIterator") or "") or {}
-    arn = request.get("StreamArn") or iterator.get("arn")
-    return [arn] if arn else []
+    return request.get("StreamArn") or iterator.get("arn") or "*"
 
 
 def transaction_checks(action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:

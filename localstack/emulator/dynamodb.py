@@ -10,7 +10,7 @@ records are not part of the saved state, so records not yet delivered when the e
 import functools
 import threading
 
-from ministack.core.responses import AccountRegionScopedDict
+from ministack.core.responses import AccountRegionScopedDict, request_scope
 from ministack.services import dynamodb, lambda_svc
 
 OPERATIONS = (
@@ -43,14 +43,22 @@ def apply() -> None:
     dynamodb.load_persisted_state = restore_stream
 
 
+def reads_again(mapping: dict) -> bool:
+    """Whether a mapping reads the stream from its beginning after a restart. kafka.py replaces it."""
+    return False
+
+
 def undelivered():
-    """The records that at least one mapping has not read yet, and the number of records before them."""
+    """The records that at least one mapping has not read yet, or reads again, and the number of records before them."""
     waiting = {}
     for account, region, mapping in lambda_svc._iter_all_esms():
         position = lambda_svc._dynamodb_stream_positions.get_scoped(account, region, mapping["UUID"])
         arn = mapping.get("EventSourceArn", "")
         if position is not None and ":dynamodb:" in arn:
             table = (account, region, arn.split("/")[1])
+            with request_scope(account, region):
+                if reads_again(mapping):
+                    position = 0
             waiting[table] = min(position, waiting.get(table, position))
     records, trimmed = AccountRegionScopedDict(), AccountRegionScopedDict()
     for table, kept in dynamodb._stream_records.all_items():

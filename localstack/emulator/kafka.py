@@ -26,7 +26,7 @@ from ministack.core.responses import request_scope
 from ministack.services import lambda_svc, msk
 from ministack.services.cloudformation import provisioners
 
-from emulator import streams
+from emulator import dynamodb as emulated
 from emulator.streams import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, PAYLOAD_LIMIT
 
 logger = logging.getLogger("emulator.kafka")
@@ -74,7 +74,7 @@ def apply(directory: Path) -> None:
         return uuid, attributes
 
     handlers.update(create=create_whole, update=update_whole)
-    streams.reads_again = has_lost_its_work
+    emulated.reads_again = has_lost_its_work
     threading.Thread(target=watch, daemon=True, name="kafka").start()
 
 
@@ -125,7 +125,7 @@ def local_brokers() -> str:
 
 def has_lost_its_work(mapping: dict) -> bool:
     """Whether the function writes to a broker that has forgotten everything since."""
-    function = lambda_svc._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))[0]
+    function = lambda_svc._functions.get(mapping["FunctionName"])
     settings = ((function or {}).get("config", {}).get("Environment") or {}).get("Variables") or {}
     return "KAFKA_BROKERS" in settings and local_run().get("kafkaKeeps") is False
 

@@ -20,6 +20,7 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch, dynamodb, eventbridge, lambda_svc
 
+from emulator import dynamodb as emulated
 from emulator import shards
 
 logger = logging.getLogger("emulator.streams")
@@ -27,9 +28,6 @@ logger = logging.getLogger("emulator.streams")
 PAYLOAD_LIMIT = 6 * 1024 * 1024
 LOOK_AGAIN_SECONDS = 0.5  # if nothing wakes a mapping before
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.1, 5  # AWS waits longer; the order of events is the same
-
-# Whether a mapping, which this process has not read for yet, begins at its starting position again.
-reads_again = lambda mapping: False  # noqa: E731
 
 _readers: dict[tuple[str, int], threading.Thread] = {}
 _stopping = threading.Event()
@@ -72,7 +70,7 @@ def start_readers() -> bool:
                 reader = (mapping["UUID"], shard)
                 if reader not in _readers:
                     with request_scope(account, region):
-                        if shard == 0 and reads_again(mapping):
+                        if shard == 0 and emulated.reads_again(mapping):
                             lambda_svc._dynamodb_stream_positions.pop(mapping["UUID"], None)
                     run = Reader(account, region, *reader).run
                     _readers[reader] = threading.Thread(target=run, daemon=True, name="stream-%s-%d" % reader)

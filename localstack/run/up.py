@@ -92,7 +92,7 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
     cache, beside, given = Cache(instance), [Payments(instance), Shop(instance)], arguments.parameters
     clickhouse, (broker, other_broker) = ClickHouse(instance), kafka.broker(instance, arguments.kafka)
     has_broker = arguments.events and "KafkaBrokers" not in given
-    if has_broker and broker.has_forgotten():
+    if has_broker and broker.has_forgotten() and instance.pid is not None:
         say("starting the emulator anew: what the Kafka broker had in memory is lost, and is read again from the stream")
         instance.stop()
     started = start(instance, cache, [*beside, broker, other_broker, clickhouse], arguments)

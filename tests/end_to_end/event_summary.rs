@@ -185,11 +185,11 @@ fn functions_that_are_killed() {
             assert_eq!((&replayed["trimmed"], &replayed["next"]), (&json!([]), &Value::Null), "{replayed}");
         }
         let marker = unique();
-        let sent = SOUK.send(Call::new("POST", "/events").json(&json!({"batch": [
+        let after = SOUK.send(Call::new("POST", "/events").json(&json!({"batch": [
             {"type": "track", "event": "Last", "anonymousId": marker, "timestamp": "2026-01-04T00:00:00Z",
                 "properties": {"productId": product}},
         ]})));
-        assert_eq!(sent.status, 202, "{sent:?}");
+        assert_eq!(after.status, 202, "{after:?}");
         let of_today = format!("productId={product}&from=2026-01-04&to=2026-01-04");
         eventually("what was sent after the replay is counted", || {
             summary(&seller, &of_today).body["items"][0]["events"] == 1
