@@ -49,8 +49,7 @@ schemathesis.openapi.format("times", st.builds("{}{}".format, moments.map(dateti
 # Time zones that there are: the pattern in the document fits others too. The longest is among them.
 ZONES = ["Asia/Singapore", "UTC", "Etc/GMT+12", "America/Argentina/ComodRivadavia", "America/Port-au-Prince", "W-SU"]
 
-# Pages of hosts that do not exist, so that nothing outside of this machine is asked for. They are watched, with a check that
-# failed.
+# Pages of hosts that do not exist, so that nothing outside is asked for. They are watched, with a check that failed.
 pages = st.builds("https://shop{}.example.com/item/{}".format, st.integers(0, 9), st.integers(0, 999))
 schemathesis.openapi.format("pages", pages)
 
