@@ -28,7 +28,8 @@ pub mod update;
 /// The seller of all sample products and experiments.
 pub const SELLER: u32 = 7;
 
-pub const SETTINGS: &[(&str, &str)] = &[("LIMIT_WINDOW_SECONDS", "900"), ("LIMIT_EXPERIMENTS", "1000")];
+pub const SETTINGS: &[(&str, &str)] =
+    &[("LIMIT_WINDOW_SECONDS", "900"), ("LIMIT_EXPERIMENTS", "1000"), ("RESULTS_REST_SECONDS", "60")];
 
 /// The body of an experiment that tests products from `first` on.
 pub fn body(first: u32, count: u32) -> Value {
