@@ -205,7 +205,7 @@ class Commands(Project):
 
     def start_up(self, *options: str) -> subprocess.Popen:
         process = subprocess.Popen(
-            [sys.executable, str(self.root / "localstack" / "up"), *options],
+            [sys.executable, str(self.root / "localstack" / "up"), "--no-events", *options],
             env={**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
