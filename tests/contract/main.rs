@@ -8,6 +8,7 @@ mod access;
 mod crawling;
 mod dependencies;
 mod events;
+mod features;
 mod functions;
 mod growthbook;
 mod imports;

@@ -46,17 +46,7 @@ impl Limiter {
     ) -> Result<Permit, Duration> {
         let host = self.host(host);
         let slot = host.slots.clone().acquire_owned().await.map_err(|_| patience)?;
-        let start = {
-            let mut next = host.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = Instant::now();
-            let start = now.max(*next);
-            if start - now > patience {
-                return Err(start - now);
-            }
-            *next = start + delay.unwrap_or_default().max(INTERVAL);
-            start
-        };
-        sleep_until(start).await;
+        sleep_until(host.start(Instant::now(), delay, patience)?).await;
         Ok(Permit { _slot: slot })
     }
 
@@ -69,45 +59,62 @@ impl Limiter {
     }
 }
 
+impl Host {
+    /// When a request that asks now may start; the next one may not before `delay` has passed since then. If the wait
+    /// would be longer than `patience`, the error is the time to wait.
+    fn start(&self, now: Instant, delay: Option<Duration>, patience: Duration) -> Result<Instant, Duration> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = now.max(*next);
+        if start - now > patience {
+            return Err(start - now);
+        }
+        *next = start + delay.unwrap_or_default().max(INTERVAL);
+        Ok(start)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_mins(1);
 
-    #[tokio::test(start_paused = true)]
-    async fn a_host_gets_ten_requests_a_second() {
+    #[test]
+    fn a_host_gets_ten_requests_a_second() {
         let limiter = Limiter::default();
-        let start = Instant::now();
-        for _ in 0..=20 {
-            limiter.admit("shop.com", None, PATIENCE).await.unwrap();
+        let (host, other) = (limiter.host("shop.com"), limiter.host("other.com"));
+        let now = Instant::now();
+        for tenth in 0..=20 {
+            let start = host.start(now, None, PATIENCE).unwrap();
+            assert_eq!(start - now, Duration::from_millis(100 * tenth));
         }
-        assert_eq!(start.elapsed(), Duration::from_secs(2));
-        limiter.admit("other.com", None, PATIENCE).await.unwrap();
-        assert_eq!(start.elapsed(), Duration::from_secs(2));
+        assert_eq!(other.start(now, None, PATIENCE), Ok(now));
+        let later = now + Duration::from_secs(60);
+        assert_eq!(host.start(later, None, PATIENCE), Ok(later));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_host_gets_eight_requests_at_once() {
         let limiter = Limiter::default();
-        let mut permits = Vec::new();
-        for _ in 0..AT_ONCE {
-            permits.push(limiter.admit("shop.com", None, PATIENCE).await.unwrap());
-        }
+        let slots = limiter.host("shop.com").slots.clone();
+        let mut others = slots.try_acquire_many_owned(7).unwrap();
+        let eighth = limiter.admit("shop.com", None, PATIENCE).await.unwrap();
+        // The time limit of zero ends what cannot go on at once.
         let ninth = limiter.admit("shop.com", None, PATIENCE);
-        assert!(tokio::time::timeout(PATIENCE, ninth).await.is_err());
-        permits.pop();
-        assert!(limiter.admit("shop.com", None, PATIENCE).await.is_ok());
+        assert!(tokio::time::timeout(Duration::ZERO, ninth).await.is_err());
+        drop(others.split(1));
+        drop(limiter.admit("shop.com", None, PATIENCE).await.unwrap());
+        drop(eighth);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_host_that_asks_for_a_delay_gets_it() {
+    #[test]
+    fn a_host_that_asks_for_a_delay_gets_it() {
         let limiter = Limiter::default();
-        let (delay, start) = (Some(Duration::from_secs(5)), Instant::now());
-        limiter.admit("shop.com", delay, PATIENCE).await.unwrap();
-        let wait = limiter.admit("shop.com", delay, Duration::from_secs(1)).await.unwrap_err();
-        assert_eq!(wait, Duration::from_secs(5));
-        limiter.admit("shop.com", delay, PATIENCE).await.unwrap();
-        assert_eq!(start.elapsed(), Duration::from_secs(5));
+        let host = limiter.host("shop.com");
+        let (now, delay) = (Instant::now(), Duration::from_secs(5));
+        assert_eq!(host.start(now, Some(delay), PATIENCE), Ok(now));
+        assert_eq!(host.start(now, Some(delay), Duration::from_secs(1)), Err(delay));
+        // The refused request took no place.
+        assert_eq!(host.start(now, Some(delay), PATIENCE), Ok(now + delay));
     }
 }
