@@ -6,7 +6,7 @@ from pathlib import Path
 
 import axe_playwright_python
 from playwright.sync_api import expect
-from souk import DEMO, PASSWORD, BrowserTest
+from souk import DEMO, PASSWORD, PATIENCE_MS, BrowserTest
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 SCREENS = Path(os.environ.get("SOUK_SCREENS", "screens"))
@@ -131,10 +131,12 @@ class OfUsers(Screens):
 class OfDevelopers(Screens):
     def test_the_page_of_the_contract(self):
         page = self.page()
+        patience = 4 * PATIENCE_MS  # the page reads and lays out the whole contract each time
+        page.set_default_timeout(patience)
         self.log_in(page, self.register())
         page.goto("/docs")
         documentation = page.locator("rapi-doc")
-        expect(documentation.get_by_text("A marketplace backend.", exact=False).first).to_be_visible()
+        expect(documentation.get_by_text("A marketplace backend.", exact=False).first).to_be_visible(timeout=patience)
         expect(page.get_by_text("Requests are sent in your name.", exact=False)).to_be_visible()
         outside = page.evaluate("performance.getEntriesByType('resource').map((entry) => new URL(entry.name).host).filter((host) => host !== location.host)")
         self.assertEqual(outside, [], "it asks nobody else")
@@ -147,7 +149,7 @@ class OfDevelopers(Screens):
             if scheme == "dark":
                 page.emulate_media(color_scheme=scheme)
                 page.reload()
-                expect(documentation.get_by_role("button", name="TRY")).to_be_visible()
+                expect(documentation.get_by_role("button", name="TRY")).to_be_visible(timeout=patience)
             counts = self.axe(page)
             page.screenshot(path=SCREENS / f"docs-{scheme}.png")
         self.report("docs", counts)
