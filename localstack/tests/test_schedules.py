@@ -1,4 +1,4 @@
-"""Schedules of EventBridge and of EventBridge Scheduler. There is no correction for them; the tests check ministack itself."""
+"""Schedules of EventBridge Scheduler. There is no correction for them; the tests check ministack itself."""
 
 import time
 
@@ -19,9 +19,6 @@ class Schedules(Case):
         notes = self.first("step", lambda note: note["step"].get("do") == "scheduled")
         self.assertEqual(notes[0]["step"], {"do": "scheduled"})
 
-    def test_a_rate_wakes_its_function(self):
+    def test_a_rate_wakes_its_function_with_its_input(self):
         notes = self.first("woken")
-        event = notes[0]["woken"]
-        self.assertEqual((event["source"], event["detail-type"]), ("aws.events", "Scheduled Event"))
-        self.assertEqual(event["detail"], {})
-        self.assertRegex(event["resources"][0], "^arn:aws:events:us-east-1:[0-9]{12}:rule/")
+        self.assertEqual(notes[0]["woken"], {})

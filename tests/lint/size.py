@@ -1,7 +1,7 @@
 """How large template.yaml is after the SAM transform, held below what CloudFormation takes.
 
 CloudFormation takes 500 resources and a body of 1 MB. SAM adds resources that the file does not show: a permission for
-each route and schedule, a mapping for each stream, the stage of the API.
+each route, a schedule, a mapping for each stream, the stage of the API. `--all` prints how many there are of each type.
 """
 
 import collections
@@ -51,7 +51,7 @@ def main():
         return 1
     resources, size = len(result["Resources"]), len(json.dumps(result))
     kinds = collections.Counter(resource["Type"] for resource in result["Resources"].values())
-    most = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(3))
+    most = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(None if "--all" in sys.argv else 3))
     print(f"template.yaml after the SAM transform: {resources} resources ({most}), {size / 1000:.0f} KB")
     found = list(faults(resources, size))
     print(*found, sep="\n", end="\n" if found else "")

@@ -39,6 +39,8 @@ BAD = [
     ("E9902", "SAM's own policies",
       "      Role: !GetAtt ItemGetRole.Arn", "      Role: !GetAtt ItemGetRole.Arn\n      Policies: []"),
     ("E9902", "a machine without a role", "      Role: !GetAtt TidyMachineRole.Arn\n", ""),
+    ("E9902", "the role of a function that stands after it",
+      "      Role: !GetAtt CheckRole.Arn\n", "      Role: !GetAtt ItemGetRole.Arn\n"),
     ("E9903", "a log that is kept for ever", "RetentionInDays: 7", "LogGroupName: functions"),
     ("E9903", "a log group of a function's own",
       "      Role: !GetAtt ItemGetRole.Arn", "      LoggingConfig: {LogGroup: items}\n      Role: !GetAtt ItemGetRole.Arn"),
@@ -164,6 +166,11 @@ BAD = [
     ("E9920", "a group that has no name", "{ConsumerGroupId: take}  # another cluster", "{SchemaRegistryConfig: {}}"),
     ("E9920", "letters that nobody sees",
       "Dimensions: [{Name: QueueName, Value: !GetAtt ItemTakeFailedQueue.QueueName}]", "Dimensions: []"),
+    ("E9921", "a rule of EventBridge", "Type: ScheduleV2", "Type: Schedule"),
+    ("E9921", "a role that SAM makes", ", RoleArn: !GetAtt ScheduleRole.Arn}", "}"),
+    ("E9921", "a name that another stack has", ", OmitName: true", ""),
+    ("E9921", "a function that no schedule may invoke",
+      "!GetAtt ItemTakeFunction.Arn, !Ref AWS::NoValue]]", "!GetAtt ItemGetFunction.Arn, !Ref AWS::NoValue]]"),
 ]
 
 

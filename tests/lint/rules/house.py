@@ -61,6 +61,12 @@ def attribute(value, name):
     return target[0] if isinstance(target, list) and target[1:] == [name] else None
 
 
+def branches(value):
+    """A value, or those between which an Fn::If chooses."""
+    chosen = inside(value, "Fn::If") if isinstance(value, dict) and len(value) == 1 else None
+    return chosen[1:] if isinstance(chosen, list) else [value]
+
+
 def leading_keys(statement):
     """The partitions to which a policy statement is limited; empty if it is not limited."""
     condition = statement.get("Condition") or {}
@@ -169,7 +175,7 @@ class Order(HouseRule):
             if crates and crate < crates[-1]:
                 yield name, f"must stand before {pascal(crates[-1])}Function"
             crates.append(crate)
-            parts = [f"{stem}Role"]
+            parts = [f"{stem}Role"] if own_role(template, name) == f"{stem}Role" else []
             if template.events(function, "DynamoDB"):
                 parts += [f"{stem}IteratorAgeAlarm", f"{stem}FailedQueue", f"{stem}FailedAlarm"]
             if template.events(function, "SQS"):
@@ -179,15 +185,24 @@ class Order(HouseRule):
                 yield name, "must be followed by " + ", ".join(parts)
 
 
+def own_role(template, name):
+    """The role that a function or machine must have: its own, or that of a function before it if it has none."""
+    role = name.removesuffix("Function") + "Role"
+    other = attribute(inside(template.resources, name, "Properties", "Role"), "Arn") or ""
+    before = list(template.resources)[: list(template.resources).index(name)]
+    shared = role not in template.resources and other.removesuffix("Role") + "Function" in before
+    return other if shared else role
+
+
 class OwnRole(HouseRule):
     id = "E9902"
-    shortdesc = "A function or state machine has an explicit role of its own"
-    description = "What a role allows is written beside the one function or machine that has it"
+    shortdesc = "A function or state machine has an explicit role, which only functions with the same rights share"
+    description = "What a role allows is written beside the first function that has it; a contract test compares it with each"
 
     def check(self, template):
         machines = template.of_type("AWS::Serverless::StateMachine")
         for name, resource in template.functions() + machines:
-            role = name.removesuffix("Function") + "Role"
+            role = own_role(template, name)
             if not is_arn_of(inside(resource, "Properties", "Role"), role):
                 yield name, f"Role must be !GetAtt {role}.Arn"
             elif inside(template.resources, role, "Type") != "AWS::IAM::Role":
@@ -259,6 +274,25 @@ class Alarms(HouseRule):
                 for metric in p.get("MetricTransformations", []):
                     if str(metric.get("MetricValue")) == "1":
                         yield metric.get("MetricNamespace"), metric.get("MetricName")
+
+
+class Schedules(HouseRule):
+    id = "E9921"
+    shortdesc = "A schedule is one of EventBridge Scheduler, under the role of all schedules"
+    description = "A rule of EventBridge takes two resources; a role made by SAM, one more. Its name would clash with another stack's"
+
+    def check(self, template):
+        allowed = template.allowed_to("ScheduleRole")
+        for name, function in template.functions():
+            for event in template.events(function, "Schedule"):
+                yield name, "its schedule must be of the type ScheduleV2", event
+            for event in template.events(function, "ScheduleV2"):
+                p = event.get("Properties", {})
+                if not is_arn_of(p.get("RoleArn"), "ScheduleRole") or p.get("OmitName") is not True:
+                    yield name, "its schedule must have RoleArn: !GetAtt ScheduleRole.Arn and OmitName: true", event
+                targets = [each for action, each in allowed if action == "lambda:InvokeFunction"]
+                if not any(is_arn_of(each, name) for target in targets for each in branches(target)):
+                    yield name, "ScheduleRole must allow lambda:InvokeFunction on it", event
 
 
 class Wildcards(HouseRule):
@@ -410,7 +444,7 @@ class BasePolicy(HouseRule):
     def check(self, template):
         base = {action for action, _ in template.allowed_to(BASE_POLICY)}
         for name, _ in template.functions():
-            role = name.removesuffix("Function") + "Role"
+            role = own_role(template, name)
             policies = listed(inside(template.resources, role, "Properties", "ManagedPolicyArns") or [])
             if not any(is_ref(policy, BASE_POLICY) for policy in policies):
                 yield name, f"its role must have {BASE_POLICY} in ManagedPolicyArns"
