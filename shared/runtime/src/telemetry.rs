@@ -2,7 +2,8 @@
 //!
 //! CloudWatch reads the metrics out of the line (embedded metric format,
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>),
-//! so that none of them costs a request.
+//! so that none of them costs a request. A metric is charged for each hour and each set of dimensions in which it is
+//! written, so only what an alarm or a live graph needs is one; Logs Insights answers the rest from the lines (docs/cost.md).
 
 use domain::{
     Timestamp,
@@ -82,14 +83,15 @@ struct Line<'a> {
     metadata: Metadata<'a>,
     function: &'a str,
     route: &'a str,
-    status_class: &'static str,
-    requests: u8,
     latency: f64,
     response_size: usize,
     cold_start: u8,
     read_units: f64,
     write_units: f64,
-    faults: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_errors: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    faults: Option<u8>,
     #[serde(rename = "level")]
     level: &'static str,
     #[serde(rename = "requestId")]
@@ -137,17 +139,29 @@ const fn metric(name: &'static str, unit: &'static str) -> Metric {
     Metric { name, unit }
 }
 
-const METRICS: &[Metric] = &[
-    metric("Requests", "Count"),
-    metric("Latency", "Milliseconds"),
-    metric("ResponseSize", "Bytes"),
-    metric("ColdStart", "Count"),
-    metric("ReadUnits", "Count"),
-    metric("WriteUnits", "Count"),
-    metric("Faults", "Count"),
-];
+/// One metric each for all functions together.
+const METRICS: &[Metric] =
+    &[metric("ReadUnits", "Count"), metric("WriteUnits", "Count"), metric("ResponseSize", "Bytes")];
 
+const CLIENT_ERRORS: &[Metric] = &[metric("ClientErrors", "Count")];
+const FAULTS: &[Metric] = &[metric("Faults", "Count")];
 const EVENT_METRICS: &[Metric] = &[metric("SecurityEvents", "Count")];
+
+/// The metrics of an invocation with this status; those of errors are of its function, and only of one that had an error.
+fn directives<'a>(namespace: &'a str, status: u16, counted: bool) -> Vec<Directive<'a>> {
+    let directive = |dimensions, metrics| Directive { namespace, dimensions, metrics };
+    let mut directives = vec![directive(&[&[]], METRICS)];
+    match status {
+        400..500 => directives.push(directive(&[&["Function"]], CLIENT_ERRORS)),
+        500.. => directives.push(directive(&[&["Function"]], FAULTS)),
+        _ => {}
+    }
+    if counted {
+        // One metric for each event, for all functions together.
+        directives.push(directive(&[&["event"]], EVENT_METRICS));
+    }
+    directives
+}
 
 fn line<'a>(
     (namespace, function): (&'a str, &'a str),
@@ -158,32 +172,18 @@ fn line<'a>(
 ) -> Line<'a> {
     let fault = record.status >= 500;
     let counted = record.event.filter(|event| event.is_counted()).map(|_| 1);
-    let dimensions: &[&[_]] = &[&["Function"], &["Function", "Route", "StatusClass"]];
-    let mut directives = vec![Directive { namespace, dimensions, metrics: METRICS }];
-    // One metric for each event, for all functions together.
-    directives.extend(counted.map(|_| Directive {
-        namespace,
-        dimensions: &[&["event"]],
-        metrics: EVENT_METRICS,
-    }));
+    let cloud_watch_metrics = directives(namespace, record.status, counted.is_some());
     Line {
-        metadata: Metadata { timestamp: at.unix_milliseconds(), cloud_watch_metrics: directives },
+        metadata: Metadata { timestamp: at.unix_milliseconds(), cloud_watch_metrics },
         function,
         route: record.route,
-        status_class: match record.status / 100 {
-            1 => "1xx",
-            2 => "2xx",
-            3 => "3xx",
-            4 => "4xx",
-            _ => "5xx",
-        },
-        requests: 1,
         latency: latency_ms,
         response_size: record.response_bytes,
         cold_start: u8::from(cold),
         read_units: record.units.read,
         write_units: record.units.write,
-        faults: u8::from(fault),
+        client_errors: (400..500).contains(&record.status).then_some(1),
+        faults: fault.then_some(1),
         level: if fault { "error" } else { "info" },
         request_id: record.request_id,
         status: record.status,
@@ -209,27 +209,39 @@ mod tests {
     #[test]
     fn each_metric_and_dimension_of_the_line_has_a_value() {
         let units = Units { read: 0.5, write: 3.0 };
-        for event in [None, Some(SecurityEvent::TokenForged)] {
-            let error = Some("unavailable");
-            let record =
-                LogRecord { route: "GET /x", status: 503, units, error, event, ..LogRecord::default() };
-            let line = line_of(&record);
-            let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
-            assert_eq!(directives.len(), if event.is_some() { 2 } else { 1 });
-            let all = |member: &str| {
-                directives
-                    .iter()
-                    .flat_map(|each| each[member].as_array().unwrap().clone())
-                    .collect::<Vec<_>>()
-            };
-            for metric in all("Metrics") {
-                assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric}");
+        let forged = Some(SecurityEvent::TokenForged);
+        let all = "ReadUnits WriteUnits ResponseSize";
+        for (status, event, metrics) in [
+            (200, None, all.to_owned()),
+            (304, None, all.to_owned()),
+            (404, None, format!("{all} ClientErrors")),
+            (403, forged, format!("{all} ClientErrors SecurityEvents")),
+            (503, None, format!("{all} Faults")),
+        ] {
+            let line = line_of(&LogRecord { status, units, event, ..LogRecord::default() });
+            let mut named = Vec::new();
+            for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+                for metric in directive["Metrics"].as_array().unwrap() {
+                    let name = metric["Name"].as_str().unwrap();
+                    assert!(line[name].is_number(), "{name}");
+                    named.push(name);
+                }
+                for name in directive["Dimensions"][0].as_array().unwrap() {
+                    assert!(line[name.as_str().unwrap()].is_string(), "{name}");
+                }
             }
-            for name in all("Dimensions").iter().flat_map(|set| set.as_array().unwrap()) {
-                assert!(line[name.as_str().unwrap()].is_string(), "{name}");
-            }
-            assert_eq!((line["StatusClass"].as_str(), line["Faults"].as_u64()), (Some("5xx"), Some(1)));
+            assert_eq!(named.join(" "), metrics, "{status}");
         }
+    }
+
+    /// A metric that is written for each function and with each request is charged a hundred times.
+    #[test]
+    fn a_request_that_succeeds_writes_no_metric_of_its_function() {
+        let line = line_of(&LogRecord { status: 200, ..LogRecord::default() });
+        let directives = &line["_aws"]["CloudWatchMetrics"];
+        assert_eq!(directives.as_array().unwrap().len(), 1);
+        assert_eq!(directives[0]["Dimensions"], serde_json::json!([[]]));
+        assert!(line.get("ClientErrors").is_none() && line.get("Faults").is_none(), "{line}");
     }
 
     #[test]

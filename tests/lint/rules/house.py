@@ -238,16 +238,16 @@ class Logs(HouseRule):
 
 class Tracing(HouseRule):
     id = "E9904"
-    shortdesc = "Tracing is on for every function and state machine"
+    shortdesc = "One parameter turns traces of all functions and state machines on"
     description = "A trace with a hole in it does not tell where the time went"
 
     def check(self, template):
         for name, function in template.functions():
-            if template.function_property(function, "Tracing") != "Active":
-                yield name, "Tracing must be Active"
+            if template.function_property(function, "Tracing") != {"Fn::If": ["HasTraces", "Active", "PassThrough"]}:
+                yield name, "Tracing must be !If [HasTraces, Active, PassThrough]"
         for name, machine in template.of_type("AWS::Serverless::StateMachine"):
-            if inside(machine, "Properties", "Tracing", "Enabled") is not True:
-                yield name, "Tracing.Enabled must be true"
+            if inside(machine, "Properties", "Tracing", "Enabled") != {"Fn::If": ["HasTraces", True, False]}:
+                yield name, "Tracing.Enabled must be !If [HasTraces, true, false]"
 
 
 class Alarms(HouseRule):
