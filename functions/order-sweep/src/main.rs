@@ -34,7 +34,9 @@ pub async fn sweep(app: &App, Input { retry }: Input) -> Result<Swept, Error> {
     }
     let before = app.sweep_after.before(app.now());
     let page = async |position: &_| app.table.unsettled_orders(before, position).await;
-    sweep::sweep(|| app.now(), page, async |order| attempt(app, order).await).await
+    let swept = sweep::sweep(|| app.now(), page, async |order| attempt(app, order).await).await?;
+    app.report_unsettled_orders(swept.found - swept.settled, app.now());
+    Ok(swept)
 }
 
 async fn attempt(app: &App, order: UnsettledOrder) -> Result<Attempt, Error> {

@@ -68,20 +68,12 @@ impl AddAssign for CrawlCounts {
 impl Context {
     /// Writes the counts to the log, in CloudWatch's embedded metric format.
     pub(crate) fn report_crawl(&self, counts: &CrawlCounts, at: Timestamp) {
-        let namespace = self.settings().optional("METRICS_NAMESPACE").unwrap_or_else(|| "Souk".to_owned());
-        let names = ["PagesChecked", "PagesChanged", "PagesFailed"];
-        let metrics = names.map(|name| json!({"Name": name, "Unit": "Count"}));
-        let line = json!({
-            "_aws": {
-                "Timestamp": at.unix_milliseconds(),
-                "CloudWatchMetrics": [{"Namespace": namespace, "Dimensions": [[]], "Metrics": metrics}],
-            },
-            "level": "info",
-            "PagesChecked": counts.checked,
-            "PagesChanged": counts.changed,
-            "PagesFailed": counts.failed,
-            "crawl": counts,
-        });
-        self.write_line(&line.to_string());
+        let metrics = [
+            ("PagesChecked", counts.checked),
+            ("PagesChanged", counts.changed),
+            ("PagesFailed", counts.failed),
+        ];
+        let metrics = metrics.map(|(name, count)| (name, "Count", count.into()));
+        self.write_metrics(&metrics, json!({"crawl": counts}), at);
     }
 }
