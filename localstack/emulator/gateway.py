@@ -49,6 +49,7 @@ class Request:
     id: str = field(default_factory=lambda: base64.urlsafe_b64encode(os.urandom(11)).decode())
     time: float = field(default_factory=time.time)
     user: str = "-"  # the authorizer's userId; AWS writes a dash for a variable without a value
+    route: str = "-"  # the key of the route that was chosen
 
 
 _numbers: dict = {"numbers": "same"}
@@ -123,8 +124,8 @@ async def answer(scope, receive, send) -> None:
     await write(send, response, request)
     logs.access(
         api_id, response[0], (time.time() - request.time) * 1000,
-        requestId=request.id, method=scope["method"], path=scope["path"], source=request.source_ip,
-        userId=request.user,
+        at=int(request.time * 1000), requestId=request.id, route=request.route, method=scope["method"], path=scope["path"],
+        source=request.source_ip, userId=request.user, bytes=len(response[2]),
     )  # fmt: skip
 
 
@@ -197,6 +198,7 @@ async def handle_execute(api_id, stage, path, method, headers, body, query_param
         route = apigateway._match_route(api_id, method, "/" + path.lstrip("/"))
         if route is None:
             return apigateway._http_api_not_found()
+        _request.get().route = route["routeKey"]
         query, raw_query = query_params or {}, raw_query_string or ""
         call = Call(api_id, stage, route, method, path, headers, query, raw_query, account, region)
         status, answered, payload = await run(call, body)

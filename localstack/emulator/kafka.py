@@ -43,11 +43,13 @@ ATTEMPTS_WITH_DESTINATION = 10
 LOOK_SECONDS = 0.2
 LEAVE_SECONDS = 10
 BROKER_SECONDS = 2
+ONLOOKER_SECONDS = 0.5
 MOST = 8
 LONGEST_INVOCATION_MS = 15 * 60 * 1000
 
 _consumers = 1
 _readers: dict[tuple[str, int], "Reader"] = {}
+_onlookers: dict[tuple[str, str], Consumer] = {}  # by brokers and group
 _stopping = threading.Event()
 _directory = Path()
 
@@ -286,12 +288,15 @@ def brokers_of(mapping: dict | None) -> str:
     return ",".join(endpoints.get("KafkaBootstrapServers") or []) or local_brokers()
 
 
-def settings(mapping: dict, brokers: str) -> dict:
+def group_of(mapping: dict) -> str:
     managed = mapping.get("AmazonManagedKafkaEventSourceConfig") or {}
-    group = (mapping.get("SelfManagedKafkaEventSourceConfig") or managed).get("ConsumerGroupId") or mapping["UUID"]
+    return (mapping.get("SelfManagedKafkaEventSourceConfig") or managed).get("ConsumerGroupId") or mapping["UUID"]
+
+
+def settings(mapping: dict, brokers: str) -> dict:
     return {
         "bootstrap.servers": brokers,
-        "group.id": group,
+        "group.id": group_of(mapping),
         "auto.offset.reset": "earliest" if mapping.get("StartingPosition") == "TRIM_HORIZON" else "latest",
         "enable.auto.commit": False,
         "reconnect.backoff.max.ms": 1000,
@@ -300,6 +305,29 @@ def settings(mapping: dict, brokers: str) -> dict:
         "heartbeat.interval.ms": 500,
         "log_level": 2,
     }
+
+
+def behind(mapping: dict) -> int | None:
+    """The number of records that the group has not committed; None if the broker does not answer at once."""
+    brokers = brokers_of(mapping)
+    if not brokers:
+        return None
+    if (onlooker := _onlookers.get((brokers, group_of(mapping)))) is None:
+        # Not a member of any group: it only asks what the brokers know of one.
+        about = {"bootstrap.servers": brokers, "group.id": group_of(mapping), "log_level": 2, "enable.auto.commit": False}
+        onlooker = _onlookers[brokers, group_of(mapping)] = Consumer(about, logger=logger)
+    total = 0
+    try:
+        for topic in mapping["Topics"]:
+            partitions = onlooker.list_topics(topic, ONLOOKER_SECONDS).topics[topic].partitions
+            asked = [TopicPartition(topic, number) for number in partitions]
+            for each in onlooker.committed(asked, ONLOOKER_SECONDS):
+                low, high = onlooker.get_watermark_offsets(each, ONLOOKER_SECONDS)
+                total += high - max(low, each.offset)
+    except KafkaException as error:
+        logger.info("%s", error)
+        return None
+    return total
 
 
 def failed(message: Message) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emulator import (
     access, dynamodb, express, faults, functions, gateway, histories, indexes, kafka, mails, maps, openapi, queues,
-    restore, secrets, states, streams, table_faults,
+    restore, samples, secrets, states, streams, table_faults,
 )  # fmt: skip
 
 # Interpreter threads serve the gateway, the Runtime API and the table at the same time; with the default of
@@ -36,6 +36,7 @@ def apply(directory: Path) -> None:
     faults.apply()
     streams.apply()
     kafka.apply(directory)
+    samples.apply(directory)
 
 
 def stop() -> None:

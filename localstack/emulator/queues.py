@@ -27,7 +27,7 @@ def watch() -> None:
     while True:
         for (account, region, url), queue in sqs._queues.all_items():
             now = time.time()
-            visible = sum(message["visible_at"] <= now for message in list(queue["messages"]))
+            visible, _hidden = counted(queue, now)
             last, at = reported.get((account, region, url), (None, 0.0))
             if visible != last or now - at > REPEAT_SECONDS:
                 reported[account, region, url] = (visible, now)
@@ -35,3 +35,10 @@ def watch() -> None:
                     dimensions = {"QueueName": url.rpartition("/")[2]}
                     logs.record_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", visible, "Count", dimensions)
         time.sleep(LOOK_SECONDS)
+
+
+def counted(queue: dict, now: float) -> tuple[int, int]:
+    """The number of messages that can be received, and of those that cannot yet."""
+    messages = list(queue["messages"])
+    visible = sum(message["visible_at"] <= now for message in messages)
+    return visible, len(messages) - visible

@@ -96,7 +96,7 @@ class Commands(Project):
         self.assertIn("--port 65535: not from 0 to 65534", result.stderr)
 
     def test_what_does_not_run_is_told_by_its_name(self):
-        for command in (["url"], ["mail"], ["processes", "answer"]):
+        for command in (["url"], ["mail"], ["metrics"], ["processes", "answer"]):
             for name, start in (("local", "localstack/up"), ("nope", "localstack/up --name nope")):
                 result = self.command(*command, "--name", name)
                 self.assertEqual(result.returncode, 1)
@@ -118,7 +118,7 @@ class Commands(Project):
         self.assertIn(self.record()["baseUrl"], rest)
 
     def test_an_older_python(self):
-        for command in ("up", "down", "url", "mail", "processes"):
+        for command in ("up", "down", "url", "mail", "metrics", "processes"):
             old = "import runpy, sys; sys.version_info = (3, 9, 18); runpy.run_path(sys.argv[1], run_name='__main__')"
             words = [sys.executable, "-c", old, str(self.root / "localstack" / command)]
             result = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)

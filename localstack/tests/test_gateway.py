@@ -170,13 +170,15 @@ class Responses(Case):
         self.assertEqual((status, body), (200, bytes(range(256))))
 
     def test_requests_are_counted_and_logged(self):
-        _status, headers, _body = self.system.request("GET", "/things/counted")
+        _status, headers, body = self.system.request("GET", "/things/counted")
         log = self.system.instance.directory / "logs" / "api.log"
         lines = self.eventually(
             lambda: [line for line in log.read_text().splitlines() if headers["apigw-requestid"] in line], "no log line"
         )
         line = json.loads(lines[0])
-        self.assertEqual((line["path"], line["userId"]), ("/things/counted", "-"))
+        self.assertEqual((line["path"], line["route"], line["userId"]), ("/things/counted", "GET /things/{id}", "-"))
+        self.assertEqual(line["bytes"], len(body))
+        self.assertAlmostEqual(line["at"] / 1000, time.time(), delta=60)
         metrics = self.system.client("cloudwatch").list_metrics(Namespace="AWS/ApiGateway")["Metrics"]
         self.assertEqual({metric["MetricName"] for metric in metrics}, {"Count", "4xx", "5xx", "Latency"})
 

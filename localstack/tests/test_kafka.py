@@ -96,6 +96,17 @@ class Kafka(Case):
         (note,) = self.arrive(self.put({}, topic="clustered"))
         self.assertEqual(note["source"], CLUSTER)
 
+    def test_samples_tell_how_far_a_reader_is_behind(self):
+        def behind() -> int | None:
+            lines = (self.system.instance.directory / "samples.jsonl").read_text().splitlines(keepends=True)
+            last = [json.loads(line) for line in lines[-2:] if line.endswith("\n")][-1]
+            return next(each["behind"] for each in last["topics"] if each["function"].startswith("TopicReader"))
+
+        values = self.put({"fail": "sleep", "seconds": 2.5}, *({} for _ in range(4)), partition=2)
+        self.eventually(behind, "no sample shows records that are not read")
+        self.arrive(values)
+        self.eventually(lambda: behind() == 0, "no sample shows that all are read")
+
     def test_a_number_of_consumers_that_is_none_is_refused(self):
         for wrong in ({"consumers": 0}, {"consumers": True}, {"readers": 1}):
             with self.assertRaisesRegex(Exception, "400"):
