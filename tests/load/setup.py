@@ -1,4 +1,4 @@
-"""The virtual environment of the load test, with Locust and all it needs, pinned with hashes."""
+"""The virtual environment of the load test and of the soak, with Locust and all it needs, pinned with hashes."""
 
 import os
 import sys
