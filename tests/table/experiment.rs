@@ -127,7 +127,8 @@ async fn a_stop_with_a_winner_sets_the_prices_of_all_products() {
         for product in products(&world, &draft).await.values() {
             assert_eq!((product.draft.price.amount, product.version), (590, 3));
             assert!(product.pricing.overlay.is_none());
-            let promised = product.pricing.promised(None, later(121)).map(|offer| offer.price.amount);
+            let promised = |until| product.offer_promised_until(until, None).price.amount;
+            let promised = product.pricing.promised_until(later(121)).map(promised);
             assert_eq!(promised.collect::<Vec<_>>(), [650; 2]);
         }
     }

@@ -42,12 +42,6 @@ impl Pricing {
         offer(self.overlay.as_ref(), visitor, own)
     }
 
-    /// What a visitor was entitled to within the last half hour and is no longer offered, newest first.
-    pub fn promised(&self, visitor: Option<VisitorUuid>, now: Timestamp) -> impl Iterator<Item = Offer> + '_ {
-        let live = self.promises.iter().rev().filter(move |promise| promise.until > now);
-        live.map(move |promise| offer(promise.overlay.as_ref(), visitor, promise.price))
-    }
-
     /// Until when each promise is good that is good now.
     pub fn promised_until(&self, now: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
         self.promises.iter().map(|promise| promise.until).filter(move |until| *until > now)
@@ -157,9 +151,10 @@ mod tests {
         }
     }
 
-    fn prices(pricing: &Pricing, now: Timestamp) -> (i64, Vec<i64>) {
-        let promised = pricing.promised(Some(visitor()), now).map(|offer| offer.price.amount);
-        (pricing.offer(Some(visitor()), sgd(20)).price.amount, promised.collect())
+    /// What this visitor pays now, and what they were promised, oldest first.
+    fn prices(pricing: &Pricing, visitor: Option<VisitorUuid>, own: i64, now: Timestamp) -> (i64, Vec<i64>) {
+        let promised = |until| pricing.offer_promised_until(until, visitor, sgd(own)).price.amount;
+        (pricing.offer(visitor, sgd(own)).price.amount, pricing.promised_until(now).map(promised).collect())
     }
 
     #[test]
@@ -175,9 +170,10 @@ mod tests {
     fn what_was_replaced_is_good_for_half_an_hour() {
         let started = Pricing::default().replaced(Some(everybody_pays(17)), sgd(20), at(0));
         let stopped = started.replaced(None, sgd(20), at(600));
+        let prices = |pricing, now| prices(pricing, Some(visitor()), 20, now);
         assert_eq!(prices(&started, at(1_799)), (17, vec![20]));
         assert_eq!(prices(&started, at(1_800)), (17, vec![]));
-        assert_eq!(prices(&stopped, at(600)), (20, vec![17, 20]));
+        assert_eq!(prices(&stopped, at(600)), (20, vec![20, 17]));
         assert_eq!(prices(&stopped, at(2_399)), (20, vec![17]));
         assert_eq!(prices(&stopped, at(2_400)), (20, vec![]));
         assert_eq!(stopped.replaced(None, sgd(20), at(1_800)).promises.len(), 2);
@@ -187,8 +183,7 @@ mod tests {
     fn a_promise_has_the_products_own_price_of_its_time() {
         let stopped = Pricing { overlay: Some(everybody_pays(17)), promises: vec![] };
         let rolled_out = stopped.replaced(None, sgd(20), at(0));
-        let promised: Vec<_> = rolled_out.promised(None, at(1)).map(|offer| offer.price).collect();
-        assert_eq!((rolled_out.offer(None, sgd(17)).price, promised), (sgd(17), vec![sgd(20)]));
+        assert_eq!(prices(&rolled_out, None, 17, at(1)), (17, vec![20]));
     }
 
     #[test]
