@@ -52,6 +52,11 @@ fn at(seconds: i64) -> Timestamp {
     if seconds < 0 { START.minus_seconds(distance) } else { START.plus_seconds(distance) }
 }
 
+/// Whether the experiment runs then.
+fn is_inside(seconds: i64) -> bool {
+    (0..DAYS * 24 * HOUR).contains(&seconds)
+}
+
 /// An order of the experiment's product.
 struct Sale {
     seconds: i64,
@@ -82,7 +87,8 @@ fn visitor(draw: &mut Draw, number: u64, assignment: &Assignment) -> Visitor {
     let assigned = assignment.variant(&id).map_or("", |index| KEYS[index]);
     let exposures = (0..draw.below(4)).map(|_| draw.seconds(-HOUR, (DAYS * 24 + 1) * HOUR)).collect();
     let sale = |draw: &mut Draw| Sale {
-        seconds: draw.seconds(0, DAYS * 24 * HOUR),
+        // Some after the end, when prices are still honoured.
+        seconds: draw.seconds(0, (DAYS * 24 + 12) * HOUR),
         lines: (0..=draw.below(2)).map(|_| draw.seconds(1, 9_000)).collect(),
         is_cancelled: draw.percent(20),
     };
@@ -177,13 +183,13 @@ impl Story {
         let mut arms: BTreeMap<&str, Arm> = BTreeMap::new();
         let mut excluded = ExcludedVisitors::default();
         for visitor in &self.visitors {
-            let inside = |seconds: &&i64| (0..DAYS * 24 * HOUR).contains(*seconds);
-            let exposed = visitor.exposures.iter().filter(inside).min();
+            let exposed = visitor.exposures.iter().filter(|seconds| is_inside(**seconds)).min();
             let assigned = self.assignment.variant(&visitor.id).filter(|_| visitor.id.is_ascii());
             let (Some(exposed), Some(index)) = (exposed, assigned) else { continue };
             if visitor.is_bot {
                 excluded.bots += 1;
-            } else if !visitor.sales.is_empty() && visitor.paid != KEYS[index] {
+            } else if visitor.sales.iter().any(|sale| is_inside(sale.seconds)) && visitor.paid != KEYS[index]
+            {
                 excluded.multiple_exposures += 1;
             } else {
                 arms.entry(KEYS[index]).or_default().add(visitor, *exposed);
@@ -218,7 +224,7 @@ impl Arm {
     }
 
     fn add(&mut self, visitor: &Visitor, exposed: i64) {
-        let counts = |sale: &&Sale| sale.seconds >= exposed && !sale.is_cancelled;
+        let counts = |sale: &&Sale| sale.seconds >= exposed && is_inside(sale.seconds) && !sale.is_cancelled;
         let sales: Vec<(i64, i64)> =
             visitor.sales.iter().filter(counts).map(|sale| (sale.seconds, sale.lines.iter().sum())).collect();
         self.day(exposed).users += 1;

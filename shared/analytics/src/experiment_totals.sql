@@ -9,7 +9,8 @@ visitors AS (
         groupArrayIf((`order`, ifNull(amount, 0)), kind = 'cancellation') AS returned
     FROM events FINAL
     WHERE experiment = {experiment:String} AND kind IN ('exposure', 'purchase', 'cancellation') AND at <= received_at
-        AND (kind != 'exposure' OR at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND at < fromUnixTimestamp64Milli({to:Int64}, 'UTC'))
+        AND (kind != 'exposure' OR at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC'))
+        AND (kind = 'cancellation' OR at < fromUnixTimestamp64Milli({to:Int64}, 'UTC'))
     GROUP BY visitor
     HAVING countIf(kind = 'exposure') > 0 AND length(visitor) = lengthUTF8(visitor)
 ),

@@ -17,8 +17,9 @@ const REST: u64 = 100;
 ///
 /// - A visitor counts from their first exposure on, if it was reported while the experiment ran. Their variant is computed from
 ///   their id; the one that the client named is not read. Visitors who are not in the experiment do not count.
-/// - An order is no exposure. Orders count from the visitor's first exposure on, with the lines that were sold in the
-///   experiment and were not cancelled.
+/// - An order is no exposure. Orders count from the visitor's first exposure on and until the stop, with the lines that were
+///   sold in the experiment and were not cancelled. After the stop, the price of a variant is honoured for half an hour, and a
+///   line at the control's price cannot be told from one without the experiment.
 /// - Programs do not count, whatever their variant. Neither does a visitor who bought at another variant's price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExperimentCount {
@@ -34,7 +35,7 @@ pub struct ExperimentCount {
     pub before: Timestamp,
     /// The first time of an exposure.
     pub from: Timestamp,
-    /// The first time that is too late for an exposure.
+    /// The first time that is too late for an exposure and for an order.
     pub to: Timestamp,
 }
 
