@@ -13,7 +13,11 @@ use serde_json::{Value, json};
 use statistics::{
     DayTotals, ExactSum, ExcludedVisitors, ExperimentTotals, VariantTotals, WINSORISE_QUANTILE, winsorise,
 };
-use std::{collections::BTreeMap, sync::LazyLock, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    sync::LazyLock,
+    time::{Duration, SystemTime},
+};
 use uuid::Uuid;
 
 const KEYS: [&str; 3] = ["control", "low", "high"];
@@ -21,6 +25,8 @@ const HOUR: i64 = 3_600;
 /// How long the experiment runs.
 const DAYS: i64 = 6;
 const VISITORS: u64 = 4_000;
+/// The longest time of a count.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Numbers that are the same in each run.
 struct Draw(u64);
@@ -280,14 +286,14 @@ async fn totals_are_exact_and_repeats_change_nothing() {
         for chunk in records.chunks(5_000) {
             clickhouse.store(chunk).await.unwrap();
         }
-        assert_eq!(clickhouse.experiment_totals(&story.count).await.unwrap(), expected, "{seed}");
+        assert_eq!(clickhouse.experiment_totals(&story.count, LIMIT).await.unwrap(), expected, "{seed}");
         records.retain(|record| record.id.as_bytes()[0] < 25);
         for record in &mut records {
             record.received_at = record.received_at.plus_seconds(3_600);
         }
         clickhouse.store(&records).await.unwrap();
         assert_eq!(
-            clickhouse.experiment_totals(&story.count).await.unwrap(),
+            clickhouse.experiment_totals(&story.count, LIMIT).await.unwrap(),
             expected,
             "{seed}, with repeats"
         );
@@ -300,5 +306,8 @@ async fn an_experiment_without_events_has_no_totals() {
         experiment_id: ExperimentId::new(at(5), [7; 10]),
         ..Story::new(4, assignment(HashVersion::V2, None)).count
     };
-    assert_eq!(SOUK.clickhouse().experiment_totals(&count).await.unwrap(), ExperimentTotals::default());
+    assert_eq!(
+        SOUK.clickhouse().experiment_totals(&count, LIMIT).await.unwrap(),
+        ExperimentTotals::default()
+    );
 }

@@ -1,10 +1,15 @@
 //! Counts of experiments: the last one is read, and one function counts at a time.
 
+use crate::experiment_support::{context_of, patch, world_with};
+use app::{Client, experiment_results::ExperimentResults};
 use domain::{
     Timestamp,
+    experiment::Experiment,
     experiment_count::CountTime,
     id::{ExperimentId, Id},
 };
+use serde_json::json;
+use statistics::{ExperimentTotals, VariantTotals};
 use table::{CountLease, StoredCount, Writer, keys};
 use tests::{
     Fault, World,
@@ -105,4 +110,39 @@ async fn lost_answers_change_nothing() {
     world.table.end_count(lease, &count(5, 1)).await.unwrap();
     assert_eq!(world.table.experiment_count(id()).await.unwrap(), Some(count(5, 1)));
     assert!(begin(&world, 2, later(6)).await.is_some());
+}
+
+/// A running experiment, whose last count found 77 visitors and took this long.
+async fn counted(duration_ms: u64) -> (World, Experiment) {
+    let (world, draft) = world_with(1).await;
+    patch(&world, 1, "*", &json!({"status": "running"}), 20).await.unwrap();
+    let id = draft.experiment_id;
+    let control = VariantTotals { variant: "control".to_owned(), users: 77, ..VariantTotals::default() };
+    let totals = ExperimentTotals { variants: vec![control], ..ExperimentTotals::default() };
+    let time = CountTime { counted_at: later(10), duration_ms };
+    let count = StoredCount { time, as_of: later(10), totals: serde_json::to_string(&totals).unwrap() };
+    let lease = world.table.begin_count(id, Writer([1; 16]), now(), later(40)).await.unwrap().unwrap();
+    world.table.end_count(lease, &count).await.unwrap();
+    let running = world.table.experiment(id).await.unwrap();
+    world.wire.take_sent();
+    (world, running)
+}
+
+/// There is no ClickHouse here: what would count gives its right back, and shows the last count.
+#[tokio::test]
+async fn looks_make_a_quick_count_again_and_leave_a_long_one_to_the_schedule() {
+    let made = vec!["GetItem", "PutItem", "DeleteItem"];
+    for (duration_ms, seconds, expected) in [
+        (3_000, 69, vec!["GetItem"]),
+        (3_000, 70, made),
+        (3_001, 70, vec!["GetItem"]),
+        (3_001, 86_400, vec!["GetItem"]),
+    ] {
+        let (world, running) = counted(duration_ms).await;
+        let results = ExperimentResults::new(&context_of(&world, later(seconds), 30)).unwrap();
+        let shown = results.of(&running).await.unwrap();
+        assert_eq!((shown.as_of, shown.results.variants[0].users), (later(10), 77));
+        let sent: Vec<_> = world.wire.take_sent().into_iter().map(|sent| sent.operation).collect();
+        assert_eq!(sent, expected, "{duration_ms} ms, after {seconds} s");
+    }
 }

@@ -1,14 +1,19 @@
-//! On a schedule: starts, raises and stops experiments whose time has come.
+//! On a schedule: starts, raises and stops experiments whose time has come, and counts the others.
 
 use app::{experiment_results::ExperimentResults, experiments::Experiments, table::Table};
 use domain::{
     Error, Timestamp,
     experiment::{Experiment, ExperimentEffect},
+    experiment_count::SETTLES_SECONDS,
 };
 use serde::{Serialize, de::IgnoredAny};
 
-/// How long an invocation begins changes; it ends within the function's timeout. The next one continues.
-const BUDGET_SECONDS: u64 = 75;
+/// How long an invocation begins changes. The next one continues.
+const CHANGES_SECONDS: u64 = 75;
+
+/// How long after its beginning an invocation begins counts. The last one, which takes ten minutes at most, ends within the
+/// function's timeout.
+const COUNTS_SECONDS: u64 = 240;
 
 /// What an invocation has done.
 #[derive(Serialize, Default, Debug, PartialEq, Eq)]
@@ -19,6 +24,8 @@ pub struct Looked {
     pub changed: usize,
     /// Those that could not start.
     pub refused: usize,
+    /// Those whose results were counted.
+    pub counted: usize,
 }
 
 app::clients! { table: Table, experiments: Experiments, results: ExperimentResults }
@@ -27,12 +34,12 @@ fn main() -> runtime::Exit {
     runtime::step(look)
 }
 
-/// Looks at every experiment that is due. An error of one does not keep it from the others; the first one is returned at the
-/// end, so that the invocation fails and raises the alarm.
+/// Looks at every experiment that is due, and then counts those that run or were just stopped. An error of one does not keep
+/// it from the others; the first one is returned at the end, so that the invocation fails and raises the alarm.
 pub async fn look(app: &App, _schedule: IgnoredAny) -> Result<Looked, Error> {
     let now = app.now();
-    let end = now.plus_seconds(BUDGET_SECONDS);
-    let (mut looked, mut position, mut failure) = (Looked::default(), None, None);
+    let (mut looked, mut failure) = (Looked::default(), None);
+    let mut position = None;
     loop {
         let (due, next) = app.table.due_experiments(now, position).await?;
         for found in due {
@@ -44,14 +51,50 @@ pub async fn look(app: &App, _schedule: IgnoredAny) -> Result<Looked, Error> {
             }
         }
         position = next;
-        if position.is_none() || app.now() >= end {
-            return failure.map_or(Ok(looked), Err);
+        if position.is_none() || app.now() >= now.plus_seconds(CHANGES_SECONDS) {
+            break;
         }
     }
+    match refresh_all(app, now, &mut looked).await {
+        // Without ClickHouse there is nothing to count, and `EventLagAlarm` tells of one that is down.
+        Ok(()) | Err(Error::Unavailable { .. }) => {}
+        Err(error) => failure = failure.or(Some(error)),
+    }
+    failure.map_or(Ok(looked), Err)
+}
+
+/// Makes old counts again, so that nobody who looks at results waits for a long one.
+async fn refresh_all(app: &App, now: Timestamp, looked: &mut Looked) -> Result<(), Error> {
+    let end = now.plus_seconds(COUNTS_SECONDS);
+    for is_running in [true, false] {
+        let mut position = None;
+        loop {
+            let (found, next) = if is_running {
+                app.table.due_experiments(now, position).await?
+            } else {
+                let since = now.minus_seconds(SETTLES_SECONDS);
+                app.table.experiments_stopped_since(since, now, position).await?
+            };
+            for experiment in found {
+                if app.now() >= end {
+                    return Ok(());
+                }
+                looked.counted += usize::from(app.results.refresh(&experiment).await?);
+            }
+            position = next;
+            if position.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Does what is due. The index may show an older version.
 async fn change(app: &App, found: &Experiment, now: Timestamp, looked: &mut Looked) -> Result<(), Error> {
+    if found.due_change(&found.draft.metrics.guardrails, now).is_none() {
+        return Ok(());
+    }
     let experiment = app.table.experiment(found.experiment_id).await?;
     let worse = app.results.worse_guardrails(&experiment).await?;
     let Some(due) = experiment.due_change(&worse, now) else { return Ok(()) };

@@ -31,9 +31,6 @@ const IN_NAMESPACE: &str = "AND (arrayFold((hash, unit) -> toUInt32(bitXor(hash,
     arrayConcat(bytes, {namespace_seed:Array(UInt16)}), toUInt32(2166136261)) % 1000 AS part) >= {namespace_first:UInt32} \
     AND part < {namespace_end:UInt32}";
 
-/// The longest time that a count may take, within the time of a request.
-const COUNT_TIME: Duration = Duration::from_secs(11);
-
 /// How visitors count.
 const COUNTED: u8 = 0;
 const MULTIPLE: u8 = 1;
@@ -61,8 +58,12 @@ struct ArmRow {
 type ByDay<T> = (Vec<String>, Vec<T>);
 
 impl EventStore {
-    /// The totals of an experiment. `Unavailable` if counting takes too long.
-    pub async fn experiment_totals(&self, count: &ExperimentCount) -> Result<ExperimentTotals, Error> {
+    /// The totals of an experiment. `Unavailable` if counting takes longer than `limit`, after which ClickHouse ends the query.
+    pub async fn experiment_totals(
+        &self,
+        count: &ExperimentCount,
+        limit: Duration,
+    ) -> Result<ExperimentTotals, Error> {
         let AssignmentBuckets { hash_version, seed, seed_state, variants, namespace, .. } = &count.buckets;
         let bucket = match hash_version {
             HashVersion::V1 => BUCKET_1,
@@ -74,6 +75,7 @@ impl EventStore {
         let mut query = self
             .client
             .query(&statement)
+            .with_setting("max_execution_time", limit.as_secs().to_string())
             .param("experiment", count.experiment_id.to_string())
             .param("before", count.before.unix_milliseconds())
             .param("from", count.from.unix_milliseconds())
@@ -93,7 +95,7 @@ impl EventStore {
                 .param("namespace_first", namespace.buckets.start)
                 .param("namespace_end", namespace.buckets.end);
         }
-        let rows: Vec<ArmRow> = answered_within(COUNT_TIME, query.fetch_all()).await?;
+        let rows: Vec<ArmRow> = answered_within(limit, query.fetch_all()).await?;
         totals(&count.variants, &rows)
     }
 }

@@ -1,10 +1,11 @@
-//! The results of price experiments: from the last count, which is made again when it is old.
+//! The results of price experiments: from the last count, which looks and a schedule make again when it is old.
 
 use crate::{
     clickhouse::ClickHouse,
     client::{Client, Needs},
     context::Context,
 };
+use analytics::EventStore;
 use domain::{
     Error, Timestamp,
     experiment::{Experiment, ExperimentStatus},
@@ -14,20 +15,24 @@ use domain::{
 };
 use serde::Serialize;
 use statistics::{AnalysisSettings, ExperimentTotals, MeasuredMetric, MetricRole, Results, ResultsPlan};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use table::{CountLease, StoredCount, Table};
 
 const REST: &str = "RESULTS_REST_SECONDS";
 
-/// How long a count that was begun keeps others from counting: longer than a function takes.
-const LEASE_SECONDS: u64 = 40;
+/// The longest time that a count may take while somebody waits for it: within the time of a request.
+const LOOK: Duration = Duration::from_secs(11);
+/// The longest time that a count of the schedule may take.
+const REFRESH: Duration = Duration::from_mins(10);
+/// How much longer than the count the right to count lasts: a function takes no longer for everything else.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 /// The results of price experiments.
 pub struct ExperimentResults {
     context: Context,
     table: Arc<Table>,
     clickhouse: ClickHouse,
-    /// How old a count is at least when it is made again.
+    /// How old a count is at least when somebody who looks at it makes it again.
     rest_ms: u64,
 }
 
@@ -47,8 +52,8 @@ pub struct ResultsDocument {
 }
 
 impl ExperimentResults {
-    /// The results. Reads the last count, and counts if it is old and nobody else counts. If ClickHouse does not answer, the
-    /// old count is shown.
+    /// The results. Reads the last count, and counts if it is old, was quick, and nobody else counts. If ClickHouse does not
+    /// answer, the old count is shown.
     pub async fn of(&self, experiment: &Experiment) -> Result<ResultsDocument, Error> {
         let now = self.context.now();
         let counted = match ExperimentCount::of(experiment, now) {
@@ -82,21 +87,52 @@ impl ExperimentResults {
         }
     }
 
+    /// Makes the count of an experiment again if it is old. `Unavailable` without ClickHouse. Returns whether it did.
+    pub async fn refresh(&self, experiment: &Experiment) -> Result<bool, Error> {
+        let now = self.context.now();
+        let Some(count) = ExperimentCount::of(experiment, now) else { return Ok(false) };
+        let last = self.table.experiment_count(count.experiment_id).await?;
+        if last.is_some_and(|last| !last.time.is_due(self.rest_ms, now)) {
+            return Ok(false);
+        }
+        let store = self.clickhouse.events().await?;
+        let Some(lease) = self.begin(&count, now, REFRESH).await? else { return Ok(false) };
+        match self.count(&store, &count, now, REFRESH).await {
+            Ok(counted) => self.table.end_count(lease, &counted).await.map(|()| true),
+            Err(error) => {
+                // If it took too long, the right is kept until it ends: other experiments are counted first.
+                if self.context.now() < now.plus_seconds(REFRESH.as_secs()) {
+                    self.table.give_up_count(lease).await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
     async fn last_or_new(&self, count: &ExperimentCount, now: Timestamp) -> Result<StoredCount, Error> {
         let last = self.table.experiment_count(count.experiment_id).await?;
         if let Some(last) = &last
-            && !last.time.is_over(self.rest_ms, now)
+            && !last.time.is_made_by_looks(self.rest_ms, now)
         {
             return Ok(last.clone());
         }
-        let writer = self.context.new_writer()?;
-        let until = now.plus_seconds(LEASE_SECONDS);
-        match (self.table.begin_count(count.experiment_id, writer, now, until).await?, last) {
+        match (self.begin(count, now, LOOK).await?, last) {
             (None, Some(last)) => Ok(last),
             // The first count is of few events, and somebody waits for it.
-            (None, None) => self.count(count, now).await,
+            (None, None) => self.count_for_look(count, now).await,
             (Some(lease), last) => self.count_and_store(count, lease, last, now).await,
         }
+    }
+
+    /// Takes the right to count for as long as a count may take.
+    async fn begin(
+        &self,
+        count: &ExperimentCount,
+        now: Timestamp,
+        limit: Duration,
+    ) -> Result<Option<CountLease>, Error> {
+        let until = now.plus_seconds((limit + LEASE_MARGIN).as_secs());
+        self.table.begin_count(count.experiment_id, self.context.new_writer()?, now, until).await
     }
 
     async fn count_and_store(
@@ -106,7 +142,7 @@ impl ExperimentResults {
         last: Option<StoredCount>,
         now: Timestamp,
     ) -> Result<StoredCount, Error> {
-        match (self.count(count, now).await, last) {
+        match (self.count_for_look(count, now).await, last) {
             (Ok(counted), _) => {
                 self.table.end_count(lease, &counted).await?;
                 Ok(counted)
@@ -122,11 +158,21 @@ impl ExperimentResults {
         }
     }
 
-    async fn count(&self, count: &ExperimentCount, now: Timestamp) -> Result<StoredCount, Error> {
+    async fn count_for_look(&self, count: &ExperimentCount, now: Timestamp) -> Result<StoredCount, Error> {
         let store = self.clickhouse.events().await?;
+        self.count(&store, count, now, LOOK).await
+    }
+
+    async fn count(
+        &self,
+        store: &EventStore,
+        count: &ExperimentCount,
+        now: Timestamp,
+        limit: Duration,
+    ) -> Result<StoredCount, Error> {
         // The probe first: what came before it is then counted.
         let as_of = store.newest_probe().await?.unwrap_or(now);
-        let totals = store.experiment_totals(count).await?;
+        let totals = store.experiment_totals(count, limit).await?;
         let ended_at = self.context.now();
         let duration_ms = ended_at.unix_milliseconds().saturating_sub(now.unix_milliseconds());
         Ok(StoredCount { time: CountTime { counted_at: now, duration_ms }, as_of, totals: written(&totals)? })

@@ -300,18 +300,12 @@ impl Experiment {
         Self { start_faults, version: self.version + 1, updated_at: now, ..self.clone() }
     }
 
-    /// When the experiment has to be looked at by itself: the start of 1970 for one whose guardrails are always to be
-    /// looked at; `None` for never.
+    /// When the experiment has to be looked at by itself: the start of 1970 for one that runs, whose results are counted and
+    /// whose guardrails are looked at all the time; `None` for never.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.status {
             ExperimentStatus::Draft if self.start_faults.is_empty() => self.draft.starts_at,
-            ExperimentStatus::Running if !self.draft.metrics.guardrails.is_empty() => {
-                Some(Timestamp::from_unix_milliseconds(0))
-            }
-            ExperimentStatus::Running => {
-                let rises = self.steps().filter(|(_, coverage)| *coverage > self.draft.coverage);
-                rises.map(|(at, _)| at).chain(self.draft.stops_at).min()
-            }
+            ExperimentStatus::Running => Some(Timestamp::from_unix_milliseconds(0)),
             _ => None,
         }
     }

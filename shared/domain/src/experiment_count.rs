@@ -10,8 +10,18 @@ use crate::{
 /// How long before its start an experiment looks for what its visitors bought.
 const BEFORE_SECONDS: u64 = 28 * 24 * 60 * 60;
 
-/// A count is made again after this many times as long as it took, so that counting has a hundredth of `ClickHouse` at most.
-const REST: u64 = 100;
+/// How long after its stop an experiment is counted by the schedule, in seconds: events come late, and orders are cancelled.
+pub const SETTLES_SECONDS: u64 = 7 * 24 * 60 * 60;
+
+/// The longest count that somebody who looks at results waits for, by the last one.
+const QUICK_MS: u64 = 3_000;
+
+/// The schedule lets a count rest for this many times as long as those who look at it.
+const SCHEDULED_RESTS: u64 = 15;
+
+/// The schedule makes a count again after this many times as long as it took, so that one experiment has a tenth of
+/// `ClickHouse` at most.
+const REST_FACTOR: u64 = 10;
 
 /// What is counted of an experiment that was started.
 ///
@@ -65,10 +75,20 @@ pub struct CountTime {
 }
 
 impl CountTime {
-    /// Whether it is time to count again: `rest_ms` after the last count at the earliest.
-    pub fn is_over(self, rest_ms: u64, now: Timestamp) -> bool {
-        let age_ms = now.unix_milliseconds().saturating_sub(self.counted_at.unix_milliseconds());
-        age_ms >= rest_ms.max(self.duration_ms.saturating_mul(REST))
+    /// Whether somebody who looks at the results makes the count again: `rest_ms` after the last one at the earliest, and only
+    /// if that was quick. The schedule makes the others.
+    pub fn is_made_by_looks(self, rest_ms: u64, now: Timestamp) -> bool {
+        self.duration_ms <= QUICK_MS && self.age_ms(now) >= rest_ms
+    }
+
+    /// Whether the schedule makes the count again: also one that looks would make, because nobody may look for long.
+    pub fn is_due(self, rest_ms: u64, now: Timestamp) -> bool {
+        self.age_ms(now) >= (SCHEDULED_RESTS * rest_ms).max(self.duration_ms.saturating_mul(REST_FACTOR))
+    }
+
+    /// Zero if the clock is behind.
+    fn age_ms(self, now: Timestamp) -> u64 {
+        now.unix_milliseconds().saturating_sub(self.counted_at.unix_milliseconds())
     }
 }
 
@@ -76,24 +96,39 @@ impl CountTime {
 mod tests {
     use super::*;
 
-    fn at(milliseconds: u64) -> Timestamp {
-        Timestamp::from_unix_milliseconds(milliseconds)
+    const COUNTED_AT_MS: u64 = 1_000;
+
+    fn after(milliseconds: u64) -> Timestamp {
+        Timestamp::from_unix_milliseconds(COUNTED_AT_MS + milliseconds)
+    }
+
+    fn count(duration_ms: u64) -> CountTime {
+        CountTime { counted_at: after(0), duration_ms }
     }
 
     #[test]
-    fn a_count_is_made_again_after_its_rest() {
-        let count = |duration_ms| CountTime { counted_at: at(1_000), duration_ms };
-        let over = |duration_ms, now| count(duration_ms).is_over(60_000, at(now));
-        assert!(!over(10, 60_999));
-        assert!(over(10, 61_000));
+    fn looks_count_again_after_a_rest() {
+        let is_made = |duration_ms, now| count(duration_ms).is_made_by_looks(60_000, now);
+        assert!(!is_made(10, after(59_999)));
+        assert!(is_made(10, after(60_000)));
         // A clock that is behind by a little.
-        assert!(!over(10, 500));
+        assert!(!is_made(10, Timestamp::from_unix_milliseconds(COUNTED_AT_MS - 500)));
     }
 
     #[test]
-    fn a_long_count_is_made_again_later() {
-        let count = CountTime { counted_at: at(0), duration_ms: 3_000 };
-        assert!(!count.is_over(60_000, at(299_999)));
-        assert!(count.is_over(60_000, at(300_000)));
+    fn nobody_who_looks_waits_for_a_long_count() {
+        let in_a_year = after(365 * 24 * 60 * 60 * 1000);
+        assert!(count(3_000).is_made_by_looks(60_000, in_a_year));
+        assert!(!count(3_001).is_made_by_looks(60_000, in_a_year));
+    }
+
+    #[test]
+    fn the_schedule_counts_quick_ones_every_quarter_and_long_ones_less_often() {
+        let is_due = |duration_ms, now| count(duration_ms).is_due(60_000, now);
+        assert!(!is_due(10, after(899_999)));
+        assert!(is_due(10, after(900_000)));
+        assert!(is_due(90_000, after(900_000)));
+        assert!(!is_due(90_001, after(900_009)));
+        assert!(is_due(90_001, after(900_010)));
     }
 }

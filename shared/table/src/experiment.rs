@@ -27,10 +27,10 @@ const NO_EXPERIMENT: Error = Error::NotFound { what: "experiment" };
 /// The condition that the stored version is the one before the written version.
 const IS_PREVIOUS_EXPERIMENT: &str = "#version = :before";
 
-/// How many experiments that are due one request reads.
+/// How many experiments of a list in the second index one request reads.
 const DUE_PAGE: i32 = 25;
 
-/// How far the experiments that are due were read: the key of the last one.
+/// How far a list in the second index was read: the key of the last experiment.
 pub type ScheduledPosition = Item;
 
 /// Whether a change of an experiment was written.
@@ -142,16 +142,39 @@ impl Table {
         now: Timestamp,
         after: Option<ScheduledPosition>,
     ) -> Result<(Vec<Experiment>, Option<ScheduledPosition>), Error> {
+        let always = Timestamp::from_unix_milliseconds(0);
+        self.experiments_between(keys::experiments::SCHEDULED, always, now, after).await
+    }
+
+    /// The next experiments that were stopped since a time, the earliest first, and the position after them if there may be
+    /// more.
+    pub async fn experiments_stopped_since(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+        after: Option<ScheduledPosition>,
+    ) -> Result<(Vec<Experiment>, Option<ScheduledPosition>), Error> {
+        self.experiments_between(keys::experiments::STOPPED, since, now, after).await
+    }
+
+    async fn experiments_between(
+        &self,
+        list: &str,
+        from: Timestamp,
+        to: Timestamp,
+        after: Option<ScheduledPosition>,
+    ) -> Result<(Vec<Experiment>, Option<ScheduledPosition>), Error> {
         let query = self
             .client()
             .query()
             .index_name(GSI2)
-            .key_condition_expression("#pk = :pk AND #sk < :end")
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
             .expression_attribute_names("#pk", GSI2_PK)
             .expression_attribute_names("#sk", GSI2_SK)
-            .expression_attribute_values(":pk", s(keys::experiments::SCHEDULED))
-            // `~` is after all digits: what is due at this very millisecond is included.
-            .expression_attribute_values(":end", s(format!("{now}~")))
+            .expression_attribute_values(":pk", s(list))
+            .expression_attribute_values(":from", s(from.to_string()))
+            // `~` is after all digits: an experiment at this very millisecond is included.
+            .expression_attribute_values(":to", s(format!("{to}~")))
             .set_exclusive_start_key(after)
             .limit(DUE_PAGE);
         let sent = self.query(query).await?;

@@ -23,8 +23,10 @@ pub(crate) fn to_experiment_item(experiment: &Experiment) -> Result<Item, Error>
         .map_err(|error| Error::internal(format!("an experiment cannot be compressed: {error}")))?;
     let mut item: Item = keys::experiments::experiment(id).primary();
     item.extend(keys::experiments::sellers_experiment(experiment.owner_id, id).gsi1());
-    if let Some(due) = experiment.due_at() {
-        item.extend(keys::experiments::scheduled(due, id).gsi2());
+    let listed = experiment.due_at().map(|due| (keys::experiments::SCHEDULED, due));
+    if let Some((list, time)) = listed.or(experiment.stopped_at.map(|end| (keys::experiments::STOPPED, end)))
+    {
+        item.extend(keys::experiments::at_time(list, time, id).gsi2());
     }
     item.insert(VERSION.into(), n(experiment.version));
     item.insert(BODY.into(), b(&body));

@@ -32,9 +32,12 @@ pub fn sellers_experiment(owner: UserId, id: ExperimentId) -> Key {
 /// The partition, in the second index, of the experiments that have to be looked at by themselves.
 pub const SCHEDULED: &str = "EXPERIMENTS";
 
-/// An experiment in the second index, at the time at which it has to be looked at.
-pub fn scheduled(due: Timestamp, id: ExperimentId) -> Key {
-    Key::new(SCHEDULED, format!("{due}#{id}"))
+/// The partition, in the second index, of the experiments that were stopped.
+pub const STOPPED: &str = "EXPERIMENTS#STOPPED";
+
+/// An experiment in a partition of the second index, at the time at which it has to be looked at, or at which it was stopped.
+pub fn at_time(partition: &str, time: Timestamp, id: ExperimentId) -> Key {
+    Key::new(partition, format!("{time}#{id}"))
 }
 
 /// The partition of what a seller publishes for clients of experiments.

@@ -79,6 +79,8 @@ fn literal_keys() {
     assert_key(&experiments::experiment(experiment_id), &partition, "EXPERIMENT");
     assert_key(&experiments::experiment_count(experiment_id), &partition, "COUNT");
     assert_key(&experiments::count_lease(experiment_id), &partition, "COUNT#LEASE");
+    let stopped = experiments::at_time(experiments::STOPPED, now, experiment_id);
+    assert_key(&stopped, "EXPERIMENTS#STOPPED", &format!("{now}#{experiment_id}"));
     assert_key(&event_batch(p.parse().unwrap()), &format!("EVENTS#{p}"), "EVENTS");
     let order_id = OrderId::new(now, [3; 10]);
     assert_key(&order(user, order_id), &format!("USER#{u}"), &format!("ORDER#{s}"));
