@@ -6,14 +6,16 @@ use crate::{
     souk::{Answer, Call, PASSWORD, SOUK, User, draft, eventually, new_email, registration, unique},
 };
 use domain::{
-    Input, Money, experiment_draft::ExperimentDraft, id::VisitorUuid, overlay::Offer, pricing::Pricing,
+    Input, Money, assignment::Assignment, experiment_draft::ExperimentDraft, id::VisitorUuid, overlay::Offer,
+    pricing::Pricing,
 };
 use serde_json::{Value, json};
 
-/// The path of an experiment, the ids of its products, and what its overlays offer.
-struct Test {
-    path: String,
-    id: String,
+/// The path of an experiment, who gets which variant, its products, and what their overlays offer.
+pub struct Test {
+    pub path: String,
+    pub id: String,
+    pub assignment: Assignment,
     category: String,
     products: Vec<Tested>,
 }
@@ -27,13 +29,13 @@ struct Tested {
 }
 
 /// A visitor, with the token that the service signed.
-struct Visitor {
-    id: VisitorUuid,
+pub struct Visitor {
+    pub id: VisitorUuid,
     token: String,
 }
 
 impl Visitor {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let made = SOUK.send(Call::new("POST", "/visitors"));
         assert_eq!(made.status, 201, "{made:?}");
         let id = made.body["visitorId"].as_str().unwrap().parse().unwrap();
@@ -45,7 +47,7 @@ impl Visitor {
     }
 
     /// A user who logs in with this visitor's token for the first time, so that the account is bound to it.
-    fn log_in(&self) -> User {
+    pub fn log_in(&self) -> User {
         let email = new_email();
         let registered = SOUK.send(Call::new("POST", "/users").json(&registration(&email)));
         let credentials = json!({"email": email, "password": PASSWORD});
@@ -61,7 +63,7 @@ impl Visitor {
 }
 
 /// Starts an experiment of three variants with two products of a category of its own.
-fn start(seller: &User) -> Test {
+pub fn start(seller: &User) -> Test {
     let category = unique();
     let mut draft = draft();
     (draft["category"], draft["stock"]) = (json!(category), json!(100));
@@ -74,7 +76,8 @@ fn start(seller: &User) -> Test {
         published.iter().zip(amounts).map(price).collect()
     };
     let experiment = json!({
-        "name": "Two prices", "metrics": {"primary": "conversion"},
+        "name": "Two prices",
+        "metrics": {"primary": "conversion", "secondary": ["revenuePerVisitor", "averageOrder"]},
         "variants": [
             {"key": "control", "weight": 3_334, "prices": []},
             {"key": "low", "weight": 3_333, "prices": prices([1_700, 600])},
@@ -87,6 +90,7 @@ fn start(seller: &User) -> Test {
     change(seller, &path, "running");
     let id = made.body["experimentId"].as_str().unwrap().to_owned();
     let draft = ExperimentDraft::from_json(experiment).unwrap();
+    let assignment = draft.assignment(id.parse().unwrap());
     let tested = |product: &Answer| {
         let (text, path) =
             (product.body["productId"].as_str().unwrap(), product.header("location").to_owned());
@@ -94,11 +98,12 @@ fn start(seller: &User) -> Test {
         let own = serde_json::from_value(product.body["price"].clone()).unwrap();
         Tested { path, id: text.into(), own, pricing: Pricing { overlay, promises: Vec::new() } }
     };
-    Test { path, id: id.clone(), category, products: published.iter().map(tested).collect() }
+    let products = published.iter().map(tested).collect();
+    Test { path, id: id.clone(), assignment, category, products }
 }
 
 /// Starts or stops an experiment.
-fn change(seller: &User, path: &str, status: &str) {
+pub fn change(seller: &User, path: &str, status: &str) {
     let call = seller.call("PATCH", path).header("if-match", "*").json(&json!({"status": status}));
     let changed = SOUK.send(call);
     assert_eq!((changed.status, &changed.body["status"]), (200, &json!(status)), "{changed:?}");
@@ -106,13 +111,13 @@ fn change(seller: &User, path: &str, status: &str) {
 
 impl Test {
     /// What a visitor is offered: the assignment computed again from the experiment that was drafted.
-    fn offers(&self, visitor: Option<&Visitor>) -> Vec<Offer> {
+    pub fn offers(&self, visitor: Option<&Visitor>) -> Vec<Offer> {
         let offer = |product: &Tested| product.pricing.offer(visitor.map(|visitor| visitor.id), product.own);
         self.products.iter().map(offer).collect()
     }
 
     /// The body of an order of one unit of each product with the total of these offers.
-    fn order(&self, offers: &[Offer]) -> Value {
+    pub fn order(&self, offers: &[Offer]) -> Value {
         let lines: Vec<Value> =
             self.products.iter().map(|product| json!({"productId": product.id, "quantity": 1})).collect();
         let amount: i64 = offers.iter().map(|offer| offer.price.amount).sum();
@@ -121,11 +126,11 @@ impl Test {
 }
 
 /// The prices and experiments that lines, products of a list, or pages show.
-fn shown<'a>(items: impl IntoIterator<Item = &'a Value>, price: &str) -> Vec<(Value, Value)> {
+pub fn shown<'a>(items: impl IntoIterator<Item = &'a Value>, price: &str) -> Vec<(Value, Value)> {
     items.into_iter().map(|item| (item[price].clone(), item["experiment"].clone())).collect()
 }
 
-fn expected(offers: &[Offer]) -> Vec<(Value, Value)> {
+pub fn expected(offers: &[Offer]) -> Vec<(Value, Value)> {
     offers.iter().map(|offer| (json!(offer.price), json!(offer.experiment))).collect()
 }
 

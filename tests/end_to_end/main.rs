@@ -15,6 +15,7 @@ mod deletion;
 mod event_summary;
 mod events;
 mod experiment_prices;
+mod experiment_results;
 mod experiment_totals;
 mod experiments;
 mod flash_sales;
