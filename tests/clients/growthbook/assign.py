@@ -1,9 +1,10 @@
-"""Experiments of a seller, whose variants GrowthBook's client for Python assigns as the server does."""
+"""Experiments of a seller, whose variants and prices GrowthBook's client for Python computes as the server does."""
 
 import json
 import os
 import pathlib
 import secrets
+import time
 import urllib.error
 import urllib.request
 
@@ -11,6 +12,7 @@ from growthbook import GrowthBook, feature_repo
 
 HERE = pathlib.Path(__file__).resolve().parent
 OWN = 1999
+VISITORS = 25
 
 
 def call(method, path, body=None, **headers):
@@ -63,6 +65,26 @@ def client(key, visitor, seen):
     return GrowthBook(api_host=os.environ["SOUK_URL"], client_key=key, attributes=attributes, on_experiment_viewed=viewed)
 
 
+def compare_pages(key, products):
+    """A page shows each visitor the price that GrowthBook's client computes."""
+    amounts = set()
+    for _ in range(VISITORS):
+        visitor = succeed("POST", "/visitors")
+        growthbook = client(key, visitor["visitorId"], [])
+        growthbook.load_features()
+        for product in products:
+            computed = growthbook.get_feature_value(f"price:{product}", None)
+            # A cached page may be older than the experiment for a moment.
+            end = time.monotonic() + 30
+            while (shown := succeed("GET", f"/products/{product}", Souk_Visitor=visitor["token"])["price"]) != computed:
+                assert time.monotonic() < end, (visitor["visitorId"], product, computed, shown)
+                time.sleep(0.1)
+            amounts.add(shown["amount"])
+        growthbook.destroy()
+    assert len(amounts) > 1, amounts
+    print(f"pages show {VISITORS} visitors the prices of GrowthBook's client: {sorted(amounts)}")
+
+
 def main():
     known = json.loads((HERE / "assignments.json").read_text())
     token = seller()
@@ -85,6 +107,7 @@ def main():
     outside = len(known["visitors"]) * len(tested) - assigned
     print(f"GrowthBook's client assigns {assigned} visitors to the variants of the server, and {outside} to none")
 
+    compare_pages(key, [product for product, _, _ in tested])
     for _, experiment, _ in tested:
         succeed("PATCH", f"/experiments/{experiment}", {"status": "stopped"}, If_Match="*", **token)
     feature_repo.clear_cache()
