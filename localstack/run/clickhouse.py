@@ -11,7 +11,7 @@ from run.module import Module
 from run.project import LOCALSTACK, SOUK, Failure
 
 REQUIREMENTS = LOCALSTACK / "clickhouse" / "requirements.txt"
-MIGRATE = LOCALSTACK.parent / "clickhouse" / "migrate"
+MIGRATE = LOCALSTACK.parent / "shared" / "analytics" / "migrate"
 DATABASE = "souk"
 START_SECONDS = 60  # the engine reads the data
 

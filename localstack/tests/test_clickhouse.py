@@ -1,4 +1,4 @@
-"""clickhouse/ and run/clickhouse.py: the ClickHouse server of an instance, and clickhouse/migrate."""
+"""clickhouse/ and run/clickhouse.py: the ClickHouse server of an instance, and shared/analytics/migrate."""
 
 import gzip
 import json

@@ -67,6 +67,16 @@ fn too_long(source: &Source) -> Option<String> {
 /// The function that also has the files that it serves, and a build script that embeds them.
 const WITH_FILES: (&str, &str, &str) = ("page-get", "build.rs", "page/");
 
+/// The only directories of the project.
+const DIRECTORIES: [&str; 7] =
+    ["docs", "events", "functions", "localstack", "shared", "statemachines", "tests"];
+
+fn in_another_directory(source: &Source) -> Option<String> {
+    let (directory, _) = source.path.split_once('/')?;
+    (!directory.starts_with('.') && !DIRECTORIES.contains(&directory))
+        .then(|| format!("{}: not in a directory of the project", source.path))
+}
+
 /// A function consists of a manifest and one source file.
 fn out_of_place(source: &Source) -> Option<String> {
     let rest = source.path.strip_prefix("functions/")?;
@@ -121,6 +131,19 @@ fn sources_have_no_unwanted_words() {
 #[test]
 fn files_are_short() {
     assert_none(&project::sources("").iter().filter_map(too_long).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_project_has_seven_directories() {
+    assert_none(&project::sources("").iter().filter_map(in_another_directory).collect::<Vec<_>>());
+    let source = |path: &str| Source { path: path.to_owned(), text: String::new() };
+    assert!(in_another_directory(&source("scripts/run")).is_some());
+    assert_none(
+        &["shared/a.rs", "Cargo.toml", ".ci/run"]
+            .iter()
+            .filter_map(|path| in_another_directory(&source(path)))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Visitors' events in ClickHouse: rows are inserted and counted through its HTTP interface, with its own client for Rust.
 //!
-//! `clickhouse/migrations` has the tables. A repeat of an event replaces its first copy when ClickHouse merges parts, and in
+//! The files in `migrations` make the tables. A repeat of an event replaces its first copy when ClickHouse merges parts, and in
 //! each query that has `FINAL`; every query has it. Values are parameters of a statement, never parts of its text.
 
 mod experiment_totals;
