@@ -1,22 +1,18 @@
 """The Kafka broker of an instance, on 127.0.0.1: a mock cluster in memory, or Apache Kafka with data on disk."""
 
-import hashlib
 import json
-import shutil
 import socket
 import subprocess
 import urllib.request
 from pathlib import Path
 
-from run.environment import locked
+from run import maven
 from run.instance import Instance
 from run.module import HEALTH, Module
-from run.project import LOCALSTACK, SOUK, Failure, say
+from run.project import LOCALSTACK, Failure
 from run.server import Server, free_port
 
 POM = LOCALSTACK / "broker" / "pom.xml"
-UNPACKED = SOUK / "kafka"
-INSTALL = "install Java 17 and Maven (Debian: apt install openjdk-17-jre-headless maven; macOS: brew install openjdk maven)"
 CLUSTER_ID = "c291ay1sb2NhbC1ydW4tMQ"  # 16 bytes in base64, of our choice
 
 
@@ -100,21 +96,8 @@ def java(libraries: Path, program: str) -> list[str]:
 
 
 def fetched() -> Path:
-    """The folder of Kafka's libraries, which Maven fetches once."""
-    if missing := [name for name in ("java", "mvn") if shutil.which(name) is None]:
-        raise Failure(f"{' and '.join(missing)} cannot be found: {INSTALL}")
-    folder = UNPACKED / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
-    with locked(SOUK / "kafka.lock"):
-        if not folder.exists():
-            say("fetching Apache Kafka into .souk/kafka (once; 43 MB)")
-            shutil.rmtree(UNPACKED, ignore_errors=True)
-            unfinished = UNPACKED / "unfinished"
-            words = ["mvn", "--quiet", "--batch-mode", "--file", str(POM), "dependency:copy-dependencies"]
-            done = subprocess.run([*words, f"-DoutputDirectory={unfinished}"], capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise Failure(f"Apache Kafka cannot be fetched from Maven Central: {done.stdout}{done.stderr}")
-            unfinished.rename(folder)
-    return folder
+    """The folder of Kafka's libraries."""
+    return maven.fetched(POM, "kafka", "Apache Kafka", 43)
 
 
 def broker(instance: Instance, apache: bool) -> tuple[Server, Server]:

@@ -1,5 +1,6 @@
-//! An in-memory DynamoDB for a single test.
+//! A DynamoDB for a single test: an engine in memory, or an account of a DynamoDB Local.
 
+use crate::local::LocalAccount;
 use dynoxide::{Database as Engine, DynoxideError, ImportOptions, Item};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -28,13 +29,19 @@ impl Answer {
     }
 }
 
-/// The engine, called like DynamoDB: with the name of an operation and a JSON body.
-pub struct Database(Engine);
+/// A database, called like DynamoDB: with the name of an operation and a JSON body.
+pub struct Database(Kind);
+
+enum Kind {
+    InProcess(Engine),
+    Local(LocalAccount),
+}
 
 impl Database {
     /// A database with this one table.
     pub fn with_table(definition: Value) -> Self {
-        let database = Self(Engine::memory().expect("the engine opens"));
+        let in_process = || Kind::InProcess(Engine::memory().expect("the engine opens"));
+        let database = Self(LocalAccount::open().map_or_else(in_process, Kind::Local));
         let created = database.carry_out("CreateTable", definition);
         assert_eq!(created.status, 200, "CreateTable: {}", created.body);
         database
@@ -42,12 +49,25 @@ impl Database {
 
     /// Loads items into a table without requests, which is much faster.
     pub fn import(&self, table: &str, items: Vec<Item>) {
-        self.0.import_items(table, items, ImportOptions::default()).expect("the engine takes the items");
+        match &self.0 {
+            Kind::InProcess(engine) => {
+                engine
+                    .import_items(table, items, ImportOptions::default())
+                    .expect("the engine takes the items");
+            }
+            Kind::Local(account) => {
+                let items = items.iter().map(|item| serde_json::to_value(item).expect("an item is JSON"));
+                account.import(table, &items.collect::<Vec<_>>());
+            }
+        }
     }
 
     /// Executes one request.
     pub fn carry_out(&self, operation: &str, body: Value) -> Answer {
-        let engine = &self.0;
+        let engine = match &self.0 {
+            Kind::InProcess(engine) => engine,
+            Kind::Local(account) => return account.carry_out(operation, &body),
+        };
         match operation {
             "CreateTable" => run(body, |request| engine.create_table(request)),
             "GetItem" => run(body, |request| engine.get_item(request)),

@@ -14,6 +14,7 @@ mod database;
 pub mod generated;
 mod histories;
 pub mod items;
+mod local;
 pub mod pages;
 pub mod project;
 mod refused;
