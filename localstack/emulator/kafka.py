@@ -27,7 +27,7 @@ from ministack.services import lambda_svc, msk
 from ministack.services.cloudformation import provisioners
 
 from emulator import dynamodb as emulated
-from emulator.streams import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, PAYLOAD_LIMIT
+from emulator.streams import FIRST_RETRY_SECONDS, PAYLOAD_LIMIT, retry_seconds
 
 logger = logging.getLogger("emulator.kafka")
 
@@ -251,7 +251,7 @@ class Reader:
             attempt = attempt + 1 if len(left) == len(messages) else 0
             messages = left
             if messages:
-                self.pause(consumer, min(FIRST_RETRY_SECONDS * 2**attempt, LONGEST_RETRY_SECONDS))
+                self.pause(consumer, retry_seconds(attempt))
 
     def commit(self, consumer: Consumer, done: list[Message]) -> None:
         ends = {(message.topic(), message.partition()): message.offset() + 1 for message in done}

@@ -195,7 +195,12 @@ class Reader:
                 lambda_svc._send_ddb_stream_failure_record(mapping, function, records, arn, result, condition)
                 return
             attempt += 1
-            _stopping.wait(min(FIRST_RETRY_SECONDS * 2**attempt, LONGEST_RETRY_SECONDS))
+            _stopping.wait(retry_seconds(attempt))
+
+
+def retry_seconds(attempt: int) -> float:
+    """How long the retry with this number waits. The power of a thousandth retry would be no number."""
+    return min(FIRST_RETRY_SECONDS * 2 ** min(attempt, 10), LONGEST_RETRY_SECONDS)
 
 
 def created(record: dict) -> float:
