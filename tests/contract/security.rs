@@ -1,5 +1,5 @@
 //! Each row of docs/security.md names tests that exist, and no item of a chapter is left out. The lists of limits and of
-//! logs that it refers to are complete.
+//! logs that it refers to are complete. The failures in docs/events.md name tests that exist, too.
 
 use crate::assert_none;
 use std::collections::BTreeSet;
@@ -94,7 +94,7 @@ fn section(document: &str, heading: &str) -> String {
     lines
         .enumerate()
         .take_while(|(at, line)| *at == 0 || !line.starts_with("##"))
-        .map(|(_, line)| line)
+        .flat_map(|(_, line)| [line, "\n"])
         .collect()
 }
 
@@ -187,6 +187,16 @@ fn each_checked_item_names_tests_that_exist() {
     let document = project::read(DOCUMENT);
     let rows = rows(&document);
     assert!(rows.len() > 4, "{rows:?}");
+    assert_none(
+        &rows.into_iter().flat_map(|row| findings(row, |path| project::read(path))).collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn each_failure_on_the_way_of_events_names_tests_that_exist() {
+    let failures = section(&project::read("docs/events.md"), "## When something fails");
+    let rows = rows(&failures);
+    assert!(rows.len() > 12, "{rows:?}");
     assert_none(
         &rows.into_iter().flat_map(|row| findings(row, |path| project::read(path))).collect::<Vec<_>>(),
     );

@@ -80,16 +80,6 @@ impl<'a> ShardReader<'a> {
     /// Whether records of the part may be gone: the stream has the beginning of the shard no longer, and what it has
     /// begins within the part or after it.
     pub fn is_trimmed(&self, part: &Part) -> bool {
-        match &self.oldest {
-            _ if !self.from_oldest => false,
-            Some((second, number)) => {
-                let has_beginning = self.shard.first().is_none_or(|first| *number <= first);
-                !has_beginning
-                    && part.side(second.saturating_sub(1), number) != Side::Before
-                    && !matches!(part, Part::Numbers { first, .. } if number <= first)
-            }
-            // A closed shard without a record has lost all of them.
-            None => self.shard.last().is_some(),
-        }
+        self.from_oldest && self.shard.is_trimmed(part, self.oldest.as_ref())
     }
 }
