@@ -38,7 +38,7 @@ async fn summarize_events(app: &App, request: Request) -> Result<Response, Probl
 async fn require_owner(app: &App, of: &SummaryOf, caller: &Caller) -> Result<(), Error> {
     let (owner, what) = match of {
         SummaryOf::Product(id) => (app.table.seller_of(*id).await?, "product"),
-        SummaryOf::Experiment(id) => (app.table.experiment_owner(*id).await?, "experiment"),
+        SummaryOf::Experiment(id) => (app.table.experiment(*id).await?.owner_id, "experiment"),
     };
     if owner == caller.user_id { Ok(()) } else { Err(Error::NotFound { what }) }
 }

@@ -16,7 +16,6 @@ mod event_batch;
 mod experiment;
 mod experiment_count;
 mod experiment_item;
-mod experiment_owner;
 mod feature;
 mod flash_sale;
 mod idempotency;
