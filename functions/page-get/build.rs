@@ -75,7 +75,8 @@ fn sources() -> Result<BTreeMap<String, String>, Box<dyn Error>> {
 
 /// The lines of a module that are not comments.
 fn without_comments(text: &str) -> String {
-    let lines = text.lines().map(str::trim_start).filter(|line| !line.starts_with("//") && !line.is_empty());
+    let is_comment = |line: &str| line.starts_with("//") || (line.starts_with("/*") && line.ends_with("*/"));
+    let lines = text.lines().map(str::trim_start).filter(|line| !is_comment(line) && !line.is_empty());
     lines.fold(String::new(), |text, line| text + line + "\n")
 }
 

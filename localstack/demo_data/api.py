@@ -17,9 +17,9 @@ class Api:
         self.base, self.endpoint, self.shop = record["baseUrl"], record["endpointUrl"], record.get("shopUrl")
         self.outputs, self.tokens = record["outputs"], {}
 
-    def call(self, method: str, path: str, body=None, user: str | None = None, key: str | None = None, accept=()):
+    def call(self, method: str, path: str, body=None, user: str | None = None, key: str | None = None, accept=(), headers=None):
         """The JSON of an answer. `user` is an e-mail address that has logged in; `accept` has the statuses that are no failure."""
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json"} | (headers or {})
         if user:
             headers["authorization"] = f"Bearer {self.tokens[user]}"
         if key:
@@ -29,10 +29,10 @@ class Api:
             raise Refused(f"{method} {path}: {status} {answer}")
         return answer
 
-    def log_in(self, user: str, password: str) -> bool:
+    def log_in(self, user: str, password: str, headers=None) -> bool:
         """Whether the user could log in."""
         credentials = {"email": user, "password": password}
-        status, answer = self.send("POST", self.base + "/sessions", credentials, {"content-type": "application/json"})
+        status, answer = self.send("POST", self.base + "/sessions", credentials, {"content-type": "application/json"} | (headers or {}))
         if status == 201:
             self.tokens[user] = answer["accessToken"]
         return status == 201

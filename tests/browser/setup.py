@@ -27,6 +27,7 @@ AREAS = {
     "users-screens": "test_screens.OfUsers",
     "screens": "test_screens.ForEverybody",
     "buying": "test_buying",
+    "experiments": "test_experiments",
     "session": "test_session",
     "watching": "test_watching",
     "safety": "test_safety",

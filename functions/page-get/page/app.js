@@ -1,5 +1,7 @@
 // The frame of the page, and the screen that the address names.
-import { Unreachable, begin, logOut, session } from '/page/session.js';
+import { Unreachable } from '/page/request.js';
+import { begin, logOut, session } from '/page/session.js';
+import { become } from '/page/visitor.js';
 import { Failed, Title, Empty } from '/page/parts.js';
 import { basket } from '/page/basket.js';
 import { Shop } from '/page/shop.js';
@@ -91,7 +93,8 @@ function App() {
     <footer><p>Souk is a marketplace over an open HTTP API. <a href="/docs">The API</a> · <a href="/openapi.json">OpenAPI document</a></p></footer>`;
 }
 
-begin();
+// Who is logged in has a visitor of the account.
+begin().then(() => session.value || become());
 const root = document.getElementById('app');
 root.replaceChildren();
 render(html`<${App} />`, root);

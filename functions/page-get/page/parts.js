@@ -1,6 +1,8 @@
 // The parts that screens are made of.
-import { Problem, Unreachable, session } from '/page/session.js';
+import { Problem, Unreachable } from '/page/request.js';
+import { session } from '/page/session.js';
 import { html, money, number, plural, to, useEffect, useId, useRef, useState, useStore } from '/page/view.js';
+import { useShown } from '/page/visitor.js';
 
 /** The heading of a screen, which has the focus when the screen is opened, and names the document. */
 export function Title({ children, beside }) {
@@ -15,11 +17,12 @@ export function Title({ children, beside }) {
   return html`<div class="title"><h1 ref=${heading} tabindex="-1">${children}</h1>${beside}</div>`;
 }
 
-/** Loads a value when `inputs` change: `{status: 'loading' | 'failed' | 'ready', value, error, reload}`. */
+/** Loads a value when `inputs` change: `{status: 'loading' | 'failed' | 'ready', value, error, reload}`. An input that is `undefined` is not known yet, and nothing is loaded. */
 export function useLoad(load, inputs) {
   const [state, setState] = useState({ status: 'loading' });
   const [count, setCount] = useState(0);
   useEffect(() => {
+    if (inputs.includes(undefined)) return undefined;
     const controller = new AbortController();
     setState((before) => ({ ...before, status: before.value === undefined ? 'loading' : 'ready' }));
     load(controller.signal).then(
@@ -158,7 +161,8 @@ export function Picture({ product }) {
     : html`<span class="picture drawn" data-drawing=${drawing}><img src=${`/page/pictures.svg#${drawing}`} alt="" decoding="async" /></span>`;
 }
 
-export const Price = ({ of }) => html`<span class="price">${money(of)}</span>`;
+/** What the visitor pays for a product. */
+export const Offer = ({ product }) => html`<span class="price" ref=${useShown(product)}>${money(product.price)}</span>`;
 
 /** A link to a page of another host; text if it is none. */
 export function Outside({ url, children }) {

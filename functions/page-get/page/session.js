@@ -1,8 +1,10 @@
-// Requests to the API, and the session of the user.
+// The session of the user, and requests in the user's name.
 //
 // The access token is in memory alone. The refresh token is in a cookie that no script can read. Only one tab refreshes at a
 // time, under a lock, and tells the others its new access token; a second refresh with the same cookie would look like theft.
+import { Problem, request } from '/page/request.js';
 import { Store, remember } from '/page/view.js';
+import { become, shopAs } from '/page/visitor.js';
 
 const CHANNEL = 'souk.session';
 /** How long a tab waits for another one to tell its token before it refreshes by itself. */
@@ -10,46 +12,7 @@ const ANSWER_MS = 40;
 /** A token is taken for expired this long before it is. */
 const MARGIN_MS = 5000;
 
-/** An answer that is no success: a problem document, or what the gateway says. */
-export class Problem extends Error {
-  constructor(status, body, headers) {
-    super(body?.detail ?? body?.message ?? `The answer is ${status}.`);
-    this.status = status;
-    this.body = body ?? {};
-    this.kind = String(body?.type ?? '').replace('urn:souk:problem:', '');
-    this.retryAfter = Number(headers.get('retry-after')) || null;
-  }
-  /** The fault at a JSON pointer of the request's body. */
-  fault(pointer) {
-    return this.body.errors?.find((error) => error.pointer === pointer)?.detail;
-  }
-}
-
-/** What the page refuses by itself, in the form of an answer of the API. */
-export const fault = (pointer, detail) =>
-  new Problem(400, { detail: 'Something is not right yet.', errors: [{ pointer, detail }] }, new Headers());
-
-/** No answer: the network, or the service, cannot be reached. */
-export class Unreachable extends Error {}
-
-async function request(method, path, { body, headers = {}, token, signal } = {}) {
-  const sent = { ...headers };
-  if (body !== undefined) sent['content-type'] ??= 'application/json';
-  if (token) sent.authorization = `Bearer ${token}`;
-  let response;
-  try {
-    response = await fetch(path, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body), signal });
-  } catch (error) {
-    if (error.name === 'AbortError') throw error;
-    throw new Unreachable(navigator.onLine ? 'Souk does not answer.' : 'You are offline.');
-  }
-  const isJson = /json/.test(response.headers.get('content-type') ?? '');
-  const content = isJson ? await response.json() : null;
-  if (!response.ok) throw new Problem(response.status, content, response.headers);
-  return { status: response.status, headers: response.headers, body: content };
-}
-
-/** Who is logged in: `undefined` until it is known, `null` for nobody, otherwise `{userId, accessToken, expiresAt}`. */
+/** Who is logged in: `undefined` until it is known, `null` for nobody, otherwise `{userId, visitorId, accessToken, expiresAt}`. */
 export const session = new Store(undefined);
 
 const settled = new Promise((resolve) => {
@@ -66,6 +29,7 @@ const channel = new BroadcastChannel(CHANNEL);
 
 function adopt(tokens) {
   known.write(tokens ? true : null);
+  shopAs(tokens ? tokens.visitorId : undefined);
   session.set(tokens);
 }
 
@@ -76,7 +40,7 @@ function announce(tokens) {
 
 function fromAnswer({ accessToken, expiresIn }) {
   const claims = JSON.parse(atob(accessToken.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
-  return { userId: claims.sub, accessToken, expiresAt: Date.now() + expiresIn * 1000 };
+  return { userId: claims.sub, visitorId: claims.visitorId ?? null, accessToken, expiresAt: Date.now() + expiresIn * 1000 };
 }
 
 const isFresh = (tokens) => Boolean(tokens) && tokens.expiresAt - MARGIN_MS > Date.now();
@@ -157,13 +121,12 @@ export async function call(method, path, options = {}) {
   }
 }
 
-/** Reads what is public, without waiting for the session. */
-export const read = async (path, options) => (await request('GET', path, options)).body;
-
 /** Reads what is the user's own. */
 export const get = async (path, options) => (await call('GET', path, options)).body;
 
+/** An account without a visitor is bound to the one of this browser, so there has to be one before. */
 export async function logIn(email, password) {
+  await become();
   const { body } = await request('POST', '/sessions', { body: { email, password, refreshTokenIn: 'cookie' } });
   announce(fromAnswer(body));
 }

@@ -1,19 +1,19 @@
 // The shop: the newest products, those of a category, or those of a seller.
-import { Empty, Loaded, More, Picture, Price, Stars, Title, usePages } from '/page/parts.js';
-import { read } from '/page/session.js';
+import { Empty, Loaded, More, Offer, Picture, Stars, Title, usePages } from '/page/parts.js';
 import { go, html, plural, to } from '/page/view.js';
+import { readPriced, useVisitor } from '/page/visitor.js';
 
 const PAGE = 24;
 const MOST_CATEGORIES = 12;
 
 function Card({ product }) {
-  const { productId, name, category, price, stock, rating } = product;
+  const { productId, name, category, stock, rating } = product;
   return html`<li class="card">
     <a href=${to('products', productId)}>
       <${Picture} product=${product} />
       <span class="name">${name}</span>
     </a>
-    <span class="row"><${Price} of=${price} /><a class="quiet" href=${to('category', category)}>${category}</a></span>
+    <span class="row"><${Offer} product=${product} /><a class="quiet" href=${to('category', category)}>${category}</a></span>
     <span class="row"><${Stars} rating=${rating} />${
       stock === 0 ? html`<span class="tag sold">sold out</span>` : stock <= 5 && html`<span class="tag">only ${stock} left</span>`}</span>
   </li>`;
@@ -38,10 +38,10 @@ const distinct = (items) => [...new Set(items.map((product) => product.category)
 
 export function Shop({ by, of }) {
   const pages = usePages(
-    (cursor, signal) => read(`/products?${new URLSearchParams({
+    (cursor, signal) => readPriced(`/products?${new URLSearchParams({
       ...(by && { [by]: of }), limit: PAGE, ...(cursor && { cursor }),
     })}`, { signal }),
-    [by, of],
+    [by ?? null, of ?? null, useVisitor()],
   );
   const categories = distinct(pages.items);
   const seller = by === 'seller' && pages.items[0]?.sellerName;

@@ -1,9 +1,11 @@
 // The basket and the order: the total is confirmed before it is paid, and an order that was sent is sent again with the same key
 // until its answer is known, also after a reload.
-import { Empty, Failed, Field, Form, Loaded, Picture, Price, Title, useLoad } from '/page/parts.js';
+import { Empty, Failed, Field, Form, Loaded, Offer, Picture, Title, useLoad } from '/page/parts.js';
 import { basket, put, takeOut } from '/page/basket.js';
-import { Problem, call, read, session } from '/page/session.js';
+import { Problem } from '/page/request.js';
+import { call, session } from '/page/session.js';
 import { go, html, money, plural, remember, to, useEffect, useState, useStore } from '/page/view.js';
+import { readPriced, useVisitor } from '/page/visitor.js';
 
 /** The order that was sent and whose answer is not known: `{key, userId, body}`. */
 const sent = remember(localStorage, 'souk.order');
@@ -31,9 +33,15 @@ async function send(order) {
 }
 
 async function loadLines(lines, signal) {
-  const found = await Promise.all(lines.map(({ productId }) => read(`/products/${encodeURIComponent(productId)}`, { signal })
+  const found = await Promise.all(lines.map(({ productId }) => readPriced(`/products/${encodeURIComponent(productId)}`, { signal })
     .catch((error) => (error.status === 404 ? null : Promise.reject(error)))));
   return new Map(lines.map(({ productId }, index) => [productId, found[index]]));
+}
+
+/** A product at the price that an order was told, which is what it costs. */
+function atPrice(product, told = []) {
+  const line = product && told.find(({ productId }) => productId === product.productId);
+  return line ? { ...product, price: line.unitPrice } : product;
 }
 
 /** The total of the lines, or `null` for several currencies. */
@@ -52,7 +60,7 @@ function Line({ line, fault, before }) {
   const short = fault ?? (quantity > product.stock ? `There are only ${product.stock} left.` : null);
   return html`<li class="line">
     <${Picture} product=${product} />
-    <div class="what"><a href=${to('products', productId)}>${product.name}</a><span class="quiet"><${Price} of=${product.price} /> each</span>
+    <div class="what"><a href=${to('products', productId)}>${product.name}</a><span class="quiet"><${Offer} product=${product} /> each</span>
       ${before && html`<span class="fault">It was ${money(before)} when you put it in.</span>`}
       ${short && html`<span class="fault" role="alert">${short} ${product.stock > 0 && html`<button type="button" class="plain" onClick=${() => put(productId, product.stock)}>Take ${product.stock}</button>`}</span>`}</div>
     <label class="inline"><span class="hidden">Quantity of ${product.name}</span><input type="number" min="1" max="10000" value=${quantity}
@@ -75,7 +83,8 @@ function Pending({ order, onSettled }) {
 }
 
 function Checkout({ lines, products, user, refused, setRefused, reload }) {
-  const known = lines.map((line) => ({ ...line, product: products.get(line.productId) }));
+  const changed = refused?.kind === 'price-changed';
+  const known = lines.map((line) => ({ ...line, product: atPrice(products.get(line.productId), changed ? refused.body.lines : []) }));
   const there = known.filter((line) => line.product);
   const total = totalOf(there);
   const wanted = known.every((line) => line.product && line.quantity <= line.product.stock);
@@ -94,7 +103,6 @@ function Checkout({ lines, products, user, refused, setRefused, reload }) {
       } else throw error;
     }
   };
-  const changed = refused?.kind === 'price-changed';
   return html`
     ${refused && html`<div class="note failed" role="alert"><p><strong>${changed ? 'A price has changed; nothing was ordered.' : refused.message}</strong>
       ${changed ? html` The total is now ${money(refused.body.total)}. Look at the prices below and confirm the new total.` : ' Nothing was taken.'}</p></div>`}
@@ -114,7 +122,7 @@ export function Basket() {
   const [refused, setRefused] = useState(null);
   const [pending, setPending] = useState(() => sent.read());
   const ids = lines.map((line) => line.productId).join();
-  const loaded = useLoad((signal) => loadLines(lines, signal), [ids]);
+  const loaded = useLoad((signal) => loadLines(lines, signal), [ids, useVisitor()]);
   if (pending && user && pending.userId === user.userId) {
     return html`<${Pending} order=${pending} onSettled=${(error) => { setPending(null); setRefused(error); loaded.reload(); }} />`;
   }

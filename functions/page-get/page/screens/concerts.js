@@ -1,6 +1,7 @@
 // Concerts near a place: a list by distance or time and a drawing of where they are; one concert; adding one.
 import { Confirm, Empty, Failed, Field, Form, ForUser, Loaded, More, Title, useLoad, usePages } from '/page/parts.js';
-import { Problem, call, fault, read, session } from '/page/session.js';
+import { Problem, fault, read } from '/page/request.js';
+import { call, session } from '/page/session.js';
 import { go, html, number, remember, to, useRef, useState, useStore, when } from '/page/view.js';
 
 const km = (distance) => number(distance, { style: 'unit', unit: 'kilometer', maximumFractionDigits: distance < 10 ? 1 : 0 });

@@ -1,7 +1,9 @@
 // What a seller does: publish a product, change it, count its stock, withdraw it.
 import { Confirm, Failed, Field, Form, ForUser, Loaded, Title, useLoad } from '/page/parts.js';
-import { Problem, call, fault, read } from '/page/session.js';
+import { Problem, fault } from '/page/request.js';
+import { call } from '/page/session.js';
 import { go, html, major, minorAmount, money, to, useRef, useState } from '/page/view.js';
+import { readUnpriced } from '/page/visitor.js';
 
 const CURRENCIES = ['SGD', 'EUR', 'USD', 'GBP', 'JPY', 'MYR', 'INR', 'AUD', 'CHF'];
 
@@ -104,7 +106,7 @@ function Editor({ product, onChange, reload }) {
       onChange({ ...product, ...answer.body, imageUrl: answer.body.imageUrl });
     } catch (error) {
       if (error.status !== 412) throw error;
-      const theirs = await read(path, { headers: { 'cache-control': 'no-cache' } });
+      const theirs = await readUnpriced(path);
       setConflict({ mine, theirs });
     }
   };
@@ -132,7 +134,7 @@ function Editor({ product, onChange, reload }) {
 }
 
 export function Edit({ path: [id] }) {
-  const loaded = useLoad((signal) => read(`/products/${encodeURIComponent(id)}`, { signal, headers: { 'cache-control': 'no-cache' } }), [id]);
+  const loaded = useLoad((signal) => readUnpriced(`/products/${encodeURIComponent(id)}`, { signal }), [id ?? null]);
   return html`<${ForUser} why="Only its seller changes a product.">${(user) => html`
     <${Title} beside=${html`<a class="button" href=${to('products', id)}>See it</a>`}>Change a product<//>
     <${Loaded} of=${loaded} what="the product">${(product) => (product.sellerId === user.userId

@@ -1,8 +1,10 @@
 // A product: its picture, price and stock, its ratings and reviews, and a form for one's own review.
-import { Empty, Failed, Field, Form, Loaded, More, Picture, Price, Stars, Title, Confirm, useLoad, usePages } from '/page/parts.js';
+import { Empty, Failed, Field, Form, Loaded, More, Offer, Picture, Stars, Title, Confirm, useLoad, usePages } from '/page/parts.js';
 import { add } from '/page/basket.js';
-import { call, read, session } from '/page/session.js';
+import { read } from '/page/request.js';
+import { call, session } from '/page/session.js';
 import { html, number, plural, to, useState, useStore, when } from '/page/view.js';
+import { readPriced, useVisitor } from '/page/visitor.js';
 
 function Histogram({ rating }) {
   const most = Math.max(1, ...Object.values(rating.histogram));
@@ -99,7 +101,7 @@ function Buy({ product }) {
 
 export function Product({ path: [id] }) {
   const user = useStore(session);
-  const loaded = useLoad((signal) => read(`/products/${encodeURIComponent(id)}`, { signal }), [id]);
+  const loaded = useLoad((signal) => readPriced(`/products/${encodeURIComponent(id)}`, { signal }), [id ?? null, useVisitor()]);
   if (loaded.status === 'failed') return html`<${Title}>Product<//><${Failed} error=${loaded.error} retry=${loaded.reload} />`;
   return html`<${Loaded} of=${loaded} what="the product">${(product) => html`
     <p class="crumbs"><a href="#/">Shop</a> / <a href=${to('category', product.category)}>${product.category}</a></p>
@@ -109,7 +111,7 @@ export function Product({ path: [id] }) {
         <${Title}>${product.name}<//>
         <p class="row"><${Stars} rating=${product.rating} />
           <span class="quiet">sold by <a href=${to('seller', product.sellerId)}>${product.sellerName ?? 'a seller'}</a></span></p>
-        <p class="large"><${Price} of=${product.price} /></p>
+        <p class="large"><${Offer} product=${product} /></p>
         <p>${product.stock > 0 ? html`<span class="tag good">${product.stock <= 5 ? `only ${number(product.stock)} left` : `${number(product.stock)} in stock`}</span>` : ''}</p>
         ${user?.userId === product.sellerId ? html`<p><a class="button" href=${to('edit', id)}>Change this product</a></p>` : html`<${Buy} product=${product} />`}
         <p class="text">${product.description || 'The seller says nothing more about it.'}</p>

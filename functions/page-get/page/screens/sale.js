@@ -1,6 +1,6 @@
 // The flash sale of now: its sessions with the time that is left, and what they sell.
 import { Empty, Loaded, More, Outside, Title, useLoad, usePages } from '/page/parts.js';
-import { read } from '/page/session.js';
+import { read } from '/page/request.js';
 import { html, money, to, useEffect, useState, when } from '/page/view.js';
 
 /** The time until a moment, as `1 d 02:03:04`; drawn anew each second. */

@@ -1,6 +1,7 @@
 // Price watch: the pages that the user watches, and what one of them has cost over time.
 import { Confirm, Empty, Failed, Field, Form, ForUser, Loaded, More, Outside, Title, useLoad, usePages } from '/page/parts.js';
-import { call, fault, get } from '/page/session.js';
+import { fault } from '/page/request.js';
+import { call, get } from '/page/session.js';
 import { go, html, major, minorAmount, minorDigits, money, number, plural, to, useLayoutEffect, useRef, useState, when } from '/page/view.js';
 
 const AVAILABILITY = {

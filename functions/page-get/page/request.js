@@ -1,0 +1,44 @@
+// One request to the API, and what its answers that are no success look like.
+
+/** An answer that is no success: a problem document, or what the gateway says. */
+export class Problem extends Error {
+  constructor(status, body, headers) {
+    super(body?.detail ?? body?.message ?? `The answer is ${status}.`);
+    this.status = status;
+    this.body = body ?? {};
+    this.kind = String(body?.type ?? '').replace('urn:souk:problem:', '');
+    this.retryAfter = Number(headers.get('retry-after')) || null;
+  }
+  /** The fault at a JSON pointer of the request's body. */
+  fault(pointer) {
+    return this.body.errors?.find((error) => error.pointer === pointer)?.detail;
+  }
+}
+
+/** What the page refuses by itself, in the form of an answer of the API. */
+export const fault = (pointer, detail) =>
+  new Problem(400, { detail: 'Something is not right yet.', errors: [{ pointer, detail }] }, new Headers());
+
+/** No answer: the network, or the service, cannot be reached. */
+export class Unreachable extends Error {}
+
+/** `keepalive` lets a request outlive the page. */
+export async function request(method, path, { body, headers = {}, token, signal, keepalive } = {}) {
+  const sent = { ...headers };
+  if (body !== undefined) sent['content-type'] ??= 'application/json';
+  if (token) sent.authorization = `Bearer ${token}`;
+  let response;
+  try {
+    response = await fetch(path, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body), signal, keepalive });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Unreachable(navigator.onLine ? 'Souk does not answer.' : 'You are offline.');
+  }
+  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  const content = isJson ? await response.json() : null;
+  if (!response.ok) throw new Problem(response.status, content, response.headers);
+  return { status: response.status, headers: response.headers, body: content };
+}
+
+/** Reads what is public. */
+export const read = async (path, options) => (await request('GET', path, options)).body;
