@@ -1,11 +1,15 @@
-"""Calls to an instance: its API, its shop, and its AWS API."""
+"""Calls to an instance: its API, its shop, its ClickHouse, and its AWS API."""
 
 import datetime
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 
+from clickhouse.account import PASSWORD, USER
+
 SIGNATURE = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
+DATABASE = "souk"
 
 
 class Refused(Exception):
@@ -15,6 +19,7 @@ class Refused(Exception):
 class Api:
     def __init__(self, record: dict):
         self.base, self.endpoint, self.shop = record["baseUrl"], record["endpointUrl"], record.get("shopUrl")
+        self.clickhouse = record.get("clickhouseUrl")
         self.outputs, self.tokens = record["outputs"], {}
 
     def call(self, method: str, path: str, body=None, user: str | None = None, key: str | None = None, accept=(), headers=None):
@@ -36,6 +41,16 @@ class Api:
         if status == 201:
             self.tokens[user] = answer["accessToken"]
         return status == 201
+
+    def insert(self, table: str, rows: list[dict]) -> None:
+        """Inserts rows into a table of ClickHouse."""
+        query = urllib.parse.urlencode({"query": f"INSERT INTO {table} FORMAT JSONEachRow", "database": DATABASE})
+        headers = {"x-clickhouse-user": USER, "x-clickhouse-key": PASSWORD}
+        request = urllib.request.Request(f"{self.clickhouse}/?{query}", "\n".join(map(json.dumps, rows)).encode(), headers)
+        try:
+            urllib.request.urlopen(request, timeout=60).close()
+        except urllib.error.HTTPError as error:
+            raise Refused(f"ClickHouse: {error.read().decode(errors='replace')}") from error
 
     def change_shop(self, path: str, body) -> None:
         status, answer = self.send("PUT", f"{self.shop}/_souk/{path}", body, {})

@@ -78,6 +78,22 @@ WATCHED = [
     ("teapot", "Teapot, 400 ml", "59.90", [(70, "64.90"), (66, "59.90"), (45, "69.90"), (30, "54.90"), (21, "62.90"), (9, "49.90")]),
 ]
 
+# Price experiments of the demo seller: one that has run for some days, and a draft. Of each variant: key, weight in
+# ten-thousandths, price in Singapore cents unless it is the product's own, and the share of visitors who buy.
+EXPERIMENT = {
+    "product": "Walnut serving board", "name": "Serving board, cheaper or dearer",
+    "hypothesis": "Below forty dollars it is a present, and so many more are bought that revenue rises.",
+    "arms": [("control", 3400, None, 0.055), ("present", 3400, 3900, 0.095), ("heirloom", 3200, 5900, 0.05)],
+}
+EXPERIMENT_DAYS = 14
+DRAFT = {
+    "product": "Beeswax candles, six", "name": "Candles below twenty",
+    "hypothesis": "A price below twenty dollars brings first orders.",
+    "arms": [("control", 5000, None, None), ("low", 5000, 1990, None)],
+}
+# Who sees a price of the experiment today, and how many boards they buy.
+BUYERS = [("mei@souk.example", 1), ("omar@souk.example", 2), ("ines@souk.example", 0), ("arjun@souk.example", 1), ("lotte@souk.example", 0)]
+
 # Of the shop's flash sale: SKU, name, price.
 SALE = [
     ("sale-matcha", "Matcha, ceremonial, 30 g", "24.90"),

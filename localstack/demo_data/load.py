@@ -6,7 +6,7 @@ import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from demo_data import prices
+from demo_data import experiment, prices
 from demo_data.api import Api, Refused, at
 from demo_data.goods import CONCERTS, DEMO, PASSWORD, PRODUCTS, REVIEWS, SALE, USERS
 
@@ -34,8 +34,9 @@ def load(api: Api) -> None:
         # One after the other, so that the newest are the same each time.
         products = [publish(api, *product) for product in PRODUCTS]
         buy(api, products)
+        tested = pool.submit(experiment.load, api, products) if api.clickhouse else None
         list(pool.map(lambda each: review(api, *each), enumerate(products)))
-        for task in filter(None, (concerts, watched)):
+        for task in filter(None, (concerts, watched, tested)):
             task.result()
     if api.shop:
         open_sale(api)
