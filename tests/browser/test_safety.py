@@ -47,6 +47,10 @@ class Safety(BrowserTest):
             "POST", "/concerts", {"name": PAYLOADS[3], "startsAt": "2099-01-01T00:00:00Z", "bands": [{"name": PAYLOADS[0]}], "venue": venue},
             user=author, key=uuid.uuid4().hex,
         )
+        variants = [{"key": "control", "weight": 5000}, {"key": "low", "weight": 5000, "prices": [{"productId": product["productId"], "price": {"amount": 900, "currency": "SGD"}}]}]
+        experiment = self.api.call(
+            "POST", "/experiments", {"name": PAYLOADS[2], "hypothesis": SPREAD, "variants": variants, "metrics": {"primary": "conversion"}}, user=seller,
+        )
         sku = f"browser-{uuid.uuid4().hex[:8]}"
         self.api.change_shop(f"items/{sku}", {"name": PAYLOADS[0], "price": "1.00", "markup": "json-ld"})
         item = self.api.call("POST", "/watchlist", {"url": f"{self.api.shop}/item/{sku}"}, user=author)
@@ -74,6 +78,13 @@ class Safety(BrowserTest):
         owner = self.hostile_page()
         self.log_in(owner, seller, f"/edit/{product['productId']}")
         expect(owner.get_by_label("Category")).to_have_value(PAYLOADS[1])
+        owner.evaluate("location.hash = '#/experiments'")
+        self.assert_text(owner, PAYLOADS[2])
+        owner.evaluate("link => { location.hash = link; }", f"/experiments/{experiment['experimentId']}")
+        self.assert_text(owner, PAYLOADS[2], SPREAD, product["name"])
+        owner.get_by_role("button", name="Change the draft").click()
+        expect(owner.get_by_label("What you expect")).to_have_value(SPREAD)
+        expect(owner.get_by_label(product["name"], exact=True)).to_have_value("9.00")
         self.assertEqual(owner.evaluate("window.hacks"), 0)
 
     def test_an_address_cannot_bring_a_script_in(self):

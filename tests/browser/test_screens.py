@@ -41,6 +41,7 @@ class Screens(BrowserTest):
         """Until nothing is loading any more."""
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.locator(".busy")).to_have_count(0)
+        expect(page.locator(".chart:not(:has(canvas))")).to_have_count(0)
         page.evaluate("Promise.all([...document.images].filter((image) => !image.complete).map((image) => new Promise((done) => { image.onload = image.onerror = done; })))")
 
     def look(self, page, name, width=WIDE):
@@ -105,6 +106,7 @@ class OfUsers(Screens):
         orders = self.api.call("GET", "/orders", user=DEMO)["items"]
         confirmed = next(order for order in orders if order["status"] == "confirmed")
         rejected = next(order for order in orders if order["status"] == "rejected")
+        experiments = {one["status"]: one["experimentId"] for one in self.api.call("GET", "/experiments", user=DEMO)["items"]}
         other = self.api.call("GET", "/products?category=tea&limit=100")["items"]
         cup = next(product for product in other if product["name"] == "Ru-glaze tea cup")
         page = self.page()
@@ -115,6 +117,8 @@ class OfUsers(Screens):
             ("basket", "#/basket"), ("orders", "#/orders"), ("order", f"#/orders/{confirmed['orderId']}"), ("order-rejected", f"#/orders/{rejected['orderId']}"),
             ("watches", "#/watches"), ("prices", f"#/watches/{watched[0]['itemId']}"), ("notifications", "#/notifications"),
             ("sell", "#/sell"), ("edit", f"#/edit/{mine[0]['productId']}"), ("account", "#/account"), ("new-concert", "#/concerts/new"),
+            ("experiments", "#/experiments"), ("experiment", f"#/experiments/{experiments['running']}"), ("experiment-draft", f"#/experiments/{experiments['draft']}"),
+            ("new-experiment", "#/experiments/new"),
         ])
         with self.subTest("conflict"):
             product = self.publish(DEMO, name="Changed twice")

@@ -12,6 +12,7 @@ const SCREENS = {
   products: [() => import('/page/product.js'), 'Product'],
   sell: [() => import('/page/editor.js'), 'Sell'],
   edit: [() => import('/page/editor.js'), 'Edit'],
+  experiments: [() => import('/page/experiments.js'), 'Experiments'],
   basket: [() => import('/page/checkout.js'), 'Basket'],
   orders: [() => import('/page/orders.js'), 'Orders'],
   watches: [() => import('/page/watch.js'), 'Watches'],

@@ -63,7 +63,7 @@ export function explain(error) {
   if (status === 404) return ['There is nothing here.', 'It may have been withdrawn, or the link is not complete.'];
   if (status === 429) return ['That was too often.', `Try again ${retryAfter ? `in ${plural(retryAfter, 'second')}` : 'later'}.`];
   if (status >= 500) return ['Souk has a problem.', `Try again in a moment.${body.instance ? ` When you report it, quote ${body.instance}.` : ''}`];
-  const faults = body.errors?.map((fault) => `${(fault.pointer ?? '').slice(1)} ${fault.detail}`.trim());
+  const faults = body.errors?.map((fault) => `${fault.label ?? (fault.pointer ?? '').slice(1)} ${fault.detail}`.trim());
   return [error.message, faults && status === 400 ? `${faults.join('; ')}.` : ''];
 }
 
@@ -193,7 +193,7 @@ export const More = ({ of }) => html`
   ${of.next && html`<p class="more"><button type="button" onClick=${of.loadMore} disabled=${of.busy}>${of.busy ? 'Loading…' : 'Show more'}</button></p>`}`;
 
 /** A question that is answered in place, before something that cannot be undone. */
-export function Confirm({ label, question, yes, onYes, children }) {
+export function Confirm({ label, question, yes, onYes, kind = 'danger', children }) {
   const [open, setOpen] = useState(false);
   const dialog = useRef();
   useEffect(() => {
@@ -201,7 +201,7 @@ export function Confirm({ label, question, yes, onYes, children }) {
     if (!open && dialog.current.open) dialog.current.close();
   }, [open]);
   const head = useId();
-  return html`<button type="button" class="danger" onClick=${() => setOpen(true)}>${label}</button>
+  return html`<button type="button" class=${kind} onClick=${() => setOpen(true)}>${label}</button>
     <dialog ref=${dialog} aria-labelledby=${head} onClose=${() => setOpen(false)}>
       <h2 id=${head}>${question}</h2>
       ${open && html`<${Form} label=${yes} onSubmit=${async (values) => { await onYes(values); setOpen(false); }}

@@ -15,9 +15,9 @@ export class Problem extends Error {
   }
 }
 
-/** What the page refuses by itself, in the form of an answer of the API. */
-export const fault = (pointer, detail) =>
-  new Problem(400, { detail: 'Something is not right yet.', errors: [{ pointer, detail }] }, new Headers());
+/** What the page refuses by itself, in the form of an answer of the API. The `label` names the place to readers. */
+export const fault = (pointer, detail, label) =>
+  new Problem(400, { detail: 'Something is not right yet.', errors: [{ pointer, detail, label }] }, new Headers());
 
 /** No answer: the network, or the service, cannot be reached. */
 export class Unreachable extends Error {}

@@ -121,7 +121,7 @@ async function download() {
     cursor = page.nextCursor;
   } while (cursor);
   const all = { profile: pages[0].profile };
-  for (const kind of ['orders', 'products', 'reviews', 'watches', 'sessions']) all[kind] = pages.flatMap((page) => page[kind]);
+  for (const kind of ['orders', 'products', 'reviews', 'watches', 'experiments', 'sessions']) all[kind] = pages.flatMap((page) => page[kind]);
   const address = URL.createObjectURL(new Blob([JSON.stringify(all, null, 2)], { type: 'application/json' }));
   const link = Object.assign(document.createElement('a'), { href: address, download: 'souk.json' });
   link.click();
@@ -135,7 +135,7 @@ function Whole({ user }) {
   return html`<${Title} beside=${html`<a class="button" href=${to('seller', user.userId)}>Your products</a>`}>Your account<//>
     <div class="columns"><${Loaded} of=${profile} what="your profile">${(value) => html`<${Profile} profile=${value} onChange=${profile.replace} />`}<//>
     <${Password} /><${Sessions} />
-    <section class="panel" aria-labelledby="data"><h2 id="data">Your data</h2><${Form} label="Download all of it" busyLabel="Collecting…" onSubmit=${download}><p>Orders, products, reviews, watches and sessions, as one file.</p><//>
+    <section class="panel" aria-labelledby="data"><h2 id="data">Your data</h2><${Form} label="Download all of it" busyLabel="Collecting…" onSubmit=${download}><p>Orders, products, reviews, watches, experiments and sessions, as one file.</p><//>
       <h3>Close the account</h3><p>Your products are withdrawn, and your name is removed from reviews.</p>
       <${Confirm} label="Close the account" question="Close it for good?" yes="Close it" onYes=${async ({ password }) => { await call('DELETE', '/users/me', { body: { password } }); ended(); go('#/'); }}><${Secret} /><//>
     </section></div>`;

@@ -49,7 +49,7 @@ export function Sell() {
     }
   };
   return html`<${ForUser} why="To sell, Souk has to know who you are.">${(user) => html`
-    <${Title} beside=${html`<a class="button" href=${to('seller', user.userId)}>Your products</a>`}>Sell a product<//>
+    <${Title} beside=${html`<span class="actions"><a class="button" href=${to('experiments')}>Price experiments</a><a class="button" href=${to('seller', user.userId)}>Your products</a></span>`}>Sell a product<//>
     <${Form} class="panel" label="Publish" onSubmit=${publish}>${(error) => html`<${Fields} error=${error} />
       <${Field} label="Pieces in stock" name="stock" type="number" min="0" max="1000000000" defaultValue="1" required at="/stock" error=${error} />`}<//>`}<//>`;
 }

@@ -113,7 +113,7 @@ export function Product({ path: [id] }) {
           <span class="quiet">sold by <a href=${to('seller', product.sellerId)}>${product.sellerName ?? 'a seller'}</a></span></p>
         <p class="large"><${Offer} product=${product} /></p>
         <p>${product.stock > 0 ? html`<span class="tag good">${product.stock <= 5 ? `only ${number(product.stock)} left` : `${number(product.stock)} in stock`}</span>` : ''}</p>
-        ${user?.userId === product.sellerId ? html`<p><a class="button" href=${to('edit', id)}>Change this product</a></p>` : html`<${Buy} product=${product} />`}
+        ${user?.userId === product.sellerId ? html`<p class="actions"><a class="button" href=${to('edit', id)}>Change this product</a><a class="button" href=${to('experiments', 'new', { product: id })}>Test another price</a></p>` : html`<${Buy} product=${product} />`}
         <p class="text">${product.description || 'The seller says nothing more about it.'}</p>
         ${product.rating.count > 0 && html`<${Histogram} rating=${product.rating} />`}
       </div>

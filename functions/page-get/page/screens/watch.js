@@ -1,8 +1,9 @@
 // Price watch: the pages that the user watches, and what one of them has cost over time.
 import { Confirm, Empty, Failed, Field, Form, ForUser, Loaded, More, Outside, Title, useLoad, usePages } from '/page/parts.js';
+import { Chart } from '/page/chart.js';
 import { fault } from '/page/request.js';
 import { call, get } from '/page/session.js';
-import { go, html, major, minorAmount, minorDigits, money, number, plural, to, useLayoutEffect, useRef, useState, when } from '/page/view.js';
+import { go, html, major, minorAmount, minorDigits, money, number, plural, to, useState, when } from '/page/view.js';
 
 const AVAILABILITY = {
   inStock: ['in stock', 'good'], outOfStock: ['sold out', 'sold'], preOrder: ['pre-order', ''], backOrder: ['back-order', ''],
@@ -67,70 +68,24 @@ function List({ query }) {
       : html`<${Empty}>You watch nothing yet. Paste the address of a product above.<//>`)}<//>`;
 }
 
-const scheme = matchMedia('(prefers-color-scheme: dark)');
-
-/** Draws anew when the reader changes between light and dark. */
-function useScheme() {
-  const [dark, setDark] = useState(scheme.matches);
-  useLayoutEffect(() => {
-    const look = () => setDark(scheme.matches);
-    scheme.addEventListener('change', look);
-    return () => scheme.removeEventListener('change', look);
-  }, []);
-  return dark;
-}
-
-/** A colour of the style sheet as a canvas needs it, for the scheme of now. */
-function colourIn(element, name) {
-  element.style.color = `var(${name})`;
-  const { color } = getComputedStyle(element);
-  element.style.color = '';
-  return color;
-}
-
 /** Prices over time as a stepped line; the table under it has the same figures. */
-function Chart({ periods, currency }) {
-  const box = useRef();
-  const dark = useScheme();
-  useLayoutEffect(() => {
-    let chart;
-    let gone = false;
-    let observer;
+function Prices({ periods, currency }) {
+  const plot = (colour, axis, Plot) => {
     const steps = [...periods].reverse().filter((period) => !period.price || period.price.currency === currency);
     const times = [...steps.map((period) => Date.parse(period.from) / 1000), Date.now() / 1000];
     const values = steps.map((period) => (period.price ? major(period.price) : null));
     values.push(values.at(-1));
-    Promise.all([import('/page/uplot.js'), style('/page/uplot.css')]).then(([{ default: Plot }]) => {
-      if (gone) return;
-      const colour = (name) => colourIn(box.current, name);
-      const axis = { stroke: colour('--quiet'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line') } };
-      const size = () => ({ width: box.current.clientWidth, height: 260 });
-      chart = new Plot({
-        ...size(),
-        legend: { show: false },
-        cursor: { y: false },
-        scales: { y: { range: (_, low, high) => [Math.max(0, low - (high - low || high) * 0.15), high + (high - low || high) * 0.15] } },
-        axes: [
-          { ...axis, values: (_, all) => all.map((time) => when(time * 1000, { month: 'short', day: 'numeric' })), space: 70 },
-          { ...axis, size: 80, values: (_, all) => all.map((value) => money({ amount: value * 10 ** minorDigits(currency), currency })) },
-        ],
-        series: [{}, { stroke: colour('--accent'), fill: colour('--accent-soft'), width: 2, spanGaps: false, paths: Plot.paths.stepped({ align: 1 }), points: { show: steps.length < 40 } }],
-      }, [times, values], box.current);
-      observer = new ResizeObserver(() => chart.setSize(size()));
-      observer.observe(box.current);
-    }).catch(() => {});
-    return () => { gone = true; observer?.disconnect(); chart?.destroy(); };
-  }, [periods, currency, dark]);
-  return html`<div class="chart" ref=${box} role="img" aria-label="The prices over time; the table below has the same figures"></div>`;
-}
-
-/** Adds a style sheet once. */
-function style(href) {
-  if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href, onload: resolve, onerror: reject });
-    document.head.append(link);
-  });
+    return {
+      data: [times, values],
+      scales: { y: { range: (_, low, high) => [Math.max(0, low - (high - low || high) * 0.15), high + (high - low || high) * 0.15] } },
+      axes: [
+        { ...axis, values: (_, all) => all.map((time) => when(time * 1000, { month: 'short', day: 'numeric' })), space: 70 },
+        { ...axis, size: 80, values: (_, all) => all.map((value) => money({ amount: value * 10 ** minorDigits(currency), currency })) },
+      ],
+      series: [{}, { stroke: colour('--accent'), fill: colour('--accent-soft'), width: 2, spanGaps: false, paths: Plot.paths.stepped({ align: 1 }), points: { show: steps.length < 40 } }],
+    };
+  };
+  return html`<${Chart} plot=${plot} inputs=${[periods, currency]} label="The prices over time; the table below has the same figures" />`;
 }
 
 function Summary({ summary }) {
@@ -202,7 +157,7 @@ function Item({ id }) {
       : html`<${Title}>Prices<//><${Empty}>You do not watch this any more.<//>`)}<//>
     <${Loaded} of=${prices} what="its prices">${(list) => html`
       ${list.summary && html`<${Summary} summary=${list.summary} />`}
-      ${currency && list.items.length > 0 && html`<${Chart} periods=${list.items} currency=${currency} />`}
+      ${currency && list.items.length > 0 && html`<${Prices} periods=${list.items} currency=${currency} />`}
       ${list.items.length === 0 ? html`<${Empty}>There are no prices yet. Come back after the next look.<//>` : html`
         <div class="scroll" tabindex="0" role="region" aria-label="Prices"><table><thead><tr><th scope="col">From</th><th scope="col">Until</th><th scope="col" class="number">Price</th><th scope="col">Availability</th></tr></thead>
         <tbody>${list.items.map((period) => html`<tr key=${period.from}><td>${when(period.from)}</td><td>${period.until ? when(period.until) : 'now'}</td>
