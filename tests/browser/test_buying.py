@@ -72,7 +72,7 @@ class Buying(BrowserTest):
         seller, buyer = self.register(), self.register()
         product = self.publish(seller, name="Kettle to order", stock=3)
         page = self.page()
-        self.log_in(page, buyer)
+        self.enter(page, buyer)
         self.fill_basket(page, product, 2)
         expect(page.get_by_text("Total S$30.00", exact=False).or_(page.get_by_text("Total $30.00")).first).to_be_visible()
         page.get_by_role("button", name="Pay").click()
@@ -91,7 +91,7 @@ class Buying(BrowserTest):
         seller, buyer = self.register(), self.register()
         product = self.publish(seller, name="Dearer by then")
         page = self.page()
-        self.log_in(page, buyer)
+        self.enter(page, buyer)
         self.fill_basket(page, product)
         path = f"{self.api.base}/products/{product['productId']}"
         headers = {"authorization": f"Bearer {self.api.tokens[seller]}", "content-type": "application/json", "if-match": "*"}
@@ -109,7 +109,7 @@ class Buying(BrowserTest):
         seller, buyer = self.register(), self.register()
         plenty, scarce = self.publish(seller, name="Plenty of it", stock=9), self.publish(seller, name="Scarce by then", stock=4)
         page = self.page()
-        self.log_in(page, buyer)
+        self.enter(page, buyer)
         self.fill_basket(page, plenty)
         self.fill_basket(page, scarce, 4)
         headers = {"authorization": f"Bearer {self.api.tokens[seller]}", "content-type": "application/json", "idempotency-key": "sold"}
@@ -129,7 +129,7 @@ class Buying(BrowserTest):
         seller, buyer = self.register(), self.register()
         product = self.publish(seller, name="Ordered once", stock=5)
         page = self.page()
-        self.log_in(page, buyer)
+        self.enter(page, buyer)
         self.fill_basket(page, product)
         keys = []
 
@@ -157,7 +157,7 @@ class Buying(BrowserTest):
         seller, buyer = self.register(), self.register()
         product = self.publish(seller, name="Bought by keyboard")
         page = self.page()
-        self.log_in(page, buyer)
+        self.enter(page, buyer)
         page.goto(f"/#/category/{product['category']}")
         expect(page.get_by_role("link", name="Bought by keyboard")).to_be_visible()
 

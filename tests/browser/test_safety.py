@@ -55,7 +55,7 @@ class Safety(BrowserTest):
         self.api.change_shop(f"items/{sku}", {"name": PAYLOADS[0], "price": "1.00", "markup": "json-ld"})
         item = self.api.call("POST", "/watchlist", {"url": f"{self.api.shop}/item/{sku}"}, user=author)
         page = self.hostile_page()
-        self.log_in(page, author)
+        self.enter(page, author)
         expect(page.get_by_label("Name that others see")).to_have_value(PAYLOADS[3])
         for screen, texts in [
             (path, [product["name"], SPREAD, PAYLOADS[2], PAYLOADS[0], PAYLOADS[1], PAYLOADS[3]]),
@@ -76,7 +76,7 @@ class Safety(BrowserTest):
         page.evaluate("location.hash = '#/basket'")
         self.assert_text(page, product["name"])
         owner = self.hostile_page()
-        self.log_in(owner, seller, f"/edit/{product['productId']}")
+        self.enter(owner, seller, f"/edit/{product['productId']}")
         expect(owner.get_by_label("Category")).to_have_value(PAYLOADS[1])
         owner.evaluate("location.hash = '#/experiments'")
         self.assert_text(owner, PAYLOADS[2])

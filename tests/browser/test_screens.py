@@ -6,7 +6,7 @@ from pathlib import Path
 
 import axe_playwright_python
 from playwright.sync_api import expect
-from souk import DEMO, PASSWORD, PATIENCE_MS, BrowserTest
+from souk import DEMO, PATIENCE_MS, BrowserTest
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 SCREENS = Path(os.environ.get("SOUK_SCREENS", "screens"))
@@ -100,7 +100,7 @@ class ForEverybody(Screens):
 
 class OfUsers(Screens):
     def test_screens_of_a_user(self):
-        self.api.log_in(DEMO, PASSWORD)
+        self.open_session(DEMO)
         mine = self.api.call("GET", "/products?limit=100&seller=" + self.seller("Sencha, first flush"))["items"]
         watched = self.api.call("GET", "/watchlist", user=DEMO)["items"]
         orders = self.api.call("GET", "/orders", user=DEMO)["items"]
@@ -110,7 +110,7 @@ class OfUsers(Screens):
         other = self.api.call("GET", "/products?category=tea&limit=100")["items"]
         cup = next(product for product in other if product["name"] == "Ru-glaze tea cup")
         page = self.page()
-        self.log_in(page, DEMO)
+        self.enter(page, DEMO)
         page.evaluate("id => { location.hash = `#/products/${id}`; }", cup["productId"])
         page.get_by_role("button", name="Put into the basket").click()
         self.visit(page, [
@@ -137,7 +137,7 @@ class OfDevelopers(Screens):
         page = self.page()
         patience = 4 * PATIENCE_MS  # the page reads and lays out the whole contract each time
         page.set_default_timeout(patience)
-        self.log_in(page, self.register())
+        self.enter(page, self.register())
         page.goto("/docs")
         documentation = page.locator("rapi-doc")
         expect(documentation.get_by_text("A marketplace backend.", exact=False).first).to_be_visible(timeout=patience)
@@ -146,6 +146,7 @@ class OfDevelopers(Screens):
         self.assertEqual(outside, [], "it asks nobody else")
         page.goto("/docs#get-/users/me")
         page.reload()
+        expect(page.get_by_text("Requests are sent in your name.", exact=False)).to_be_visible()
         with page.expect_response("**/users/me") as answer:
             documentation.get_by_role("button", name="TRY").click()
         self.assertEqual(answer.value.status, 200)

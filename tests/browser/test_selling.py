@@ -8,7 +8,7 @@ class Selling(BrowserTest):
     def test_a_product_is_published_changed_counted_and_withdrawn(self):
         seller = self.register("Keen seller")
         page = self.page()
-        self.log_in(page, seller, "/sell")
+        self.enter(page, seller, "/sell")
         self.heading(page, "Sell a product")
         page.get_by_label("Name").fill("Published by hand")
         page.get_by_label("Category").fill("handmade")
@@ -37,7 +37,7 @@ class Selling(BrowserTest):
         seller = self.register()
         product = self.publish(seller, name="First name", description="First words.")
         page = self.page()
-        self.log_in(page, seller, f"/edit/{product['productId']}")
+        self.enter(page, seller, f"/edit/{product['productId']}")
         self.heading(page, "Change a product")
         expect(page.get_by_label("Name")).to_have_value("First name")
         path = f"{self.api.base}/products/{product['productId']}"
@@ -59,7 +59,7 @@ class Selling(BrowserTest):
         seller, author = self.register(), self.register("Honest author")
         product = self.publish(seller, name="Reviewed thing")
         page = self.page()
-        self.log_in(page, author, f"/products/{product['productId']}")
+        self.enter(page, author, f"/products/{product['productId']}")
         self.heading(page, "Reviewed thing")
         page.get_by_role("radio", name="4").check()
         page.get_by_label("In a few words").fill("Rather good")

@@ -15,7 +15,7 @@ class Watching(BrowserTest):
 
     def test_a_page_is_watched_its_price_falls_and_the_user_is_told(self):
         page, sku = self.page(), self.shop_item()
-        self.log_in(page, self.register(), "/watches")
+        self.enter(page, self.register(), "/watches")
         expect(page.get_by_text("You watch nothing yet.", exact=False)).to_be_visible()
         page.get_by_label("Address of a product’s page").fill(f"{self.api.shop}/item/{sku}?utm_source=mail")
         page.get_by_role("button", name="Watch this page").click()
@@ -55,14 +55,14 @@ class Watching(BrowserTest):
 
     def test_a_page_that_cannot_be_watched_is_refused_with_the_reason(self):
         page, sku = self.page(), self.shop_item(markup="none")
-        self.log_in(page, self.register(), "/watches")
+        self.enter(page, self.register(), "/watches")
         page.get_by_label("Address of a product’s page").fill(f"{self.api.shop}/item/{sku}")
         page.get_by_role("button", name="Watch this page").click()
         expect(page.get_by_text("Because the page describes no product.")).to_be_visible()
 
     def test_mails_about_notifications_are_set(self):
         page = self.page()
-        self.log_in(page, self.register(), "/notifications")
+        self.enter(page, self.register(), "/notifications")
         page.get_by_label("Send them").select_option("daily")
         page.get_by_label("The daily mail at").fill("07:30")
         page.get_by_label("none in these hours").check()
@@ -100,7 +100,7 @@ class Watching(BrowserTest):
 
     def test_a_concert_is_added_and_deleted(self):
         page = self.page()
-        self.log_in(page, self.register(), "/concerts/new")
+        self.enter(page, self.register(), "/concerts/new")
         self.heading(page, "Add a concert")
         starts = datetime.datetime.now() + datetime.timedelta(days=30)
         for label, value in [
