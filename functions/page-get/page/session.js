@@ -7,8 +7,10 @@ import { Store, remember } from '/page/view.js';
 import { become, shopAs } from '/page/visitor.js';
 
 const CHANNEL = 'souk.session';
-/** How long a tab waits for another one to tell its token before it refreshes by itself. */
-const ANSWER_MS = 40;
+/** How long a tab waits for the answers of the others before it refreshes by itself: the browser may have stopped one of them. */
+const ANSWER_MS = 2000;
+/** Each open page holds this lock with the others, so that a page that asks knows how many answers there will be. */
+const PAGES = 'souk.pages';
 /** A token is taken for expired this long before it is. */
 const MARGIN_MS = 5000;
 
@@ -46,23 +48,40 @@ function fromAnswer({ accessToken, expiresIn }) {
 const isFresh = (tokens) => Boolean(tokens) && tokens.expiresAt - MARGIN_MS > Date.now();
 
 channel.onmessage = ({ data }) => {
-  if (data.ask && isFresh(session.value) && session.value.accessToken !== data.refused) {
-    channel.postMessage({ tokens: session.value });
+  if (data.ask) {
+    const serves = isFresh(session.value) && session.value.accessToken !== data.refused;
+    channel.postMessage(serves ? { tokens: session.value } : { lacks: true });
   } else if ('tokens' in data) {
     adopt(data.tokens);
   }
 };
 
-/** Asks the other tabs for a token. */
-function ask(refused) {
+const counted = new Promise((resolve) => {
+  navigator.locks.request(PAGES, { mode: 'shared' }, () => {
+    resolve();
+    return new Promise(() => {});  // held until the page is closed
+  });
+});
+
+/** Asks the other tabs for a token: `null` if none has one that serves. */
+async function ask(refused) {
+  await counted;
+  const { held } = await navigator.locks.query();
+  let awaited = held.filter(({ name }) => name === PAGES).length - 1;
+  if (awaited === 0) return null;
   return new Promise((resolve) => {
-    const finish = () => {
-      stop();
+    const finish = (tokens) => {
+      channel.removeEventListener('message', hear);
       clearTimeout(timer);
-      resolve(isFresh(session.value) && session.value.accessToken !== refused ? session.value : null);
+      resolve(tokens);
     };
-    const stop = session.subscribe(finish);
-    const timer = setTimeout(finish, ANSWER_MS);
+    const hear = ({ data }) => {
+      if (data.tokens) finish(data.tokens);
+      if (data.lacks) awaited -= 1;
+      if (awaited === 0) finish(null);
+    };
+    const timer = setTimeout(finish, ANSWER_MS, null);
+    channel.addEventListener('message', hear);
     channel.postMessage({ ask: true, refused });
   });
 }
