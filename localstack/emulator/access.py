@@ -8,9 +8,12 @@ condition on them with ForAllValues is then always true. The calls that read a s
 """
 
 import json
+from pathlib import Path
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import dynamodb, dynamodb_streams
+
+from emulator import uses
 
 LEADING_KEYS = "dynamodb:LeadingKeys"
 IN_TRANSACTION = iam_actions._DYNAMODB_TRANSACT_ITEM_ACTIONS
@@ -22,7 +25,8 @@ class ItemArn(str):
     leading_keys: list[str]
 
 
-def apply() -> None:
+def apply(directory: Path) -> None:
+    uses.open_file(directory)
     service_context, enforce = iam_actions.dynamodb_service_context, iam_evaluator.enforce
 
     def context_with_keys(body):
@@ -32,7 +36,10 @@ def apply() -> None:
     def enforce_item(access_key, action, service, region, resource_arn="*", service_context=None):
         if isinstance(resource_arn, ItemArn):
             service_context = {**(service_context or {}), LEADING_KEYS: resource_arn.leading_keys}
-        return enforce(access_key, action, service, region, resource_arn, service_context)
+        denied = enforce(access_key, action, service, region, resource_arn, service_context)
+        if denied is None and access_key:
+            uses.note(access_key, action, str(resource_arn), (service_context or {}).get(LEADING_KEYS, []))
+        return denied
 
     resource = iam_actions.extract_resource_arn
 

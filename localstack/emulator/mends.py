@@ -19,7 +19,7 @@ def apply(directory: Path) -> None:
     gc.freeze()  # otherwise each full collection takes a quarter of a second in the middle of a call
     gc.set_threshold(50_000, 50, 50)
     functions.apply(directory / "logs")
-    access.apply()
+    access.apply(directory)
     mails.apply(directory)
     indexes.apply()
     restore.apply()

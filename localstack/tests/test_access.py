@@ -42,6 +42,7 @@ class Roles(Case):
             keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name="us-east-1"
         )
         endpoint = self.system.instance.record["endpointUrl"]
+        self.role = name
         self.dynamodb = session.client("dynamodb", endpoint_url=endpoint)
         self.stepfunctions = session.client("stepfunctions", endpoint_url=endpoint)
 
@@ -86,3 +87,27 @@ class Roles(Case):
             self.stepfunctions.describe_execution(executionArn=execution_of(self.system.outputs["Saga"], "none"))
         with self.assertRaisesRegex(ClientError, "AccessDenied"):
             self.stepfunctions.describe_execution(executionArn=execution_of(self.system.outputs["Machine"], "none"))
+
+    def uses(self) -> list[tuple]:
+        """What was recorded of the role: actions, the last parts of resources, leading keys."""
+        lines = (self.system.instance.directory / "grants.jsonl").read_text().splitlines()
+        uses = [use for use in map(json.loads, lines) if use["role"] == self.role]
+        return sorted((use["action"], use["resource"].split("/")[-1], use["key"]) for use in uses)
+
+    def test_each_use_of_a_role_is_recorded_once(self):
+        for key in ("USER#1", "USER#2"):
+            self.put(key)
+            self.query(key)
+        self.put("USER#1", "USER#3")
+        self.refused(self.put, "PRODUCT#1")
+        for name in ("none", "nobody"):
+            with self.assertRaises(self.stepfunctions.exceptions.ExecutionDoesNotExist):
+                self.stepfunctions.describe_execution(executionArn=execution_of(self.system.outputs["Saga"], name))
+        self.assertEqual(
+            self.uses(),
+            [
+                ("dynamodb:PutItem", self.table, "USER#"),
+                ("dynamodb:Query", self.table, "USER#"),
+                ("states:DescribeExecution", execution_of(self.system.outputs["Saga"], "*"), None),
+            ],
+        )

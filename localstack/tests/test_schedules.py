@@ -21,4 +21,4 @@ class Schedules(Case):
 
     def test_a_rate_wakes_its_function_with_its_input(self):
         notes = self.first("woken")
-        self.assertEqual(notes[0]["woken"], {})
+        self.assertEqual(notes[0]["woken"], {"do": "wake"})
