@@ -55,9 +55,17 @@ impl Shop {
             .collect()
     }
 
+    /// Sweeps, and checks the metric of the orders that are left unsettled: there is none if all are settled.
     async fn sweep(&self, retry: &[OrderId]) -> Swept {
         let input = serde_json::from_value(json!({"retry": retry})).unwrap();
-        function::sweep(&self.app, input).await.unwrap()
+        let before = self.lines.lock().unwrap().len();
+        let swept = function::sweep(&self.app, input).await.unwrap();
+        let lines = self.lines.lock().unwrap();
+        let written = lines[before..].iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let reported: Vec<_> = written.filter_map(|line| line["UnsettledOrders"].as_u64()).collect();
+        let unsettled = (swept.found - swept.settled) as u64;
+        assert_eq!(reported, if unsettled > 0 { vec![unsettled] } else { vec![] });
+        swept
     }
 
     /// An entry without its order, which no sweep can settle.
