@@ -20,7 +20,7 @@ from demo_data.api import Api  # noqa: E402
 PASSWORD = "correct horse battery"
 DEMO = "demo@souk.example"
 REFRESH = "__Secure-souk_refresh"
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000  # on a machine that is busy
 expect.set_options(timeout=PATIENCE_MS)
 # Chromium's sandbox needs rights that containers and root lack.
 OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage", "--force-prefers-reduced-motion"]
