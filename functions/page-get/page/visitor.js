@@ -59,6 +59,8 @@ let timer = null;
 
 /** Reports that the visitor saw the price of an experiment: once, since the first report counts. */
 function report({ productId, experiment: { experimentId, variant } }) {
+  // The visitor may have logged in to an account without one since the price was read.
+  if (!visitor.value) return;
   const messageId = `${experimentId} ${variant}`;
   const key = `${visitor.value} ${messageId}`;
   if (waiting.some((event) => event.key === key) || reported.read()?.includes(key)) return;
