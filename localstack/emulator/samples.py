@@ -25,7 +25,7 @@ logger = logging.getLogger("emulator.samples")
 SECONDS = 2
 MOST_BYTES = 16 * 1024 * 1024  # of the file; then it becomes `samples.old.jsonl`, and a new one begins
 OF_STACK = "souk-"  # names of functions, queues and machines begin with the stack's
-BESIDE = ("cache", "clickhouse", "kafka", "payments", "shop")  # servers that `up` has recorded
+BESIDE = ("broker", "cache", "clickhouse", "kafka", "payments", "shop")  # servers that `up` has recorded
 
 _file = Path()
 _running: collections.Counter = collections.Counter()

@@ -108,13 +108,18 @@ class Kills(Failure):
 class Frozen(Failure):
     """A server that accepts connections and does not answer, and goes on later with what it had."""
 
-    member = ""  # of the instance's record
+    members: tuple[str, ...] = ()  # of the instance's record; one of them has the pid
+
+    @property
+    def pid(self) -> int | None:
+        record = self.service.instance.record
+        return next((record[member] for member in self.members if record.get(member)), None)
 
     def is_possible(self) -> bool:
-        return bool(self.service.instance.record.get(self.member))
+        return self.pid is not None
 
     def send(self, number: int) -> None:
-        os.kill(self.service.instance.record[self.member], number)
+        os.kill(self.pid, number)
 
     def begin(self) -> None:
         self.send(signal.SIGSTOP)
@@ -125,11 +130,11 @@ class Frozen(Failure):
 
 
 class CacheAway(Frozen):
-    name, member = "the cache is away", "cachePid"
+    name, members = "the cache is away", ("cachePid",)
 
 
 class BrokerAway(Frozen):
-    name, member = "the broker is away", "kafkaPid"
+    name, members = "the broker is away", ("brokerPid", "kafkaPid")
 
 
 class ProviderFails(Failure):
