@@ -148,7 +148,7 @@ const FAULTS: &[Metric] = &[metric("Faults", "Count")];
 const EVENT_METRICS: &[Metric] = &[metric("SecurityEvents", "Count")];
 
 /// The metrics of an invocation with this status; those of errors are of its function, and only of one that had an error.
-fn directives<'a>(namespace: &'a str, status: u16, counted: bool) -> Vec<Directive<'a>> {
+fn directives(namespace: &str, status: u16, counted: bool) -> Vec<Directive<'_>> {
     let directive = |dimensions, metrics| Directive { namespace, dimensions, metrics };
     let mut directives = vec![directive(&[&[]], METRICS)];
     match status {
