@@ -12,6 +12,7 @@ fn packages(tree: &str) -> BTreeSet<&str> {
     tree.lines().map(|line| line.trim_end_matches(" (*)")).collect()
 }
 
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 fn tree(edges: &str) -> String {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
