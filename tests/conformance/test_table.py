@@ -11,7 +11,7 @@ from dynamodb import DynamodbLocal
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # A row of the list of differences: the names of tests in code, divided by commas, and what differs.
-ROW = re.compile(r"^\| (`[a-z_:]+`(?:, `[a-z_:]+`)*) \|", re.MULTILINE)
+ROW = re.compile(r"^\| (`\w+::\w+`(?:, `\w+::\w+`)*) \|", re.MULTILINE)
 # `test concert::a_test ... ok`
 RESULT = re.compile(r"^test (\S+) \.\.\. (ok|FAILED)$", re.MULTILINE)
 # In per cent: a history takes twenty times as long as with the engine in the process.
