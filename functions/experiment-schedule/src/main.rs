@@ -38,56 +38,39 @@ fn main() -> runtime::Exit {
 /// it from the others; the first one is returned at the end, so that the invocation fails and raises the alarm.
 pub async fn look(app: &App, _schedule: IgnoredAny) -> Result<Looked, Error> {
     let now = app.now();
-    let (mut looked, mut failure) = (Looked::default(), None);
+    let (mut looked, mut counted, mut failure) = (Looked::default(), Vec::new(), None);
     let mut position = None;
     loop {
         let (due, next) = app.table.due_experiments(now, position).await?;
-        for found in due {
-            looked.found += 1;
-            match change(app, &found, now, &mut looked).await {
+        looked.found += due.len();
+        for found in &due {
+            match change(app, found, now, &mut looked).await {
                 // The seller changed it at the same time: the next invocation looks again.
                 Ok(()) | Err(Error::Stale { .. } | Error::NotFound { .. }) => {}
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
+        counted.extend(due);
         position = next;
         if position.is_none() || app.now() >= now.plus_seconds(CHANGES_SECONDS) {
             break;
         }
     }
-    match refresh_all(app, now, &mut looked).await {
-        // Without ClickHouse there is nothing to count, and `EventLagAlarm` tells of one that is down.
-        Ok(()) | Err(Error::Unavailable { .. }) => {}
+    let since = now.minus_seconds(SETTLES_SECONDS);
+    position = None;
+    loop {
+        let (stopped, next) = app.table.experiments_stopped_since(since, now, position).await?;
+        counted.extend(stopped);
+        position = next;
+        if position.is_none() {
+            break;
+        }
+    }
+    match app.results.refresh_until(now.plus_seconds(COUNTS_SECONDS), &counted).await {
+        Ok(made) => looked.counted = made,
         Err(error) => failure = failure.or(Some(error)),
     }
     failure.map_or(Ok(looked), Err)
-}
-
-/// Makes old counts again, so that nobody who looks at results waits for a long one.
-async fn refresh_all(app: &App, now: Timestamp, looked: &mut Looked) -> Result<(), Error> {
-    let end = now.plus_seconds(COUNTS_SECONDS);
-    for is_running in [true, false] {
-        let mut position = None;
-        loop {
-            let (found, next) = if is_running {
-                app.table.due_experiments(now, position).await?
-            } else {
-                let since = now.minus_seconds(SETTLES_SECONDS);
-                app.table.experiments_stopped_since(since, now, position).await?
-            };
-            for experiment in found {
-                if app.now() >= end {
-                    return Ok(());
-                }
-                looked.counted += usize::from(app.results.refresh(&experiment).await?);
-            }
-            position = next;
-            if position.is_none() {
-                break;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Does what is due. The index may show an older version.

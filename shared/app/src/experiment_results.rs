@@ -87,8 +87,25 @@ impl ExperimentResults {
         }
     }
 
+    /// Makes the old counts of these experiments again, one after the other. Begins none from `end` on, or after ClickHouse has
+    /// failed, of which an alarm on the lag of events tells. Returns how many it made.
+    pub async fn refresh_until(&self, end: Timestamp, experiments: &[Experiment]) -> Result<usize, Error> {
+        let mut made = 0;
+        for experiment in experiments {
+            if self.context.now() >= end {
+                break;
+            }
+            match self.refresh(experiment).await {
+                Ok(is_new) => made += usize::from(is_new),
+                Err(Error::Unavailable { .. }) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(made)
+    }
+
     /// Makes the count of an experiment again if it is old. `Unavailable` without ClickHouse. Returns whether it did.
-    pub async fn refresh(&self, experiment: &Experiment) -> Result<bool, Error> {
+    async fn refresh(&self, experiment: &Experiment) -> Result<bool, Error> {
         let now = self.context.now();
         let Some(count) = ExperimentCount::of(experiment, now) else { return Ok(false) };
         let last = self.table.experiment_count(count.experiment_id).await?;
