@@ -89,7 +89,7 @@ mod tests {
             assert_eq!(start - now, Duration::from_millis(100 * tenth));
         }
         assert_eq!(other.start(now, None, PATIENCE), Ok(now));
-        let later = now + Duration::from_secs(60);
+        let later = now + Duration::from_mins(1);
         assert_eq!(host.start(later, None, PATIENCE), Ok(later));
     }
 
