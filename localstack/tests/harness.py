@@ -97,7 +97,9 @@ class System:
         """The invocations that the test function recorded, in order."""
         if not self.notes_file.exists():
             return []
-        return [note for line in self.notes_file.read_text().splitlines() if member in (note := json.loads(line))]
+        # A function may be writing the last line.
+        whole, _, _ = self.notes_file.read_text().rpartition("\n")
+        return [note for line in whole.splitlines() if member in (note := json.loads(line))]
 
 
 def lay_out_function(folder: Path) -> None:
