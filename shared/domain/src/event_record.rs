@@ -146,7 +146,8 @@ impl EventRecord {
         sign: i64,
         at: Timestamp,
     ) -> Self {
-        // The visitor decided when the order was placed; how long its confirmation took says nothing about them.
+        // The visitor decided when the order was placed; how long its confirmation took says nothing about them. The stream rounds
+        // its times down to seconds, so that a confirmation may seem to come before its order.
         let (name, happened) = match kind {
             EventKind::Purchase => (ORDER_COMPLETED, order.created_at),
             _ => (ORDER_CANCELLED, at),
@@ -163,7 +164,7 @@ impl EventRecord {
             quantity: Some(sign * line.quantity),
             amount: Some(sign * line.line_total.amount),
             currency: Some(line.line_total.currency),
-            ..Self::new(id, kind, name, visitor, happened.min(at), at)
+            ..Self::new(id, kind, name, visitor, happened, at.max(happened))
         }
     }
 }
@@ -327,6 +328,14 @@ mod tests {
         );
         assert_eq!((second.experiment.as_ref(), second.amount), (None, Some(600)));
         assert_ne!(first.id, second.id);
+    }
+
+    #[test]
+    fn a_stream_whose_times_are_whole_seconds_does_not_move_an_order_before_an_exposure() {
+        let placed = at(MORNING + 999);
+        let order = order(&json!({"createdAt": placed}));
+        let records = EventRecord::of_order(&order, Some(OrderStatus::Pending), at(MORNING));
+        assert!(records.iter().all(|record| (record.at, record.received_at) == (placed, placed)));
     }
 
     #[test]
