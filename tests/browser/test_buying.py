@@ -22,6 +22,7 @@ class Buying(BrowserTest):
         expect(page.get_by_role("status").filter(has_text="in the basket")).to_be_visible()
         page.get_by_role("link", name="Go to the basket").click()
         self.heading(page, "Basket")
+        expect(page.locator(".total")).to_be_visible()  # the prices are read
 
     def pay(self, page, method=None):
         if method:
