@@ -5,7 +5,7 @@ import functools
 import secrets
 import time
 
-import experiments  # noqa: F401, it has hooks of its own
+import events  # noqa: F401, it has hooks of its own, as experiments has
 import orders
 import page  # noqa: F401
 import requests
