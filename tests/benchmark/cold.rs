@@ -65,7 +65,8 @@ pub fn measure(wanted: &[Operation], rounds: u32, programs: &Programs) -> Vec<Va
             let url = table.url();
             let environment = [("AWS_ENDPOINT_URL", url.as_str()), ("TABLE_NAME", TABLE)];
             starts.entry(name).or_default().answer(programs, name, &environment, &event);
-            let (wall, cpu) = Bare::start(&twin.url(), None, operation.at_once).send(&table.take_sent());
+            let (wall, cpu) = Bare::start(&twin.url(), None, operation.at_once)
+                .send(&operation.floor(&event, table.take_sent()));
             let figures = bare.entry(name).or_default();
             figures.0.add(wall);
             figures.1.add(cpu);

@@ -3,6 +3,7 @@
 use domain::{
     Money,
     concert::{Concert, Performer, VenueSummary},
+    event_batch::MOST_EVENTS,
     geo::Coordinates,
     id::{BandId, ConcertId, Id, ProductId, UserId, VenueId},
     overlay::Overlay,
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use table::keys;
 use tests::{
     items, project,
-    samples::{caller, later, now, overlay, product_id, product_in, review, user_id, visitor_id},
+    samples::{caller, later, now, overlay, product_id, product_in, review, user_id, visit, visitor_id},
 };
 use web::visitor_token::VisitorKeys;
 
@@ -216,6 +217,17 @@ pub fn concerts_of_band(number: u32, count: u32) -> Value {
 /// `GET /concerts?latitude=…`.
 pub fn concerts_near(_: u32, _: u32) -> Value {
     search("latitude=48.2&longitude=16.4&radius=20")
+}
+
+/// The number of events in a request: the most that one may have.
+pub const TRACKED: u32 = 500;
+
+/// `POST /events` with 500 events of one visitor, others each time.
+pub fn event_track(number: u32, _: u32) -> Value {
+    let mut event = request("POST", "/events", &json!({}), "/events", None);
+    let events = visit(number.into(), MOST_EVENTS);
+    event["body"] = json!({"batch": events, "sentAt": now()}).to_string().into();
+    event
 }
 
 fn search(query: &str) -> Value {

@@ -15,8 +15,9 @@ use std::{sync::mpsc::sync_channel, thread, time::Instant};
 pub fn measure(wanted: &[Operation], sizes: &[u32], rounds: u32, programs: &Programs) -> Vec<Value> {
     let mut rows = Vec::new();
     for world in [World::Products, World::Concerts] {
-        let operations =
-            wanted.iter().filter(|wanted| wanted.world == world && wanted.cache == Cache::Absent);
+        let operations = wanted
+            .iter()
+            .filter(|wanted| wanted.grows && wanted.world == world && wanted.cache == Cache::Absent);
         let operations: Vec<_> = operations.collect();
         if operations.is_empty() {
             continue;

@@ -53,6 +53,7 @@ impl Function {
             .env("AWS_REGION", "ap-southeast-1")
             .env("AWS_ACCESS_KEY_ID", "key")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("LIMIT_EVENTS_SOURCE", "1000000000")
             .env("METRICS_NAMESPACE", "Souk")
             .env("ORDER_PLACE_MACHINE_ARN", "arn:aws:states:ap-southeast-1:0:stateMachine:order-place")
             .env("VISITOR_SECRET_ARN", "arn:aws:secretsmanager:ap-southeast-1:0:secret:visitor")

@@ -1,7 +1,10 @@
 //! The operations that are measured.
 
-use crate::data::{self, World};
-use serde_json::Value;
+use crate::{
+    data::{self, World},
+    dynamodb::Sent,
+};
+use serde_json::{Value, json};
 
 /// The state of the cache at each request.
 #[derive(Clone, Copy, PartialEq)]
@@ -28,7 +31,9 @@ pub struct Operation {
     pub cache: Cache,
     /// The largest number of requests that it sends concurrently.
     pub at_once: usize,
-    /// What throughput counts: `requests` or `reviews`, and their number in one event.
+    /// Whether it is measured on tables of different sizes.
+    pub grows: bool,
+    /// What throughput counts, such as `requests`, and their number in one event.
     pub unit: (&'static str, u32),
     /// The event with this number, for a table of this size.
     pub event: fn(u32, u32) -> Value,
@@ -41,6 +46,7 @@ const BY_HTTP: Operation = Operation {
     empty: "empty",
     cache: Cache::Absent,
     at_once: 1,
+    grows: true,
     unit: ("requests", 1),
     event: data::product_get,
 };
@@ -57,7 +63,7 @@ const BY_STREAM: Operation = Operation {
 };
 
 /// All operations, grouped by function.
-pub const OPERATIONS: [Operation; 12] = [
+pub const OPERATIONS: [Operation; 13] = [
     BY_HTTP,
     Operation { name: "product-get, hit", cache: Cache::Hit, ..BY_HTTP },
     Operation {
@@ -95,9 +101,27 @@ pub const OPERATIONS: [Operation; 12] = [
         event: data::order_place_of_visitor,
         ..BY_HTTP
     },
+    Operation {
+        name: "event-track, of 500 events",
+        function: "event-track",
+        grows: false,
+        unit: ("events", data::TRACKED),
+        event: data::event_track,
+        ..BY_HTTP
+    },
 ];
 
 impl Operation {
+    /// The work of the bare client for an event: the requests that the function has sent, and for event-track also what
+    /// each way of storing a compressed batch does first.
+    pub fn floor(&self, event: &Value, sent: Vec<Sent>) -> Vec<Sent> {
+        if self.function != "event-track" {
+            return sent;
+        }
+        let batch = |put: Value| ("EventBatch".to_owned(), json!({"Body": event["body"], "Put": put}));
+        sent.into_iter().map(|(_, put)| batch(put)).collect()
+    }
+
     /// Panics unless the answer is a success with the expected result.
     pub fn check(&self, answer: &Value) {
         let right = match answer["statusCode"].as_u64() {
@@ -107,6 +131,9 @@ impl Operation {
         assert!(right, "{}: {answer}", self.name);
         if self.world == World::TestedProducts {
             assert!(answer["body"].as_str().is_some_and(|body| body.contains("\"experiment\"")), "{answer}");
+        }
+        if self.function == "event-track" {
+            assert!(answer["body"].as_str().is_some_and(|body| body.contains("\"events\":500")), "{answer}");
         }
         if self.world == World::Concerts {
             let found = answer["body"].as_str().map_or(0, |body| body.matches("\"concertId\"").count());

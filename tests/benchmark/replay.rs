@@ -13,7 +13,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use redis::aio::ConnectionManager;
 use serde_json::{Map, Value};
-use std::{collections::HashMap, sync::OnceLock, time::Duration};
+use std::{collections::HashMap, hint::black_box, sync::OnceLock, time::Duration};
 
 type Members = Map<String, Value>;
 type Item = HashMap<String, AttributeValue>;
@@ -22,6 +22,8 @@ type Item = HashMap<String, AttributeValue>;
 pub enum Request {
     GetItem(Members),
     PutItem(Members, Item),
+    /// A `PutItem` of a batch of visitors' events, after its body was parsed and the batch was compressed.
+    EventBatch(EventBatch),
     UpdateItem(Members, Item),
     Query(Members, Item),
     BatchGetItem(Members),
@@ -30,6 +32,38 @@ pub enum Request {
     StartExecution(Members),
     /// A request to the cache: the page under this key.
     CachedPage(String),
+}
+
+/// The level of shared/table/src/event_batch.rs, and its bound.
+const ZSTD_LEVEL: i32 = 9;
+const LARGEST_BATCH: usize = 1024 * 1024;
+
+/// A batch of visitors' events.
+pub struct EventBatch {
+    /// The body of the request that brought it.
+    body: String,
+    /// What is stored of it, not compressed.
+    stored: Vec<u8>,
+    put: (Members, Item),
+}
+
+impl EventBatch {
+    fn read(mut members: Members) -> Self {
+        let body = text(&members, "Body").expect("a body");
+        let put = members.remove("Put").unwrap_or_default();
+        let compressed = put.pointer("/Item/events/B").and_then(Value::as_str).expect("a compressed batch");
+        let compressed = aws_smithy_types::base64::decode(compressed).expect("base64");
+        let stored = zstd::bulk::decompress(&compressed, LARGEST_BATCH).expect("a batch");
+        let Request::PutItem(put, values) = Request::read("PutItem", put) else { panic!("a put") };
+        Self { body, stored, put: (put, values) }
+    }
+
+    /// What has to be done before the request is sent.
+    fn prepare(self) -> (Members, Item) {
+        black_box(serde_json::from_str::<Value>(&self.body).expect("a body is JSON"));
+        black_box(zstd::bulk::compress(&self.stored, ZSTD_LEVEL).expect("a batch can be compressed"));
+        self.put
+    }
 }
 
 /// The clients of a function, each created at its first use.
@@ -61,6 +95,7 @@ impl Request {
                 let values = values();
                 Self::UpdateItem(members, values)
             }
+            "EventBatch" => Self::EventBatch(EventBatch::read(members)),
             "BatchGetItem" => Self::BatchGetItem(members),
             "TransactWriteItems" => {
                 let items = members.remove("TransactItems").unwrap_or_default();
@@ -131,16 +166,10 @@ impl Client {
                     .return_consumed_capacity(total);
                 query.send().await.err().map(|error| format!("{error:?}"))
             }
-            Request::PutItem(mut m, values) => {
-                let put = self.dynamodb().put_item().set_table_name(text(&m, "TableName"));
-                let put = put
-                    .set_item(Some(item(m.remove("Item"))))
-                    .set_condition_expression(text(&m, "ConditionExpression"))
-                    .set_expression_attribute_names(names(&mut m))
-                    .set_expression_attribute_values((!values.is_empty()).then_some(values))
-                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                    .return_consumed_capacity(total);
-                put.send().await.err().map(|error| format!("{error:?}"))
+            Request::PutItem(m, values) => self.put(m, values).await,
+            Request::EventBatch(batch) => {
+                let (m, values) = batch.prepare();
+                self.put(m, values).await
             }
             Request::UpdateItem(mut m, values) => {
                 let update = self.dynamodb().update_item().set_table_name(text(&m, "TableName"));
@@ -183,6 +212,19 @@ impl Client {
         if let Some(error) = failed {
             panic!("a request that worked for the function: {error}");
         }
+    }
+
+    /// Sends a `PutItem`. Returns the error, if there is one.
+    async fn put(&self, mut m: Members, values: Item) -> Option<String> {
+        let put = self.dynamodb().put_item().set_table_name(text(&m, "TableName"));
+        let put = put
+            .set_item(Some(item(m.remove("Item"))))
+            .set_condition_expression(text(&m, "ConditionExpression"))
+            .set_expression_attribute_names(names(&mut m))
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        put.send().await.err().map(|error| format!("{error:?}"))
     }
 
     fn cache(&self) -> ConnectionManager {

@@ -68,7 +68,7 @@ pub fn measure(
         let event = (operation.event)(number, ITEMS);
         let answer = of_function.invoke(&function, &event);
         operation.check(&answer);
-        let sent = sent(operation, number, &table);
+        let sent = operation.floor(&event, sent(operation, number, &table));
         requests = sent.len();
         let (took, cpu) = bare.send(&sent);
         of_bare.wall.add(took);

@@ -229,3 +229,25 @@ pub fn review_attributes(review: &Review) -> Value {
     };
     members.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
+
+/// Events of one visitor: some 200 bytes each, by a client that gives no `messageId`. Another seed gives other events.
+pub fn visit(seed: u64, count: usize) -> Vec<Value> {
+    let names = ["Product Viewed", "Product List Viewed", "Product Clicked", "Product Added"];
+    // Gaps between events and choices of products that repeat in no pattern a compressor could find.
+    let mut seed = seed;
+    let mut draw = |below: u32| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % u64::from(below)
+    };
+    let mut time = now().unix_milliseconds() - 3_600_000;
+    let mut event = || {
+        time += draw(4000);
+        let (product, name) = (draw(40), draw(4));
+        json!({
+            "type": "track", "event": names[usize::try_from(name).unwrap_or_default()],
+            "anonymousId": "5c0f1d52-8c1b-4d0e-9f39-0a6f1c7b2e64", "timestamp": Timestamp::from_unix_milliseconds(time),
+            "properties": {"productId": format!("01980c31-02b4-7f60-8c1d-5e2a9b7f4c{product:02}"), "position": draw(20)},
+        })
+    };
+    (0..count).map(|_| event()).collect()
+}

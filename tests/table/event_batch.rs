@@ -2,37 +2,18 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
-    Error, Input, Timestamp,
+    Error, Input,
     event_batch::{EventBatch, EventUpload},
 };
 use serde_json::{Value, json};
 use table::{keys, stored_events};
 use tests::{
     Fault, World,
-    samples::{later, now},
+    samples::{self, later, now},
 };
 
-/// 1,000 events of one visitor: some 200 bytes each, by a client that gives no `messageId`.
 fn visit(count: usize) -> Vec<Value> {
-    let names = ["Product Viewed", "Product List Viewed", "Product Clicked", "Product Added"];
-    // Gaps between events and choices of products that repeat in no pattern a compressor could find.
-    let mut seed = 7_u64;
-    let mut draw = |below: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) % below
-    };
-    let mut time = now().unix_milliseconds() - 3_600_000;
-    let mut events = Vec::new();
-    for _ in 0..count {
-        time += draw(4000);
-        let product = draw(40);
-        events.push(json!({
-            "type": "track", "event": names[usize::try_from(draw(4)).unwrap()],
-            "anonymousId": "5c0f1d52-8c1b-4d0e-9f39-0a6f1c7b2e64", "timestamp": Timestamp::from_unix_milliseconds(time),
-            "properties": {"productId": format!("01980c31-02b4-7f60-8c1d-5e2a9b7f4c{product:02}"), "position": draw(20)},
-        }));
-    }
-    events
+    samples::visit(7, count)
 }
 
 fn batch(events: &[Value], more: &Value) -> EventBatch {
