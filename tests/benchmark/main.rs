@@ -17,6 +17,7 @@ mod lambda;
 mod machine;
 mod operations;
 mod options;
+mod peer;
 mod process;
 mod programs;
 mod replay;
@@ -57,6 +58,9 @@ fn main() {
 
 fn measure(options: &Options) -> Value {
     let programs = Programs::find(&options.programs, &options.operations);
+    if options.operations.iter().any(|operation| operation.function == operations::PEER) {
+        peer::check(&programs);
+    }
     let cache = cache::Server::start();
     let mut notes = Vec::new();
     let mut warm = Vec::new();

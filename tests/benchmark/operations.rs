@@ -39,6 +39,9 @@ pub struct Operation {
     pub event: fn(u32, u32) -> Value,
 }
 
+/// The program in `peer/`: product-get, written another way.
+pub const PEER: &str = "peer";
+
 const BY_HTTP: Operation = Operation {
     name: "product-get",
     function: "product-get",
@@ -63,8 +66,9 @@ const BY_STREAM: Operation = Operation {
 };
 
 /// All operations, grouped by function.
-pub const OPERATIONS: [Operation; 13] = [
+pub const OPERATIONS: [Operation; 14] = [
     BY_HTTP,
+    Operation { name: "peer of product-get", function: PEER, grows: false, ..BY_HTTP },
     Operation { name: "product-get, hit", cache: Cache::Hit, ..BY_HTTP },
     Operation {
         name: "product-get, hit in an experiment",

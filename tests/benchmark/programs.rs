@@ -1,27 +1,32 @@
 //! The programs that are measured.
 
-use crate::operations::Operation;
+use crate::operations::{Operation, PEER};
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
+use tests::project;
 
 /// The paths of the programs, by name.
 pub struct Programs(BTreeMap<String, PathBuf>);
 
 impl Programs {
     /// Finds the functions in a folder with the layout of cargo (`<name>`) or cargo-lambda (`<name>/bootstrap`), and
-    /// the empty ones there or among the built examples.
+    /// the empty ones there or among the built examples. The peer is in a target directory of its own.
     pub fn find(folder: &Path, wanted: &[Operation]) -> Self {
         let own = std::env::current_exe().expect("this program is a file");
         let examples = own.parent().and_then(Path::parent).expect("cargo's folder").join("examples");
         let mut names: Vec<_> =
             wanted.iter().flat_map(|operation| [operation.function, operation.empty]).collect();
         names.extend(["empty", "empty-stream"]);
+        if names.contains(&PEER) {
+            names.push("product-get");
+        }
         let find = |name: &str| {
-            let places = [folder.join(name).join("bootstrap"), folder.join(name), examples.join(name)];
+            let peer = project::root().join("target/peer/release").join(name);
+            let places = [folder.join(name).join("bootstrap"), folder.join(name), examples.join(name), peer];
             places.into_iter().find(|place| place.is_file()).unwrap_or_else(|| panic!("{name} is not built"))
         };
         Self(names.into_iter().map(|name| (name.to_owned(), find(name))).collect())
