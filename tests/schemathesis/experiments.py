@@ -66,9 +66,10 @@ def mend(body):
         body["seed"] = "s"
     metrics = body.get("metrics", {})
     if "secondary" in metrics:
-        # The primary metric of the experiments that exist is not among these.
-        taken = ("conversion", metrics.get("primary"))
-        body["metrics"] = {**metrics, "secondary": [metric for metric in metrics["secondary"] if metric not in taken]}
+        # An earlier case may have given the experiment another primary metric.
+        primary = metrics.get("primary") or "conversion"
+        secondary = [metric for metric in metrics["secondary"] if metric != primary]
+        body["metrics"] = {**metrics, "primary": primary, "secondary": secondary}
     elif metrics:
         body["metrics"] = {**metrics, "secondary": []}
     return body

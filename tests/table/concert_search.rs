@@ -21,7 +21,7 @@ use tests::{World, samples::later};
 
 /// The numbers of concerts and of searches.
 const CONCERTS: u32 = 400;
-const SEARCHES: u32 = 800;
+const SEARCHES: u32 = 500;
 
 /// The number of bands.
 const BANDS: u32 = 30;

@@ -30,7 +30,7 @@ use tests::{
 mod rating_average;
 
 /// The number of histories that are run.
-const CASES: u32 = 1200;
+const CASES: u32 = 800;
 
 /// The seller of all products.
 const SELLER: u32 = 7;
