@@ -91,7 +91,7 @@ DRAFT = {
     "hypothesis": "A price below twenty dollars brings first orders.",
     "arms": [("control", 5000, None, None), ("low", 5000, 1990, None)],
 }
-# Who sees a price of the experiment today, and how many boards they buy.
+# The visitors of the running experiment, and the number of boards that each of them buys.
 BUYERS = [("mei@souk.example", 1), ("omar@souk.example", 2), ("ines@souk.example", 0), ("arjun@souk.example", 1), ("lotte@souk.example", 0)]
 
 # Of the shop's flash sale: SKU, name, price.

@@ -122,7 +122,7 @@ class Requests:
             total.write_units += row.write_units
             total.function_times += row.function_times
         whole = total.figures(of_all)
-        # What runs on behalf of a request counts for it, as in a bill.
+        # The units of steps and stream functions are divided among the requests, as in a bill.
         for name, units in (("readUnits", total.read_units), ("writeUnits", total.write_units)):
             whole[name] = round(units / (total.count or 1), 2)
         return {

@@ -46,7 +46,7 @@ pub struct ResultsDocument {
     pub status: ExperimentStatus,
     /// Events until then are counted.
     pub as_of: Timestamp,
-    /// What they say.
+    /// The sample ratio, the metrics and the series of the counted events.
     #[serde(flatten)]
     pub results: Results,
 }

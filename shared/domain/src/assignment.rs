@@ -62,7 +62,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// What goes into the hash.
+    /// The seed of the hash.
     pub(crate) fn seed(&self) -> String {
         format!("__{}", self.name)
     }

@@ -23,7 +23,7 @@ const SCHEDULED_RESTS: u64 = 15;
 /// `ClickHouse` at most.
 const REST_FACTOR: u64 = 10;
 
-/// What is counted of an experiment that was started.
+/// The rules by which visitors and orders of a started experiment count.
 ///
 /// - A visitor counts from their first exposure on, if it was reported while the experiment ran. Their variant is computed from
 ///   their id; the one that the client named is not read. Visitors who are not in the experiment do not count.
