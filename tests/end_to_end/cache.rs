@@ -1,6 +1,9 @@
 //! Product pages from the cache: they are never stale, and a failed cache does not fail a request.
 
-use crate::souk::{Answer, Call, OwnInstance, Souk, User, eventually};
+use crate::{
+    own_instance::OwnInstance,
+    souk::{Answer, Call, Souk, User, eventually},
+};
 use redis::Commands;
 use serde_json::{Value, json};
 
@@ -15,7 +18,7 @@ fn read_units(own: &OwnInstance, answer: &Answer) -> f64 {
 
 #[test]
 fn a_hit_reads_nothing_and_is_never_older_than_what_was_written() {
-    let own = OwnInstance::start("e2e-cache", &[]);
+    let own = OwnInstance::lease(&[]);
     let (souk, mut cache) = (&own.souk, own.cache());
     let seller = souk.user();
     let product = souk.product(&seller);

@@ -1,6 +1,6 @@
 //! `/products`.
 
-use crate::souk::{Answer, Call, SOUK, User, at_once, draft, unique};
+use crate::souk::{Answer, Call, SOUK, User, at_once, draft, eventually, unique};
 use serde_json::{Value, json};
 
 fn path(product: &Answer) -> String {
@@ -104,7 +104,7 @@ fn one_of_200_concurrent_changes_of_one_version_succeeds() {
 
 #[test]
 fn changes_that_read_and_write_lose_nothing() {
-    let (writers, changes) = (8, 25);
+    let (writers, changes) = (8, 8);
     let seller = SOUK.user();
     let path = path(&SOUK.product(&seller));
     let add_one = || loop {
@@ -194,4 +194,62 @@ fn a_cursor_is_good_for_its_own_list_alone() {
     }
     let forged = SOUK.get(&format!("/products?category={category}&cursor=AAAA"));
     assert_eq!(forged.problem(400, "validation").faults(), ["cursor"]);
+}
+
+/// The number of a category's products, on whatever page of the list it is; 0 if it is not listed.
+fn listed_products(category: &str) -> u64 {
+    let mut page = SOUK.get("/categories?limit=100");
+    loop {
+        assert_eq!((page.status, page.header("cache-control")), (200, "public, max-age=60"));
+        let items = page.body["items"].as_array().unwrap();
+        if let Some(found) = items.iter().find(|item| item["category"] == category) {
+            return found["products"].as_u64().unwrap();
+        }
+        let Some(cursor) = page.body["nextCursor"].as_str() else { return 0 };
+        page = SOUK.get(&format!("/categories?limit=100&cursor={cursor}"));
+    }
+}
+
+#[test]
+fn categories_have_the_number_of_their_products() {
+    let seller = SOUK.user();
+    let [tea, cups] = ["tea", "cups"].map(|name| format!("{name} {}", unique()));
+    let mut draft = draft();
+    draft["category"] = tea.clone().into();
+    let once = unique();
+    let publish =
+        |key: &str| SOUK.send(seller.call("POST", "/products").header("idempotency-key", key).json(&draft));
+    let (first, second) = (publish(&once), publish(&unique()));
+    assert_eq!((path(&publish(&once)), listed_products(&tea)), (path(&first), 2));
+    let moved = patch(&seller, &path(&second), "*", &json!({"category": cups, "stock": 9}));
+    assert_eq!(moved.status, 200);
+    assert_eq!((listed_products(&tea), listed_products(&cups)), (1, 1));
+    eventually("a list that nobody changes meanwhile is not sent again", || {
+        let tag = SOUK.get("/categories?limit=1").header("etag").to_owned();
+        SOUK.send(Call::new("GET", "/categories?limit=1").header("if-none-match", &tag)).status == 304
+    });
+
+    let digit = first.body["productId"].as_str().unwrap().chars().last().unwrap();
+    let update = json!({
+        "TableName": SOUK.output("TableName"),
+        "Key": {"pk": {"S": format!("CATEGORIES#{digit}")}, "sk": {"S": tea}},
+        "UpdateExpression": "ADD products :seven", "ExpressionAttributeValues": {":seven": {"N": "7"}},
+    });
+    let distort = || SOUK.aws("dynamodb", "DynamoDB_20120810.UpdateItem", &update);
+    distort();
+    let audit = |repair: bool| {
+        SOUK.invoke("rating-audit", &json!({"category": tea, "repair": repair, "quietSeconds": 0}))
+    };
+    assert_eq!(audit(false)["category"], json!({"stored": 8, "counted": 1, "repaired": false}));
+    assert_eq!(audit(true)["category"], json!({"stored": 8, "counted": 1, "repaired": true}));
+    assert_eq!((audit(true), listed_products(&tea)), (json!({"checked": 1, "drifted": []}), 1));
+    for product in [first, second] {
+        assert_eq!(SOUK.send(seller.call("DELETE", &path(&product)).header("if-match", "*")).status, 204);
+    }
+    assert_eq!((listed_products(&tea), listed_products(&cups)), (0, 0));
+    distort();
+    assert_eq!(audit(true)["category"], json!({"stored": 7, "counted": 0, "repaired": true}));
+    assert_eq!(listed_products(&tea), 0);
+    let forged = SOUK.get("/categories?cursor=AAAA&limit=0&seller=x");
+    assert_eq!(forged.problem(400, "validation").faults(), ["cursor", "limit", "seller"]);
 }

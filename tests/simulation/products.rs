@@ -10,7 +10,11 @@ use crate::{
 };
 use domain::id::ProductId;
 use serde_json::{Value, json};
-use std::{cell::Cell, collections::BTreeSet, rc::Rc};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 use table::keys;
 use tests::{
     items,
@@ -43,7 +47,10 @@ pub const PRODUCTS: Scenario = Scenario {
 fn start(simulation: &Simulation, mut variation: u64) {
     let products = [1, 2].map(product_id);
     for number in [1, 2] {
-        simulation.world().import(items::of_product(&product(number, SELLER), 0));
+        let product = product(number, SELLER);
+        simulation.world().import(items::of_product(&product, 0));
+        let counter = keys::category_count(&product.draft.category, keys::shard_of(product.product_id));
+        simulation.world().put(&counter, &json!({"products": {"N": "1"}}));
     }
     *simulation.stream() = Some(Vec::new());
     // So that a deletion has several pages of reviews, and goes on in another execution.
@@ -69,8 +76,10 @@ fn start(simulation: &Simulation, mut variation: u64) {
         let told = Rc::clone(&told);
         move |simulation| async move {
             for change in 0..changes {
-                let name = json!({"name": format!("Name {change}")});
-                if let Some(Told { status: 200, body }) = manage(&simulation, "product-update", name).await {
+                // Also to another category.
+                let change = json!({"name": format!("Name {change}"), "category": format!("c{change}")});
+                if let Some(Told { status: 200, body }) = manage(&simulation, "product-update", change).await
+                {
                     told.set(body["version"].as_u64().unwrap());
                 }
             }
@@ -181,8 +190,29 @@ fn is_unfinished(item: &Value) -> bool {
     item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("WITHDRAWN#"))
 }
 
+/// The number of products of each category, as the counters say, and as there are products that are not hidden.
+fn categories(simulation: &Simulation) -> [BTreeMap<String, i64>; 2] {
+    let mut numbers = [BTreeMap::new(), BTreeMap::new()];
+    for item in simulation.world().items() {
+        let (pk, sk) = (item["pk"]["S"].as_str().unwrap(), item["sk"]["S"].as_str().unwrap());
+        if pk.starts_with("CATEGORIES#") {
+            let products: i64 = item["products"]["N"].as_str().unwrap().parse().unwrap();
+            *numbers[0].entry(sk.to_owned()).or_default() += products;
+        } else if sk == keys::PRODUCT && item["hidden"].is_null() {
+            *numbers[1].entry(item["category"]["S"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+    }
+    // A counter that is zero is deleted, unless the function dies before that.
+    numbers[0].retain(|_, products| *products != 0);
+    numbers
+}
+
 fn check(simulation: &Simulation) -> Vec<String> {
     let mut wrong = Vec::new();
+    let [counted, shown] = categories(simulation);
+    if counted != shown {
+        wrong.push(format!("categories are counted as {counted:?}, and have {shown:?}"));
+    }
     for id in [1, 2].map(product_id) {
         let (stored, cached) = (Shown::stored(simulation, id), Shown::cached(simulation, id));
         if let Some(cached) = cached

@@ -170,7 +170,7 @@ async fn a_product_that_changes_before_the_start_is_written_keeps_everything_unc
     let planned = change.writes(&products(&world, &draft).await, now()).unwrap();
     let mut other = tests::samples::next_version(&world.table.product(product_id(2)).await.unwrap());
     other.draft.price = Money { amount: 700, ..other.draft.price };
-    world.table.replace_product(&other, Writer([5; 16])).await.unwrap();
+    world.table.replace_product(&other, &other.draft.category, Writer([5; 16])).await.unwrap();
     let write = world.table.write_experiment(&planned, ExperimentEffect::Start, Writer([9; 16]));
     let write = world.measure("write_experiment", "a product was changed", write).await;
     assert_eq!(write, Ok(Overtaken::ByProduct));

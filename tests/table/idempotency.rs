@@ -42,7 +42,7 @@ async fn the_answer_is_stored_with_what_it_stands_for() {
             "ttl": {"N": "1763746228"},
         })
     );
-    assert_eq!(world.items().len(), 5);
+    assert_eq!(world.items().len(), 6);
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn other_keys_are_other_requests() {
     create(&world, &product(1, 7), &once("k", 1)).await.unwrap();
     assert_eq!(create(&world, &product(2, 7), &once("l", 1)).await, Ok(Creation::New));
     assert_eq!(world.table.create_product(&product(3, 7), stock(3), None).await, Ok(Creation::New));
-    assert_eq!(world.items().len(), 14);
+    assert_eq!(world.items().len(), 17);
 }
 
 #[tokio::test]
@@ -127,5 +127,5 @@ async fn twenty_concurrent_requests_with_one_key_create_one_concert() {
     let winner = outcomes.iter().position(|outcome| *outcome == Creation::New).unwrap();
     let replayed = Creation::Replayed(answer(&product(u32::try_from(winner).unwrap(), 7)));
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == replayed).count(), 19);
-    assert_eq!(world.items().len(), 5);
+    assert_eq!(world.items().len(), 6);
 }

@@ -15,6 +15,7 @@ mod audit;
 mod authorizer;
 mod authors_review;
 mod band_venue;
+mod category;
 mod concert;
 mod concert_growth;
 mod concert_races;

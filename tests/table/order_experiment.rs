@@ -34,7 +34,7 @@ async fn tested(world: &World, number: u32) -> Product {
 
 async fn replace(world: &World, product: Product) -> Product {
     let writer = Writer([u8::try_from(product.version).unwrap(); 16]);
-    world.table.replace_product(&product, writer).await.unwrap();
+    world.table.replace_product(&product, &product.draft.category, writer).await.unwrap();
     product
 }
 

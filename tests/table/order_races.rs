@@ -224,7 +224,7 @@ async fn a_sellers_change_and_a_reservation_at_the_same_instant_both_succeed() {
         at_once(&world, ["TransactWriteItems", "PutItem"]);
         let written = next.clone();
         let change = spawn(&world, |world| async move {
-            world.table.replace_product(&written, table::Writer([1; 16])).await
+            world.table.replace_product(&written, &written.draft.category, table::Writer([1; 16])).await
         });
         world.table.reserve_stock(&request, now()).await.unwrap();
         assert_eq!(change.await.unwrap(), Ok(()));
@@ -256,7 +256,10 @@ async fn concurrent_changes_deltas_and_orders_of_one_product_are_all_kept() {
                 let mut product = table.product(product_id(1)).await.unwrap();
                 for _ in 0..20 {
                     product = next_version(&product);
-                    table.replace_product(&product, table::Writer([7; 16])).await.unwrap();
+                    table
+                        .replace_product(&product, &product.draft.category, table::Writer([7; 16]))
+                        .await
+                        .unwrap();
                 }
             }
         }

@@ -402,7 +402,10 @@ async fn a_sellers_change_and_a_sale_do_not_hinder_each_other() {
     let first = stocked(&world, 1, 3).await;
     reserve(&world, &placed(1, &[(1, 2)])).await;
     let next = next_version(&first);
-    assert_eq!(world.table.replace_product(&next, table::Writer([1; 16])).await, Ok(()));
+    assert_eq!(
+        world.table.replace_product(&next, &next.draft.category, table::Writer([1; 16])).await,
+        Ok(())
+    );
     assert_eq!(stock(&world, 1), Some(1));
     reserve(&world, &placed(2, &[(1, 1)])).await;
     let listed = world.table.listed_product(product_id(1)).await.unwrap();

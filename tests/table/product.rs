@@ -55,7 +55,9 @@ async fn a_product_is_stored_with_its_stock_an_empty_rating_and_a_place_among_it
             "gsi2pk": {"S": "NEWEST"}, "gsi2sk": {"S": ID},
         })
     );
-    assert_eq!(world.items().len(), 4);
+    let counter = json!({"pk": {"S": "CATEGORIES#1"}, "sk": {"S": "food"}, "products": {"N": "1"}});
+    assert_eq!(world.item(&keys::category_count(&product.draft.category, '1')), counter);
+    assert_eq!(world.items().len(), 5);
 }
 
 #[tokio::test]
@@ -105,7 +107,7 @@ async fn a_publication_whose_answer_was_lost_has_succeeded() {
     let world = World::new();
     world.wire.next("TransactWriteItems", [Fault::AnswerLost, Fault::AnswerLost]);
     assert_eq!(world.table.create_product(&product(1, 7), stock(3), None).await, Ok(Creation::New));
-    assert_eq!(world.items().len(), 4);
+    assert_eq!(world.items().len(), 5);
 }
 
 #[tokio::test]
@@ -124,7 +126,7 @@ async fn the_next_version_takes_the_place_of_the_one_before() {
     let product = product(1, 7);
     world.publish(&product).await;
     let next = next_version(&product);
-    let replace = world.table.replace_product(&next, WRITER);
+    let replace = world.table.replace_product(&next, &next.draft.category, WRITER);
     assert_eq!(world.measure("replace_product", "in the same category", replace).await, Ok(()));
     let stored = world.item(&keys::product(product.product_id));
     assert_eq!(stored["writer"], json!({"B": "CQkJCQkJCQkJCQkJCQkJCQ=="}));
@@ -140,7 +142,7 @@ async fn a_member_that_was_removed_leaves_nothing_behind() {
     world.publish(&product).await;
     let mut next = next_version(&product);
     next.draft.image_url = None;
-    world.table.replace_product(&next, WRITER).await.unwrap();
+    world.table.replace_product(&next, &next.draft.category, WRITER).await.unwrap();
     assert_eq!(world.item(&keys::product(product.product_id)).get("imageUrl"), None);
     assert_eq!(world.table.product(product.product_id).await, Ok(next));
 }
@@ -152,7 +154,7 @@ async fn a_product_moves_to_another_category() {
     world.publish(&product).await;
     let mut next = next_version(&product);
     next.draft.category = "gifts".parse().unwrap();
-    let replace = world.table.replace_product(&next, WRITER);
+    let replace = world.table.replace_product(&next, &product.draft.category, WRITER);
     assert_eq!(world.measure("replace_product", "to another category", replace).await, Ok(()));
     let stored = world.item(&keys::product(product.product_id));
     assert_eq!(stored["gsi2pk"], json!({"S": "CATEGORY#gifts"}));
@@ -164,15 +166,15 @@ async fn a_version_replaces_only_the_one_before_it() {
     let first = product(1, 7);
     world.publish(&first).await;
     let second = next_version(&first);
-    world.table.replace_product(&second, WRITER).await.unwrap();
+    world.table.replace_product(&second, &second.draft.category, WRITER).await.unwrap();
     let before = world.items();
 
     let late = next_version(&first);
-    let stale = world.table.replace_product(&late, table::Writer([1; 16]));
+    let stale = world.table.replace_product(&late, &late.draft.category, table::Writer([1; 16]));
     assert_eq!(world.measure("replace_product", "stale", stale).await, Err(Error::Stale { current: 2 }));
     let ahead = next_version(&next_version(&second));
     assert_eq!(
-        world.table.replace_product(&ahead, table::Writer([1; 16])).await,
+        world.table.replace_product(&ahead, &ahead.draft.category, table::Writer([1; 16])).await,
         Err(Error::Stale { current: 2 })
     );
     assert_eq!(world.items(), before);
@@ -185,7 +187,7 @@ async fn a_change_whose_answer_was_lost_has_succeeded() {
     world.publish(&product).await;
     world.wire.next("PutItem", [Fault::AnswerLost]);
     let next = next_version(&product);
-    assert_eq!(world.table.replace_product(&next, WRITER).await, Ok(()));
+    assert_eq!(world.table.replace_product(&next, &next.draft.category, WRITER).await, Ok(()));
     assert_eq!(world.table.product(product.product_id).await, Ok(next));
 }
 
@@ -195,8 +197,8 @@ async fn the_same_change_by_somebody_else_is_stale() {
     let product = product(1, 7);
     world.publish(&product).await;
     let next = next_version(&product);
-    world.table.replace_product(&next, WRITER).await.unwrap();
-    let other = world.table.replace_product(&next, table::Writer([8; 16])).await;
+    world.table.replace_product(&next, &next.draft.category, WRITER).await.unwrap();
+    let other = world.table.replace_product(&next, &next.draft.category, table::Writer([8; 16])).await;
     assert_eq!(other, Err(Error::Stale { current: 2 }));
 }
 
@@ -205,10 +207,10 @@ async fn a_product_that_is_gone_or_hidden_is_not_replaced() {
     let world = World::new();
     let product = product(1, 7);
     let next = next_version(&product);
-    assert_eq!(world.table.replace_product(&next, WRITER).await, Err(NO_PRODUCT));
+    assert_eq!(world.table.replace_product(&next, &next.draft.category, WRITER).await, Err(NO_PRODUCT));
     assert_eq!(world.items().len(), 0);
     world.publish(&product).await;
     world.table.hide_product(withdrawal(product.product_id, 1)).await.unwrap();
-    assert_eq!(world.table.replace_product(&next, WRITER).await, Err(NO_PRODUCT));
+    assert_eq!(world.table.replace_product(&next, &next.draft.category, WRITER).await, Err(NO_PRODUCT));
     assert_eq!(world.item(&keys::product(product.product_id))["hidden"], json!({"N": "1"}));
 }

@@ -247,7 +247,7 @@ async fn a_product_that_moved_is_in_its_new_category_alone() {
     publish(&world, 0..2).await;
     let mut moved = next_version(&product(1, 7));
     moved.draft.category = "gifts".parse().unwrap();
-    world.table.replace_product(&moved, table::Writer([1; 16])).await.unwrap();
+    world.table.replace_product(&moved, &food(), table::Writer([1; 16])).await.unwrap();
     let food = world.table.products_of_category(&food(), size(20), None).await.unwrap();
     let gifts = world.table.products_of_category(&category("gifts"), size(20), None).await.unwrap();
     assert_eq!((ids(&food), ids(&gifts)), (vec![product_id(0)], vec![product_id(1)]));

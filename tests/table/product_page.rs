@@ -101,7 +101,7 @@ async fn the_page_shows_the_present_version() {
     let product = product(1, 7);
     world.publish(&product).await;
     let next = next_version(&product);
-    world.table.replace_product(&next, table::Writer([1; 16])).await.unwrap();
+    world.table.replace_product(&next, &next.draft.category, table::Writer([1; 16])).await.unwrap();
     let page = world.table.product_page(product_id(1), 10).await.unwrap();
     assert_eq!(page.listed.product, next);
 }

@@ -21,7 +21,7 @@ async fn one_of_200_changes_of_one_version_succeeds() {
     let changed = together(&world, 200, async |world, number| {
         let mut next = next_version(&world.table.product(product_id(1)).await?);
         next.draft.name = format!("by {number}").parse().unwrap();
-        world.table.replace_product(&next, writer(number)).await.map(|()| next)
+        world.table.replace_product(&next, &next.draft.category, writer(number)).await.map(|()| next)
     })
     .await;
     let won: Vec<_> = changed.iter().flatten().collect();
@@ -39,7 +39,7 @@ async fn two_hundred_retried_changes_are_all_kept() {
         loop {
             let mut next = next_version(&world.table.product(product_id(1)).await.unwrap());
             next.draft.price.amount += 1;
-            match world.table.replace_product(&next, writer(number)).await {
+            match world.table.replace_product(&next, &next.draft.category, writer(number)).await {
                 Ok(()) => return next.version,
                 // Like real clients, each waits a different time, so that the retries do not collide again.
                 Err(Error::Stale { .. }) => tokio::time::sleep(Duration::from_millis(pause)).await,
@@ -118,9 +118,9 @@ async fn a_change_and_a_withdrawal_of_the_same_version_never_both_succeed() {
         world.wire.next("TransactWriteItems", [Fault::Held(barrier)]);
         let change = {
             let world = Arc::clone(&world);
-            tokio::spawn(
-                async move { world.table.replace_product(&next_version(&first), writer(round)).await },
-            )
+            tokio::spawn(async move {
+                world.table.replace_product(&next_version(&first), &first.draft.category, writer(round)).await
+            })
         };
         let hidden = world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
         match (change.await.unwrap(), hidden) {

@@ -178,19 +178,23 @@ async fn a_product_and_its_stock_are_replaced_together_or_not_at_all() {
     let world = shop().await;
     let next = next_version(&product(1, SELLER));
     let writer = table::Writer([1; 16]);
-    let replace = world.table.replace_product_and_stock(&next, stock(9), writer);
+    let replace = world.table.replace_product_and_stock(&next, &next.draft.category, stock(9), writer);
     assert_eq!(world.measure("replace_product_and_stock", "", replace).await, Ok(()));
     let listed = world.table.listed_product(product_id(1)).await.unwrap();
     assert_eq!((&listed.product, listed.stock, listed.stock_version), (&next, stock(9), 2));
     let items = world.items();
-    let stale = world.table.replace_product_and_stock(&next, stock(5), table::Writer([2; 16]));
+    let stale =
+        world.table.replace_product_and_stock(&next, &next.draft.category, stock(5), table::Writer([2; 16]));
     let stale = world.measure("replace_product_and_stock", "stale", stale).await;
     assert_eq!(stale, Err(Error::Stale { current: 2 }));
     assert_eq!(world.items(), items);
     world.table.hide_product(withdrawal(product_id(1), 2)).await.unwrap();
     let after = next_version(&next);
     assert_eq!(
-        world.table.replace_product_and_stock(&after, stock(5), table::Writer([3; 16])).await,
+        world
+            .table
+            .replace_product_and_stock(&after, &after.draft.category, stock(5), table::Writer([3; 16]))
+            .await,
         Err(NO_PRODUCT)
     );
 }
@@ -200,7 +204,13 @@ async fn a_replacement_whose_answer_was_lost_has_succeeded() {
     let world = shop().await;
     let next = next_version(&product(1, SELLER));
     world.wire.next("TransactWriteItems", [Fault::AnswerLost]);
-    assert_eq!(world.table.replace_product_and_stock(&next, stock(9), table::Writer([1; 16])).await, Ok(()));
+    assert_eq!(
+        world
+            .table
+            .replace_product_and_stock(&next, &next.draft.category, stock(9), table::Writer([1; 16]))
+            .await,
+        Ok(())
+    );
     let level: Stock = world.table.stock(product_id(1)).await.unwrap().stock;
     assert_eq!(level, stock(9));
 }

@@ -4,7 +4,7 @@ import { begin, logOut, session } from '/page/session.js';
 import { become } from '/page/visitor.js';
 import { Failed, Title, Empty } from '/page/parts.js';
 import { basket } from '/page/basket.js';
-import { Shop } from '/page/shop.js';
+import { Front, Shop } from '/page/shop.js';
 import { html, number, render, route, to, useEffect, useState, useStore } from '/page/view.js';
 
 /** The first part of a route, the module that has the screen, and the screen's name in it. All but the shop are loaded when needed. */
@@ -44,7 +44,8 @@ function Screen({ at }) {
     );
     return () => { current = false; };
   }, [name]);
-  if (!name || name === 'category' || name === 'seller') return html`<${Shop} by=${name} of=${path[0]} key=${`${name}/${path[0]}`} />`;
+  if (!name) return html`<${Front} />`;
+  if (name === 'category' || name === 'seller') return html`<${Shop} by=${name} of=${path[0]} key=${`${name}/${path[0]}`} />`;
   if (!entry) return html`<${Title}>Not found<//><${Empty}>The page has no such screen. <a href="#/">Go to the shop</a>.<//>`;
   if (state.name !== name) return html`<p class="note busy" role="status">Opening…</p>`;
   if (state.error) return html`<${Title}>Not loaded<//><${Failed} error=${state.error} retry=${() => location.reload()} />`;

@@ -188,9 +188,9 @@ export function usePages(load, inputs) {
   return { first, items: pages.flatMap((page) => page.items), next, loadMore, busy: more.busy, error: more.error };
 }
 
-export const More = ({ of }) => html`
+export const More = ({ of, label = 'Show more' }) => html`
   ${of.error && html`<${Failed} error=${of.error} />`}
-  ${of.next && html`<p class="more"><button type="button" onClick=${of.loadMore} disabled=${of.busy}>${of.busy ? 'Loading…' : 'Show more'}</button></p>`}`;
+  ${of.next && html`<p class="more"><button type="button" onClick=${of.loadMore} disabled=${of.busy}>${of.busy ? 'Loading…' : label}</button></p>`}`;
 
 /** A question that is answered in place, before something that cannot be undone. */
 export function Confirm({ label, question, yes, onYes, kind = 'danger', children }) {

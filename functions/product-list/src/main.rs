@@ -1,4 +1,4 @@
-//! `GET /products`: products, newest first; with `?category=…` or `?seller=…` those of one category or seller.
+//! `GET /products` and `GET /categories`: products, newest first, all or those of one category or seller; the categories.
 
 use app::{limits::Searches, table::Table, visitors::Visitors};
 use domain::{
@@ -7,6 +7,12 @@ use domain::{
     product::Category,
 };
 use web::{Problem, Request, Response, cursor, query, respond};
+
+/// How long the list of categories may be stored.
+const FRESH_SECONDS: u64 = 60;
+
+/// The name of the list of categories in its cursors.
+const CATEGORIES: &str = "categories";
 
 /// Which products.
 enum Of {
@@ -29,11 +35,30 @@ impl Of {
 app::clients! { table: Table, searches: Searches, visitors: Visitors }
 
 fn main() -> runtime::Exit {
-    runtime::serve(list_products)
+    runtime::serve(list)
 }
 
-async fn list_products(app: &App, request: Request) -> Result<Response, Problem> {
-    let (of, size, after) = read(&request)?;
+async fn list(app: &App, request: Request) -> Result<Response, Problem> {
+    if request.path == "/categories" {
+        list_categories(app, &request).await
+    } else {
+        list_products(app, &request).await
+    }
+}
+
+async fn list_categories(app: &App, request: &Request) -> Result<Response, Problem> {
+    let mut query = request.query();
+    let (size, after) = (query.page_size(), query.cursor(CATEGORIES));
+    let (size, after) = query.finish(|| Some((size, after)))?;
+    app.searches.admit(&request.source_network(), request.received_at)?;
+    let page = app.table.categories(size, after).await?;
+    let next = page.next.map(|next| cursor::encode(CATEGORIES, &next));
+    let link_to = |cursor: &str| format!("/categories?limit={}&cursor={cursor}", size.get());
+    respond::page(&page.items, next.as_deref(), link_to)?.stored_for(FRESH_SECONDS).unless_known_to(request)
+}
+
+async fn list_products(app: &App, request: &Request) -> Result<Response, Problem> {
+    let (of, size, after) = read(request)?;
     app.searches.admit(&request.source_network(), request.received_at)?;
     let page = match &of {
         Of::Everybody => app.table.newest_products(size, after).await?,
@@ -41,7 +66,7 @@ async fn list_products(app: &App, request: Request) -> Result<Response, Problem>
         Of::Seller(seller) => app.table.products_of_seller(*seller, size, after).await?,
     };
     let is_tested = page.items.iter().any(|listed| listed.product.pricing.overlay.is_some());
-    let visitor = if is_tested { app.visitors.of(&request).await? } else { None };
+    let visitor = if is_tested { app.visitors.of(request).await? } else { None };
     let items: Vec<_> = page.items.into_iter().map(|listed| listed.for_visitor(visitor)).collect();
     let next = page.next.map(|next| cursor::encode(&of.query(), &next));
     let response = respond::page(&items, next.as_deref(), |cursor| {

@@ -52,15 +52,16 @@ async fn change(
     let (listed, seller_name) =
         futures::try_join!(app.table.listed_product(id), app.table.display_name(caller.user_id))?;
     let (product, stock) = listed.product.change(caller, patch, seen, now)?;
+    let from = &listed.product.draft.category;
     let product = Product { seller_name, ..product };
     let writer = app.new_writer()?;
     let listed = match stock {
         None => {
-            app.table.replace_product(&product, writer).await?;
+            app.table.replace_product(&product, from, writer).await?;
             ListedProduct { product, ..listed }
         }
         Some(stock) => {
-            app.table.replace_product_and_stock(&product, stock, writer).await?;
+            app.table.replace_product_and_stock(&product, from, stock, writer).await?;
             // The version of the stock, which orders change too, is known only after the change.
             let level = app.table.stock(id).await?;
             ListedProduct::new(product, &level, listed.rating)

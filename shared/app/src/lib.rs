@@ -6,6 +6,7 @@
 
 pub mod alert_setting;
 pub mod alerts;
+pub mod audit;
 mod aws;
 pub mod cache;
 pub mod catalog;

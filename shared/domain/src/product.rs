@@ -35,6 +35,15 @@ text_type! {
     Category = line(1, 64)
 }
 
+/// A category and how many products it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CategoryCount {
+    /// The category.
+    pub category: Category,
+    /// The number of its products.
+    pub products: u64,
+}
+
 text_type! {
     /// The https URL of a product's picture.
     ImageUrl = https_url()

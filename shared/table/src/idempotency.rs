@@ -45,8 +45,19 @@ impl Table {
             // The id is new, so a stored item was written by this request, whose response was lost.
             return self.create_item(item.clone()).await.map(|_| Creation::New);
         }
-        let mut writes =
-            items.into_iter().map(|item| self.put_if_absent(item)).collect::<Result<Vec<_>, _>>()?;
+        let writes = items.into_iter().map(|item| self.put_if_absent(item)).collect::<Result<_, _>>()?;
+        self.write_new(writes, owner, operation, idempotency, now).await
+    }
+
+    /// As [`Table::put_new`], with the writes that the request makes. The ids in them must be new.
+    pub(crate) async fn write_new(
+        &self,
+        mut writes: Vec<TransactWriteItem>,
+        owner: UserId,
+        operation: &str,
+        idempotency: Option<(&Idempotency, &StoredResponse)>,
+        now: Timestamp,
+    ) -> Result<Creation, Error> {
         let record = writes.len();
         if let Some((idempotency, answer)) = idempotency {
             writes.push(self.response_record(owner, operation, idempotency, answer, now)?);

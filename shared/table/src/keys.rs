@@ -5,6 +5,7 @@
 //! | credential | `EMAIL#<lower-case e-mail>` | `CREDENTIAL` | | |
 //! | profile | `USER#<userId>` | `PROFILE` | | |
 //! | session | `SESSION#<userId>` | `<sessionId>` | | |
+//! | products of a category, counted | `CATEGORIES#<last digit of productId>` | `<category>` | | |
 //! | product | `PRODUCT#<productId>` | `PRODUCT` | `PRODUCT#<productId>` / `~PRODUCT` | `CATEGORY#<category>` / `<productId>` |
 //! | stock | `PRODUCT#<productId>` | `PRODUCT#STOCK` | `PRODUCT#<productId>` / `~STOCK` | |
 //! | rating | `PRODUCT#<productId>` | `RATING` | `PRODUCT#<productId>` / `~RATING` | |
@@ -52,10 +53,14 @@
 //! | signing key, public half | `SIGNING` | `KEY#<kid>` | | |
 
 pub mod alerts;
+mod categories;
 mod events;
 pub mod experiments;
 mod price_watch;
 
+pub use categories::{
+    category_count, category_counts_partition, category_partition, product_in_category, shard_of,
+};
 pub(crate) use events::{PROBE, parse_event_batch};
 pub use events::{event_batch, probe};
 pub use price_watch::{
@@ -70,7 +75,7 @@ use domain::{
     geo::Level,
     id::{BandId, ConcertId, OrderId, ProductId, SessionId, UserId, VenueId},
     mail_token::TokenUse,
-    product::{Category, ReviewPosition},
+    product::ReviewPosition,
     session::Session,
     user::Email,
 };
@@ -222,16 +227,6 @@ pub fn product_on_page(id: ProductId) -> Key {
     Key::new(product_partition(id), PAGE_PRODUCT)
 }
 
-/// The partition of a category in the second index.
-pub fn category_partition(category: &Category) -> String {
-    format!("CATEGORY#{category}")
-}
-
-/// A product in the second index, under its category.
-pub fn product_in_category(category: &Category, id: ProductId) -> Key {
-    Key::new(category_partition(category), id.to_string())
-}
-
 /// The item that lists a product under its seller.
 pub fn sellers_product(seller: UserId, id: ProductId) -> Key {
     Key::new(user_partition(seller), format!("{PRODUCT_PREFIX}{id}"))
@@ -329,7 +324,8 @@ pub fn parse_order(sk: &str) -> Option<OrderId> {
     sk.strip_prefix(ORDER_PREFIX)?.parse().ok()
 }
 
-/// The last digits of the partition keys of unfinished work: 16 partitions, so that none becomes a hot partition.
+/// The last digits of the partition keys of unfinished work, and of the numbers of products: 16 partitions, so that none
+/// becomes a hot partition.
 pub const SHARDS: &str = "0123456789abcdef";
 
 /// A partition of unsettled orders.

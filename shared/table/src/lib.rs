@@ -7,6 +7,7 @@
 mod account_delete;
 mod authors_review;
 mod band;
+mod category;
 mod concert;
 mod concert_search;
 mod crawl;
@@ -54,6 +55,7 @@ mod webhook;
 mod withdrawn;
 mod writer;
 
+pub use category::CategoryRecount;
 pub use concert_search::{ConcertQuery, FoundConcert, Sort};
 pub use crawl::{DueItems, DuePosition};
 pub use delivery::BegunCall;

@@ -17,13 +17,13 @@ use domain::{
     Error,
     id::ProductId,
     idempotency::{Creation, Idempotency, StoredResponse},
-    product::{ListedProduct, Product},
+    product::{Category, ListedProduct, Product},
     stock::{Stock, StockChange},
 };
 
 impl Table {
-    /// Publishes a product, with its stock and an empty rating. With an idempotency key, a repeated request changes nothing and
-    /// returns the stored response of the first.
+    /// Publishes a product, with its stock and an empty rating, and counts it in its category. With an idempotency key,
+    /// a repeated request changes nothing and returns the stored response of the first.
     pub async fn create_product(
         &self,
         product: &Product,
@@ -36,8 +36,11 @@ impl Table {
         let mut pointer = keys::sellers_product(product.seller_id, id).primary();
         pointer.extend(keys::newest_product(id).gsi2());
         let stock = stock::of_new_product(product, stock)?;
-        let items = vec![to_product_item(product)?, stock, rating, pointer];
-        self.put_new(items, product.seller_id, "product-create", idempotency, product.created_at).await
+        let items = [to_product_item(product)?, stock, rating, pointer];
+        let items = items.into_iter().map(|item| self.put_if_absent(item));
+        let counted = self.count_product(&product.draft.category, id, 1);
+        let writes = items.chain([counted]).collect::<Result<_, _>>()?;
+        self.write_new(writes, product.seller_id, "product-create", idempotency, product.created_at).await
     }
 
     /// A product that is not hidden, strongly consistent.
@@ -67,8 +70,17 @@ impl Table {
     }
 
     /// Replaces a product with its next version, if the stored version is the previous one; else `Stale`. A write that
-    /// the SDK repeats after a lost response is recognised by its writer id.
-    pub async fn replace_product(&self, product: &Product, writer: Writer) -> Result<(), Error> {
+    /// the SDK repeats after a lost response is recognised by its writer id. `from` is the category of the previous
+    /// version: a product that leaves it is counted in the other one in the same transaction.
+    pub async fn replace_product(
+        &self,
+        product: &Product,
+        from: &Category,
+        writer: Writer,
+    ) -> Result<(), Error> {
+        if product.draft.category != *from {
+            return self.replace_with(product, from, None, writer).await;
+        }
         let mut item = to_product_item(product)?;
         writer.sign(&mut item);
         let put = self
@@ -87,16 +99,40 @@ impl Table {
     pub async fn replace_product_and_stock(
         &self,
         product: &Product,
+        from: &Category,
         stock: Stock,
         writer: Writer,
     ) -> Result<(), Error> {
+        self.replace_with(product, from, Some(stock), writer).await
+    }
+
+    /// Replaces a product and all that changes with it in one transaction.
+    async fn replace_with(
+        &self,
+        product: &Product,
+        from: &Category,
+        stock: Option<Stock>,
+        writer: Writer,
+    ) -> Result<(), Error> {
+        let (id, to) = (product.product_id, &product.draft.category);
         let mut item = to_product_item(product)?;
         writer.sign(&mut item);
-        let product_write =
-            self.put_if(item, IS_PREVIOUS, &[VERSION, HIDDEN], vec![("before", n(product.version - 1))])?;
-        let change = stock::changed(product.product_id, StockChange::Set(stock), product.updated_at);
-        match self.transact(vec![product_write, self.update_if(change)?]).await? {
-            Transacted::Done => Ok(()),
+        let before = vec![("before", n(product.version - 1))];
+        let mut transaction = vec![self.put_if(item, IS_PREVIOUS, &[VERSION, HIDDEN], before)?];
+        if let Some(stock) = stock {
+            let change = stock::changed(id, StockChange::Set(stock), product.updated_at);
+            transaction.push(self.update_if(change)?);
+        }
+        if to != from {
+            transaction.extend([self.count_product(from, id, -1)?, self.count_product(to, id, 1)?]);
+        }
+        match self.transact(transaction).await? {
+            Transacted::Done => {
+                if to != from {
+                    self.delete_empty_counter(from, id).await;
+                }
+                Ok(())
+            }
             Transacted::Refused(0, stored) => unless_stale(stored.as_ref(), writer),
             Transacted::Refused(..) => Err(NO_PRODUCT),
         }

@@ -2,19 +2,20 @@
 
 use crate::{
     engine::{
-        item::{key_of, n, number, s},
+        item::{Item, key_of, n, number, s},
         table::Table,
         transaction::Transacted,
         update::ItemUpdate,
     },
     keys::{self, GSI1_PK, GSI1_SK, GSI2_PK, GSI2_SK, PK, SK},
-    product_item::{HIDDEN, VERSION},
+    product_item::{HIDDEN, VERSION, category_of},
     stock, withdrawn,
 };
 use domain::{
     Error, Version,
     deletion::DeletionRun,
     id::{ProductId, UserId},
+    product::Category,
 };
 
 /// The maximum number of reviews that one call deletes: four full batches.
@@ -42,9 +43,26 @@ pub struct Purged {
 
 impl Table {
     /// Hides this version of a product from readers: it is removed from both indexes, and reads do not find it. In the
-    /// same transaction its stock is marked, so that no order can take any of it, and its deletion becomes unfinished work
-    /// for product-sweep.
+    /// same transaction its stock is marked, so that no order can take any of it, its category has one product less, and
+    /// its deletion becomes unfinished work for product-sweep.
     pub async fn hide_product(&self, run: DeletionRun) -> Result<Hidden, Error> {
+        let (id, version) = (run.product_id, run.version);
+        let Some(stored) = self.get_item(keys::product(id), true).await? else { return Ok(Hidden::Gone) };
+        // Each version has one category, so the one that was read is that of the version which the condition names.
+        let category = category_of(&stored)?;
+        let hidden = if number(&stored, VERSION) == Some(version) && !stored.contains_key(HIDDEN) {
+            self.hide_shown(run, &category).await?
+        } else {
+            why_not_hidden(Some(&stored), version)?
+        };
+        if hidden == Hidden::Done {
+            // Also after an attempt that died behind the transaction.
+            self.delete_empty_counter(&category, id).await;
+        }
+        Ok(hidden)
+    }
+
+    async fn hide_shown(&self, run: DeletionRun, category: &Category) -> Result<Hidden, Error> {
         let (id, version) = (run.product_id, run.version);
         let product = self.update_if(ItemUpdate {
             key: keys::product(id),
@@ -55,18 +73,12 @@ impl Table {
         })?;
         let stock = self.update_if(stock::hidden(id, version))?;
         let entry = self.put_always(withdrawn::of_hidden_product(&run))?;
-        let stored = match self.transact(vec![product, stock, entry]).await? {
-            Transacted::Done => return Ok(Hidden::Done),
-            Transacted::Refused(0, stored) => stored,
-            Transacted::Refused(..) => return Err(Error::internal("a product without a stock")),
-        };
-        let Some(stored) = &stored else { return Ok(Hidden::Gone) };
-        if number(stored, HIDDEN) == Some(version) {
-            return Ok(Hidden::Done);
+        let counted = self.count_product(category, id, -1)?;
+        match self.transact(vec![product, stock, entry, counted]).await? {
+            Transacted::Done => Ok(Hidden::Done),
+            Transacted::Refused(0, stored) => why_not_hidden(stored.as_ref(), version),
+            Transacted::Refused(..) => Err(Error::internal("a product without a stock")),
         }
-        let current =
-            number(stored, VERSION).ok_or_else(|| Error::internal("a product without a version"))?;
-        Ok(Hidden::Superseded(current))
     }
 
     /// Deletes a page of a product's reviews.
@@ -105,4 +117,14 @@ impl Table {
             Transacted::Refused(..) => Err(Error::internal("a product cannot be purged before it is hidden")),
         }
     }
+}
+
+/// The result for a product that cannot be hidden at this version: it is gone, changed, or hidden already.
+fn why_not_hidden(stored: Option<&Item>, version: Version) -> Result<Hidden, Error> {
+    let Some(stored) = stored else { return Ok(Hidden::Gone) };
+    if number(stored, HIDDEN) == Some(version) {
+        return Ok(Hidden::Done);
+    }
+    let current = number(stored, VERSION).ok_or_else(|| Error::internal("a product without a version"))?;
+    Ok(Hidden::Superseded(current))
 }

@@ -1,7 +1,7 @@
 //! The stored form of a product.
 
 use crate::{
-    engine::item::{Item, b, bytes, from_item, to_item},
+    engine::item::{Item, b, bytes, from_item, text, to_item},
     keys,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,7 +9,7 @@ use domain::{
     Error,
     overlay::Overlay,
     pricing::{Pricing, Promise},
-    product::Product,
+    product::{Category, Product},
 };
 
 /// Set to the withdrawn version when a product is withdrawn; reads then treat the product as not found.
@@ -50,6 +50,12 @@ pub(crate) fn from_product_item(item: Item) -> Result<Option<Product>, Error> {
     let pricing = pricing(&item).ok_or_else(|| Error::internal("a product with an unreadable overlay"))?;
     let product: Product = from_item(item)?;
     Ok(Some(Product { pricing, ..product }))
+}
+
+/// The category of an item, also of a hidden one.
+pub(crate) fn category_of(item: &Item) -> Result<Category, Error> {
+    let category = text(item, "category").map(|text| serde_json::from_value(text.into()));
+    category.and_then(Result::ok).ok_or_else(|| Error::internal("a product without a category"))
 }
 
 /// How an item is priced beside its own price; `None` if its overlay cannot be read.

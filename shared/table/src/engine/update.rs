@@ -86,6 +86,19 @@ impl Table {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
+    /// Adds to a number of an item, as part of a transaction. An item that is not there is created.
+    pub(crate) fn add_to(&self, key: Key, name: &str, step: i64) -> Result<TransactWriteItem, Error> {
+        let update = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.primary()))
+            .update_expression("ADD #name :step")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":step", AttributeValue::N(step.to_string()))
+            .build()
+            .map_err(build_error)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
     /// Updates an item under a condition, as a single request: half the write units of a transaction.
     pub(crate) async fn send_update(&self, change: ItemUpdate<'_>) -> Result<Written, Error> {
         let update = self

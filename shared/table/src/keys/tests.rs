@@ -37,6 +37,7 @@ fn literal_keys() {
     assert_key(&product(product_id), &format!("PRODUCT#{p}"), "PRODUCT");
     assert_key(&product_on_page(product_id), &format!("PRODUCT#{p}"), "~PRODUCT");
     assert_key(&product_in_category(&"Books".parse().unwrap(), product_id), "CATEGORY#Books", p);
+    assert_key(&category_count(&"Books".parse().unwrap(), shard_of(product_id)), "CATEGORIES#2", "Books");
     assert_key(&newest_product(product_id), "NEWEST", p);
     assert_key(&sellers_product(user, product_id), &format!("USER#{u}"), &format!("PRODUCT#{p}"));
     assert_key(&stock(product_id), &format!("PRODUCT#{p}"), "PRODUCT#STOCK");
