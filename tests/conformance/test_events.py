@@ -15,7 +15,9 @@ from pathlib import Path
 
 import boto3
 from broker import Broker
+from clickhouse.account import PASSWORD, USER
 from confluent_kafka import Consumer
+from run.clickhouse import DATABASE, ClickHouse
 from run.instance import Instance
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,6 +97,25 @@ class Events(unittest.TestCase):
         received = self.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
         return [json.loads(message["Body"]) for message in received.get("Messages", [])]
 
+    def counted(self, sent: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        """What ClickHouse has of these visitors: each, and how many events."""
+        names = ", ".join(f"'{visitor}'" for visitor, _count in sent)
+        sql = f"SELECT visitor, count() FROM events FINAL WHERE visitor IN ({names}) GROUP BY visitor"
+        account = {"X-ClickHouse-User": USER, "X-ClickHouse-Key": PASSWORD}
+        url = f"{self.instance.record['clickhouseUrl']}/?database={DATABASE}"
+        with urllib.request.urlopen(urllib.request.Request(url, sql.encode(), account), timeout=60) as response:
+            rows = [line.decode().split() for line in response]
+        return [(visitor, int(count)) for visitor, count in rows]
+
+    def fails(self, function: str, reason: str) -> None:
+        """Waits until a function has failed for this reason once more."""
+        log = self.instance.directory / "logs" / f"souk-{function}.log"
+        failures = lambda: log.read_text().count(reason) if log.exists() else 0  # noqa: E731
+        before, deadline = failures(), time.monotonic() + PATIENCE_SECONDS
+        while failures() == before:
+            self.assertLess(time.monotonic(), deadline, f"{function} did not fail with {reason!r}")
+            time.sleep(0.1)
+
     def test_events_come_once_without_failures(self):
         sent = [self.send(count) for count in (1, 500, 20)]
         self.assertEqual(self.arrive(sent), 0)
@@ -107,6 +128,28 @@ class Events(unittest.TestCase):
         finally:
             self.broker.restart()
         self.arrive(sent)
+
+    def test_each_event_counts_once_after_kafka_and_clickhouse_were_killed(self):
+        clickhouse = ClickHouse(self.instance)
+        first = [self.send(20) for _ in range(5)]
+        self.arrive(first)
+        os.kill(clickhouse.pid, signal.SIGKILL)
+        in_topic = [self.send(20) for _ in range(5)]
+        self.arrive(in_topic)
+        self.broker.kill()
+        try:
+            in_stream = [self.send(20) for _ in range(5)]
+            self.fails("event-ingest", "Kafka: ")
+        finally:
+            self.broker.restart()
+        self.arrive(in_stream)
+        self.fails("event-sink", "ClickHouse: ")
+        clickhouse.start()
+        sent, deadline = first + in_topic + in_stream, time.monotonic() + PATIENCE_SECONDS
+        while sum(count for _visitor, count in self.counted(sent)) < 300:
+            self.assertLess(time.monotonic(), deadline, self.counted(sent))
+            time.sleep(0.1)
+        self.assertEqual(sorted(self.counted(sent)), sorted(sent))
 
     def test_an_answer_that_is_lost_repeats_records_with_the_same_ids(self):
         rules = [{"function": "event-ingest", "kind": "after", "times": 2}]

@@ -6,7 +6,7 @@ use crate::{
     msk,
 };
 use domain::{Error, event_record::EventRecord};
-use kafka::{Message, Producer, ProducerError, Security};
+use kafka::{Authorities, Message, Producer, ProducerError, Security};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The topic.
@@ -19,7 +19,7 @@ const CLUSTER: &str = "KAFKA_CLUSTER_ARN";
 /// Where the brokers are.
 enum Cluster {
     /// These, with TLS or without.
-    Brokers(Vec<String>, Security),
+    Brokers { addresses: Vec<String>, tls: bool },
     /// Those of the MSK cluster with this ARN.
     Msk(String),
 }
@@ -28,6 +28,7 @@ enum Cluster {
 pub struct EventTopic {
     context: Context,
     cluster: Cluster,
+    authorities: Authorities,
     producer: Mutex<Option<Arc<Producer>>>,
 }
 
@@ -48,13 +49,13 @@ impl EventTopic {
         if let Some(producer) = &*self.connected() {
             return Ok(Arc::clone(producer));
         }
-        let producer = match &self.cluster {
-            Cluster::Brokers(brokers, security) => Producer::connect(brokers, security, TOPIC).await,
-            Cluster::Msk(arn) => {
-                let (brokers, security) = msk::brokers(self.context.sdk(), arn).await?;
-                Producer::connect(&brokers, &security, TOPIC).await
-            }
+        let authorities = self.authorities.clone();
+        let (brokers, security) = match &self.cluster {
+            Cluster::Brokers { addresses, tls: true } => (addresses.clone(), Security::Tls(authorities)),
+            Cluster::Brokers { addresses, tls: false } => (addresses.clone(), Security::Plain),
+            Cluster::Msk(arn) => msk::brokers(self.context.sdk(), arn, authorities).await?,
         };
+        let producer = Producer::connect(&brokers, &security, TOPIC).await;
         let producer = Arc::new(producer.map_err(|error| unavailable(&error))?);
         *self.connected() = Some(Arc::clone(&producer));
         Ok(producer)
@@ -70,13 +71,15 @@ impl Client for EventTopic {
 
     fn new(context: &Context) -> Result<Self, Error> {
         let settings = context.settings();
-        let security =
-            if settings.optional(TLS).as_deref() == Some("true") { Security::Tls } else { Security::Plain };
         let cluster = match settings.optional(CLUSTER) {
             Some(arn) => Cluster::Msk(arn),
-            None => Cluster::Brokers(msk::addresses(&settings.required(BROKERS)?), security),
+            None => Cluster::Brokers {
+                addresses: msk::addresses(&settings.required(BROKERS)?),
+                tls: settings.optional(TLS).as_deref() == Some("true"),
+            },
         };
-        Ok(Self { context: context.clone(), cluster, producer: Mutex::default() })
+        let authorities = Authorities::default();
+        Ok(Self { context: context.clone(), cluster, authorities, producer: Mutex::default() })
     }
 }
 
@@ -90,3 +93,6 @@ fn message(record: &EventRecord) -> Result<Message, Error> {
 fn unavailable(error: &ProducerError) -> Error {
     Error::unavailable(format!("Kafka: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use aws_types::SdkConfig;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::Error;
 use futures::FutureExt;
-use kafka::{Security, TokenSource};
+use kafka::{Authorities, Security, TokenSource};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -30,17 +30,21 @@ pub(crate) fn addresses(list: &str) -> Vec<String> {
 
 /// The brokers of a cluster, and how to connect to them: with IAM if the cluster has it, otherwise with TLS if it has
 /// that.
-pub(crate) async fn brokers(sdk: &SdkConfig, arn: &str) -> Result<(Vec<String>, Security), Error> {
+pub(crate) async fn brokers(
+    sdk: &SdkConfig,
+    arn: &str,
+    authorities: Authorities,
+) -> Result<(Vec<String>, Security), Error> {
     let sent = Client::new(sdk).get_bootstrap_brokers().cluster_arn(arn).send().await;
     let found = sent.map_err(|error| {
         Error::unavailable(format!("GetBootstrapBrokers: {} ({error})", error.code().unwrap_or("no answer")))
     })?;
     let present = |list: Option<&str>| list.filter(|list| !list.is_empty()).map(addresses);
     if let Some(brokers) = present(found.bootstrap_broker_string_sasl_iam()) {
-        return Ok((brokers, Security::Token(token_source(sdk))));
+        return Ok((brokers, Security::Token(authorities, token_source(sdk))));
     }
     if let Some(brokers) = present(found.bootstrap_broker_string_tls()) {
-        return Ok((brokers, Security::Tls));
+        return Ok((brokers, Security::Tls(authorities)));
     }
     let brokers = present(found.bootstrap_broker_string());
     brokers
@@ -66,7 +70,7 @@ async fn token(sdk: &SdkConfig, now: SystemTime) -> Result<String, Error> {
     signed(credentials, &region, now)
 }
 
-fn signed(credentials: Credentials, region: &str, now: SystemTime) -> Result<String, Error> {
+pub(crate) fn signed(credentials: Credentials, region: &str, now: SystemTime) -> Result<String, Error> {
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(Duration::from_secs(TOKEN_SECONDS));

@@ -8,4 +8,4 @@ mod producer;
 mod security;
 
 pub use producer::{Message, Producer, ProducerError};
-pub use security::{Security, TokenSource};
+pub use security::{Authorities, Security, TokenSource};

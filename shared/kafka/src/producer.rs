@@ -32,8 +32,9 @@ const RETRIES: BackoffConfig = BackoffConfig {
     deadline: Some(Duration::from_secs(3)),
 };
 
-/// The longest wait for a connection and the metadata of the topic.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest wait for a connection and the metadata of the topic: longer than [`RETRIES`] with all brokers take, so that
+/// a broker that refuses the connection is in the error with its reason.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest wait until all batches of a call are written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -85,6 +86,10 @@ fn failed(error: impl fmt::Display) -> ProducerError {
     ProducerError(error.to_string())
 }
 
+fn late(what: &str, limit: Duration) -> ProducerError {
+    ProducerError(format!("{what} after {} s", limit.as_secs()))
+}
+
 /// A connection to the brokers of a topic.
 pub struct Producer {
     /// By index.
@@ -98,7 +103,8 @@ impl Producer {
         security: &Security,
         topic: &str,
     ) -> Result<Self, ProducerError> {
-        timeout(CONNECT_TIMEOUT, Self::open(brokers, security, topic)).await.map_err(failed)?
+        let opened = timeout(CONNECT_TIMEOUT, Self::open(brokers, security, topic)).await;
+        opened.map_err(|_| late("no connection", CONNECT_TIMEOUT))?
     }
 
     async fn open(brokers: &[String], security: &Security, topic: &str) -> Result<Self, ProducerError> {
@@ -126,7 +132,8 @@ impl Producer {
             .zip(&of_partition)
             .filter(|(_, indices)| !indices.is_empty())
             .map(|(partition, indices)| write_in_order(partition, messages, indices));
-        let refused = timeout(WRITE_TIMEOUT, try_join_all(written)).await.map_err(failed)??;
+        let refused = timeout(WRITE_TIMEOUT, try_join_all(written)).await;
+        let refused = refused.map_err(|_| late("not all is written", WRITE_TIMEOUT))??;
         let mut refused: Vec<usize> = refused.into_iter().flatten().collect();
         refused.sort_unstable();
         Ok(refused)
