@@ -1,5 +1,5 @@
-//! What a query needs to assign visitors as [`Assignment`] does: the hash is computed where the visitors are, and the
-//! ranges are those of integers, so that no rounding differs.
+//! The buckets of an experiment's variants, with which a query of ClickHouse assigns visitors as [`Assignment`] does. The query
+//! hashes a visitor's id to an integer and compares that with ranges of integers, so that it rounds nothing.
 
 use crate::assignment::{Assignment, HashVersion, Namespace, bucket_ranges, choose_variation, fnv1a};
 use std::ops::Range;
@@ -100,7 +100,7 @@ mod tests {
 
     const START: u32 = 0x811c_9dc5;
 
-    /// What the documentation of [`AssignmentBuckets`] says, for an id in ASCII.
+    /// The variant of a visitor with an id in ASCII, computed from buckets as the documentation of [`AssignmentBuckets`] says.
     fn computed(buckets: &AssignmentBuckets, visitor: &str) -> Option<usize> {
         let version_1 = |seed: &[u16]| bytes(visitor).chain(seed.iter().copied()).fold(START, step);
         let is_outside = buckets

@@ -1,4 +1,4 @@
-//! What is counted of an experiment, and how often.
+//! The rules of an experiment's counts: which visitors and orders count, and when a count is made again.
 
 use crate::{
     Timestamp,
@@ -96,7 +96,39 @@ impl CountTime {
 mod tests {
     use super::*;
 
+    use crate::{
+        experiment::ExperimentStatus,
+        experiment_draft::ExperimentDraft,
+        id::{Id, SessionId, UserId},
+        input::Input,
+        user::Caller,
+    };
+    use serde_json::json;
+
     const COUNTED_AT_MS: u64 = 1_000;
+
+    #[test]
+    fn exposures_count_from_the_start_to_the_stop_and_sales_of_28_days_before() {
+        let day = |number: u64| Timestamp::from_unix_milliseconds(number * 24 * 3_600_000);
+        let product = ProductId::new(day(0), [1; 10]);
+        let price = json!({"productId": product, "price": {"amount": 5, "currency": "SGD"}});
+        let draft = json!({"name": "Tea", "metrics": {"primary": "conversion"}, "variants": [
+            {"key": "control", "weight": 5000}, {"key": "low", "weight": 5000, "prices": [price]}]});
+        let draft = ExperimentDraft::from_json(draft).unwrap();
+        let caller =
+            Caller { user_id: UserId::new(day(0), [1; 10]), session_id: SessionId::new(day(0), [0; 10]) };
+        let mut experiment = Experiment::new(ExperimentId::new(day(0), [9; 10]), &caller, draft, day(0));
+        assert_eq!(ExperimentCount::of(&experiment, day(50)), None);
+        (experiment.status, experiment.started_at) = (ExperimentStatus::Running, Some(day(40)));
+        let count = ExperimentCount::of(&experiment, day(50)).unwrap();
+        assert_eq!((count.before, count.from, count.to), (day(12), day(40), day(50)));
+        assert_eq!(
+            (count.variants, count.products),
+            (vec!["control".to_owned(), "low".to_owned()], vec![product])
+        );
+        (experiment.status, experiment.stopped_at) = (ExperimentStatus::Stopped, Some(day(45)));
+        assert_eq!(ExperimentCount::of(&experiment, day(50)).unwrap().to, day(45));
+    }
 
     fn after(milliseconds: u64) -> Timestamp {
         Timestamp::from_unix_milliseconds(COUNTED_AT_MS + milliseconds)

@@ -66,7 +66,11 @@ fn pointers<T>(read: Result<T, Error>) -> Vec<String> {
 }
 
 fn draft() -> Experiment {
-    let draft = ExperimentDraft::from_json(body()).unwrap();
+    drafted(body())
+}
+
+fn drafted(body: Value) -> Experiment {
+    let draft = ExperimentDraft::from_json(body).unwrap();
     Experiment::new(ExperimentId::new(at(0), [9; 10]), &caller(1), draft, at(0))
 }
 
@@ -181,6 +185,31 @@ fn keys_that_do_not_fit_into_an_overlay_are_refused_with_their_surplus() {
 }
 
 #[test]
+fn an_overlay_of_160_bytes_fits() {
+    let with_seed = |seed: &str| {
+        with(json!({"seed": seed, "namespace": {"name": "n".repeat(40), "from": 0, "to": 5000}, "variants": [
+            {"key": "a".repeat(32), "weight": 5000},
+            {"key": "b".repeat(32), "weight": 5000, "prices": [price(1, 5)]},
+        ]}))
+    };
+    let longest = drafted(with_seed(&"s".repeat(19)));
+    assert_eq!(longest.draft.overlay(longest.experiment_id, product_id(1)).encode().len(), 160);
+    assert_eq!(pointers(ExperimentDraft::from_json(with_seed(&"s".repeat(20)))), ["/variants"]);
+}
+
+#[test]
+fn keys_and_steps_have_bounds() {
+    let key = |key: &str| with(json!({"variants": [{"key": key, "weight": 5000}, body()["variants"][1]]}));
+    let step = |hours: i64| with(json!({"rampUp": [{"afterHours": hours, "coverage": 1}]}));
+    let is_valid = |body: Value| ExperimentDraft::from_json(body).is_ok();
+    assert!(is_valid(key(&"k".repeat(32))) && is_valid(step(2160)));
+    for body in [key(&"k".repeat(33)), key("")] {
+        assert_eq!(pointers(ExperimentDraft::from_json(body)), ["/variants/0/key"]);
+    }
+    assert_eq!(pointers(ExperimentDraft::from_json(step(2161))), ["/rampUp/0/afterHours"]);
+}
+
+#[test]
 fn times_of_an_experiment_are_in_order() {
     let times = |stops_at: &str| with(json!({"startsAt": "2026-01-02T00:00:00Z", "stopsAt": stops_at}));
     assert_eq!(pointers(ExperimentDraft::from_json(times("2026-01-02T00:00:00Z"))), ["/stopsAt"]);
@@ -258,6 +287,33 @@ fn a_start_names_every_product_that_cannot_be_tested() {
 }
 
 #[test]
+fn a_product_in_two_variants_is_named_once() {
+    let variant = |key: &str| json!({"key": key, "weight": 3000, "prices": [price(1, 5), price(2, 5)]});
+    let variants = [json!({"key": "control", "weight": 4000}), variant("low"), variant("lower")];
+    let mut experiment = drafted(with(json!({"variants": variants})));
+    experiment.experiment_id = ExperimentId::new(at(1), [8; 10]);
+    let start = |products: Vec<Product>| experiment.check_products(&known(products), Some(at(10)));
+    assert_eq!(pointers(start(vec![product(1)])), ["/variants/1/prices/1/productId"]);
+    let overlapping = ["/variants/1/prices/0/productId", "/variants/1/prices/1/productId"];
+    assert_eq!(pointers(start(running(5).1)), overlapping);
+}
+
+#[test]
+fn a_start_waits_for_products_that_were_tested_too_often_but_not_for_its_own_overlays() {
+    let start = |products, now| draft().check_products(&known(products), Some(at(now)));
+    assert_eq!(start(running(5).1, 10), Ok(()));
+    let mut tested = product(2);
+    for _ in 0..3 {
+        tested.pricing = tested.pricing.replaced(None, tested.draft.price, at(0));
+    }
+    let detail =
+        "was in experiments too often of late: it may be in another one from 1970-01-01T00:30:00.000Z on";
+    let expected = ("/variants/1/prices/1/productId".to_owned(), detail.to_owned());
+    assert_eq!(faults(start(vec![product(1), tested.clone()], 1799)), [expected]);
+    assert_eq!(start(vec![product(1), tested], 1800), Ok(()));
+}
+
+#[test]
 fn a_draft_names_products_of_others_but_may_overlap() {
     let (_, overlaid) = running(5);
     let checked = |products: Vec<Product>| draft().check_products(&known(products), None);
@@ -276,8 +332,16 @@ fn while_it_runs_only_coverage_rises_and_the_end_moves() {
     let moved = change(&experiment, json!({"stopsAt": "2026-01-01T00:00:00Z"}), 20).unwrap();
     assert_eq!(moved.effect, ExperimentEffect::None);
     assert_eq!(pointers(change(&experiment, json!({"stopsAt": "1970-01-01T00:00:20Z"}), 20)), ["/stopsAt"]);
-    let past = change(&draft(), json!({"status": "running", "stopsAt": "1970-01-01T00:00:20Z"}), 20);
-    assert_eq!(pointers(past), ["/stopsAt"]);
+}
+
+#[test]
+fn an_end_that_has_passed_refuses_a_start_and_no_rise() {
+    let mut late = draft();
+    late.draft.stops_at = Some(at(20));
+    assert_eq!(pointers(change(&late, json!({"status": "running"}), 20)), ["/stopsAt"]);
+    let (mut experiment, _) = running(10);
+    (experiment.draft.stops_at, experiment.draft.coverage) = (Some(at(20)), Share::new(500).unwrap());
+    assert_eq!(change(&experiment, json!({"coverage": 600}), 30).unwrap().effect, ExperimentEffect::Rise);
 }
 
 #[test]
@@ -327,6 +391,8 @@ fn a_stop_removes_the_overlay_and_gives_the_winners_prices() {
     }
     let low = stop(json!({"status": "stopped", "winner": "low"}));
     assert_eq!(low.experiment.winner.as_deref(), Some("low"));
+    let again = change(&low.experiment, json!({"status": "stopped", "winner": "low"}), 30).unwrap();
+    assert_eq!(again.effect, ExperimentEffect::Nothing);
     for product in &low.products {
         assert_eq!((product.draft.price.amount, product.version, product.updated_at), (1799, 3, at(20)));
         assert_eq!(product.pricing.promises[1].price.amount, 1999);
