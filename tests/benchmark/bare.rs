@@ -3,7 +3,11 @@
 //!
 //! This happens in a separate process with one thread, as in a function, so that its CPU time can be measured.
 
-use crate::{dynamodb::Sent, process::Pid, replay};
+use crate::{
+    process::Pid,
+    replay,
+    services::{Sent, Services},
+};
 use futures::StreamExt;
 use serde_json::Value;
 use std::{
@@ -24,10 +28,11 @@ pub struct Bare {
 }
 
 impl Bare {
-    /// Starts it, with the URLs of table and cache, and the number of concurrent requests.
-    pub fn start(url: &str, cache: Option<&str>, at_once: usize) -> Self {
+    /// Starts it, with the services, the URL of the cache, and the number of concurrent requests.
+    pub fn start(services: &Services, cache: Option<&str>, at_once: usize) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program is a file"));
-        command.arg(WORD).arg(url).args(cache).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args([WORD, &services.url(), &services.broker()]).args(cache);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("this program starts again");
         let input = child.stdin.take().expect("it was piped");
         let output = BufReader::new(child.stdout.take().expect("it was piped"));
@@ -61,9 +66,9 @@ impl Drop for Bare {
 
 /// The loop of the process: reads requests, prints `ready`, waits for a line, sends the requests, and prints the time
 /// in nanoseconds.
-pub fn run(url: &str, cache: Option<&str>) {
+pub fn run(url: &str, broker: &str, cache: Option<&str>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let client = replay::Client::new(url, cache);
+    let client = replay::Client::new(url, broker, cache);
     let mut lines = std::io::stdin().lines();
     let mut line = || lines.next().and_then(Result::ok);
     while let Some(requests) = line() {

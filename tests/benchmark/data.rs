@@ -3,9 +3,8 @@
 use domain::{
     Money,
     concert::{Concert, Performer, VenueSummary},
-    event_batch::MOST_EVENTS,
     geo::Coordinates,
-    id::{BandId, ConcertId, Id, ProductId, UserId, VenueId},
+    id::{BandId, ConcertId, Id, ProductId, VenueId},
     overlay::Overlay,
     product::ReviewPosition,
     review::Review,
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use table::keys;
 use tests::{
     items, project,
-    samples::{caller, later, now, overlay, product_id, product_in, review, user_id, visit, visitor_id},
+    samples::{caller, later, now, overlay, product_id, product_in, review, user_id, visitor_id},
 };
 use web::visitor_token::VisitorKeys;
 
@@ -112,7 +111,7 @@ fn concert(number: u32) -> Concert {
 }
 
 /// A request event of the gateway.
-fn request(method: &str, route: &str, parameters: &Value, path: &str, user: Option<u32>) -> Value {
+pub fn request(method: &str, route: &str, parameters: &Value, path: &str, user: Option<u32>) -> Value {
     let mut event: Value =
         serde_json::from_str(&project::read("events/http-get.json")).expect("a sample event");
     let route = format!("{method} {route}");
@@ -183,12 +182,12 @@ pub fn review_create(number: u32, count: u32) -> Value {
 /// `POST /orders` of three products, each by a different customer.
 pub fn order_place(number: u32, count: u32) -> Value {
     // Three products that all have one price.
-    order_of(number, count, product_in("", 1, 1).draft.price)
+    order_of(number, count, product_in("food", 1, 1).draft.price)
 }
 
 /// As [`order_place`], of visitors who are in the experiment of all three products.
 pub fn order_place_of_visitor(number: u32, count: u32) -> Value {
-    let (visitor, mut tested) = (visitor_id(number), product_in("", 1, 1));
+    let (visitor, mut tested) = (visitor_id(number), product_in("food", 1, 1));
     tested.pricing.overlay = Some(overlay(TESTED_PRICE));
     let mut event = order_of(number, count, tested.offer(Some(visitor)).price);
     event["requestContext"]["authorizer"]["lambda"]["visitorId"] = visitor.to_string().into();
@@ -219,17 +218,6 @@ pub fn concerts_near(_: u32, _: u32) -> Value {
     search("latitude=48.2&longitude=16.4&radius=20")
 }
 
-/// The number of events in a request: the most that one may have.
-pub const TRACKED: u32 = 500;
-
-/// `POST /events` with 500 events of one visitor, others each time.
-pub fn event_track(number: u32, _: u32) -> Value {
-    let mut event = request("POST", "/events", &json!({}), "/events", None);
-    let events = visit(number.into(), MOST_EVENTS);
-    event["body"] = json!({"batch": events, "sentAt": now()}).to_string().into();
-    event
-}
-
 fn search(query: &str) -> Value {
     let mut event = request("GET", "/concerts", &json!({}), "/concerts", None);
     event["rawQueryString"] = format!("{query}&from={}&to={}", later(0), later(3 * MONTH)).into();
@@ -251,25 +239,25 @@ pub fn reviews_of_many(number: u32, count: u32) -> Value {
 
 fn batch(number: u32, product: impl Fn(u32) -> u32) -> Value {
     let record = |record: u32| {
-        let sequence = u64::from(number) * u64::from(BATCH) + u64::from(record) + 1;
         let review = review(product_id(product(record)), record);
-        json!({
-            "eventID": format!("{sequence:032}"), "eventName": "INSERT", "eventVersion": "1.1",
-            "eventSource": "aws:dynamodb", "awsRegion": "ap-southeast-1",
-            "dynamodb": {
-                "ApproximateCreationDateTime": 1_763_659_827, "Keys": key(review.product_id, review.author_id),
-                "SequenceNumber": sequence.to_string(), "SizeBytes": 412,
-                "StreamViewType": "NEW_AND_OLD_IMAGES", "NewImage": image(&review),
-            },
-            "eventSourceARN": "arn:aws:dynamodb:ap-southeast-1:0:table/souk/stream/2025-11-20T00:00:00.000",
-        })
+        let key = keys::review(review.product_id, review.author_id);
+        stream_record(u64::from(number) * u64::from(BATCH) + u64::from(record) + 1, &key, &image(&review))
     };
     json!({"Records": (0..BATCH).map(record).collect::<Vec<_>>()})
 }
 
-fn key(product: ProductId, author: UserId) -> Value {
-    let key = keys::review(product, author);
-    json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}})
+/// The record of a new item in the table's stream.
+pub fn stream_record(sequence: u64, key: &keys::Key, image: &Value) -> Value {
+    json!({
+        "eventID": format!("{sequence:032}"), "eventName": "INSERT", "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb", "awsRegion": "ap-southeast-1",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_763_659_827, "Keys": {"pk": {"S": key.pk}, "sk": {"S": key.sk}},
+            "SequenceNumber": sequence.to_string(), "SizeBytes": 412,
+            "StreamViewType": "NEW_AND_OLD_IMAGES", "NewImage": image,
+        },
+        "eventSourceARN": "arn:aws:dynamodb:ap-southeast-1:0:table/souk/stream/2025-11-20T00:00:00.000",
+    })
 }
 
 fn image(review: &Review) -> Value {

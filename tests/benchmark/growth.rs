@@ -2,11 +2,11 @@
 
 use crate::{
     data::World,
-    dynamodb::{DynamoDb, TABLE},
     figures::{Figures, rounded},
     lambda::Function,
     operations::{Cache, Operation},
     programs::Programs,
+    services::Services,
 };
 use serde_json::{Value, json};
 use std::{sync::mpsc::sync_channel, thread, time::Instant};
@@ -29,22 +29,20 @@ pub fn measure(wanted: &[Operation], sizes: &[u32], rounds: u32, programs: &Prog
 }
 
 /// Loads a table. Items are made in a second thread while the engine imports earlier ones.
-fn load(world: World, size: u32) -> DynamoDb {
+fn load(world: World, size: u32) -> Services {
     let began = Instant::now();
     let table = thread::scope(|scope| {
         let (made, to_import) = sync_channel(8);
         scope.spawn(move || world.items(size).try_for_each(|items| made.send(items)));
-        DynamoDb::start(to_import)
+        Services::start(to_import)
     });
     eprintln!("loaded {size} in {:.0?}", began.elapsed());
     table
 }
 
-fn row(operation: &Operation, tables: &[(u32, DynamoDb)], rounds: u32, programs: &Programs) -> Value {
-    let start = |(size, table): &(u32, DynamoDb)| {
-        let url = table.url();
-        let environment = [("AWS_ENDPOINT_URL", url.as_str()), ("TABLE_NAME", TABLE)];
-        let function = Function::start(programs.of(operation.function), &environment);
+fn row(operation: &Operation, tables: &[(u32, Services)], rounds: u32, programs: &Programs) -> Value {
+    let start = |(size, table): &(u32, Services)| {
+        let function = Function::start(programs.of(operation.function), &table.environment());
         function.polled();
         (*size, function, Figures::default())
     };

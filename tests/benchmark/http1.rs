@@ -1,13 +1,8 @@
-//! The part of HTTP/1.1 that the benchmark's Runtime API and DynamoDB need.
+//! The part of HTTP/1.1 that the benchmark's servers need.
 
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Result, Write},
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
+    net::TcpStream,
 };
 
 /// A request.
@@ -31,9 +26,9 @@ impl Request {
 pub struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    fn new(stream: TcpStream) -> Result<Self> {
-        stream.set_nodelay(true)?;
-        Ok(Self(BufReader::with_capacity(64 * 1024, stream)))
+    /// The connection of this stream.
+    pub fn new(stream: TcpStream) -> Self {
+        Self(BufReader::with_capacity(64 * 1024, stream))
     }
 
     /// The next request; `None` if the client has closed the connection.
@@ -82,41 +77,5 @@ impl Connection {
         let mut answer = answer.into_bytes();
         answer.extend_from_slice(body);
         self.0.get_mut().write_all(&answer)
-    }
-}
-
-/// A listener on a free port of 127.0.0.1, with a thread for each connection.
-pub struct Server {
-    /// The port that it listens on.
-    pub port: u16,
-    stopped: Arc<AtomicBool>,
-}
-
-impl Server {
-    /// Listens until this is dropped; connections stay open until their clients close them.
-    pub fn start(serve: impl Fn(Connection) -> Result<()> + Clone + Send + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("a port").port();
-        let stopped = Arc::new(AtomicBool::new(false));
-        let over = Arc::clone(&stopped);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if over.load(Ordering::SeqCst) {
-                    break;
-                }
-                let serve = serve.clone();
-                // An error of a connection is ignored here: its client reports it.
-                thread::spawn(move || stream.and_then(Connection::new).and_then(serve));
-            }
-        });
-        Self { port, stopped }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        // Makes the listener return from `accept`, so that it notices the stop.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }

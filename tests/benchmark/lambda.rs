@@ -1,9 +1,6 @@
 //! A function's process, and the Runtime API that sends it events.
 
-use crate::{
-    http1::{Connection, Server},
-    process::Pid,
-};
+use crate::{http1::Connection, process::Pid, server::Server, services::TABLE};
 use serde_json::Value;
 use std::{
     path::Path,
@@ -16,6 +13,9 @@ use std::{
 };
 
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A limit that no benchmark reaches.
+const PLENTY: &str = "1000000000";
 
 /// What the Runtime API observes, and when.
 enum Happened {
@@ -36,11 +36,11 @@ pub struct Function {
 
 impl Function {
     /// Starts a program as Lambda does, with an environment of Lambda's variables and these only.
-    pub fn start(program: &Path, environment: &[(&str, &str)]) -> Self {
+    pub fn start(program: &Path, environment: &[(&str, String)]) -> Self {
         let (events, to_hand_out) = channel();
         let (tell, happened) = channel();
         let to_hand_out = Arc::new(Mutex::new(to_hand_out));
-        let server = Server::start(move |connection| runtime_api(connection, &to_hand_out, &tell));
+        let server = Server::start(move |stream| runtime_api(Connection::new(stream), &to_hand_out, &tell));
         let mut command = Command::new(program);
         command
             .env_clear()
@@ -53,11 +53,24 @@ impl Function {
             .env("AWS_REGION", "ap-southeast-1")
             .env("AWS_ACCESS_KEY_ID", "key")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
-            .env("LIMIT_EVENTS_SOURCE", "1000000000")
+            .env("CLICKHOUSE_DATABASE", "souk")
+            .env("CLICKHOUSE_SECRET_ARN", "arn:aws:secretsmanager:ap-southeast-1:0:secret:clickhouse")
+            .env("CLICKHOUSE_USER", "souk")
+            .env("EVENT_INGEST_FAILED_QUEUE_URL", "https://sqs.ap-southeast-1.amazonaws.com/0/ingest")
+            .env("EVENT_SINK_FAILED_QUEUE_URL", "https://sqs.ap-southeast-1.amazonaws.com/0/sink")
+            .env("LIMIT_DECLINED", PLENTY)
+            .env("LIMIT_EVENTS_SOURCE", PLENTY)
+            .env("LIMIT_ORDERS", PLENTY)
+            .env("LIMIT_PRODUCT_CHANGES", PLENTY)
+            .env("LIMIT_REVIEWS", PLENTY)
+            .env("LIMIT_SEARCH_SOURCE", PLENTY)
+            .env("LIMIT_WINDOW_SECONDS", "3600")
             .env("METRICS_NAMESPACE", "Souk")
             .env("ORDER_PLACE_MACHINE_ARN", "arn:aws:states:ap-southeast-1:0:stateMachine:order-place")
+            .env("RATING_AVERAGE_FAILED_QUEUE_URL", "https://sqs.ap-southeast-1.amazonaws.com/0/rating")
+            .env("TABLE_NAME", TABLE)
             .env("VISITOR_SECRET_ARN", "arn:aws:secretsmanager:ap-southeast-1:0:secret:visitor")
-            .envs(environment.iter().copied())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         let started = Instant::now();

@@ -5,11 +5,14 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a benchmark that cannot go on ends")]
 
 mod bare;
+mod broker;
 mod cache;
 mod chart;
+mod clickhouse;
 mod cold;
 mod data;
-mod dynamodb;
+mod event_data;
+mod event_floor;
 mod figures;
 mod growth;
 mod http1;
@@ -22,6 +25,8 @@ mod process;
 mod programs;
 mod replay;
 mod report;
+mod server;
+mod services;
 mod warm;
 
 use options::Options;
@@ -36,10 +41,10 @@ const END: &str = "<!-- end -->\n";
 
 fn main() {
     let words: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
-    if let [word, url, cache @ ..] = &words[..]
+    if let [word, url, broker, cache @ ..] = &words[..]
         && word == bare::WORD
     {
-        return bare::run(url, cache.first().map(String::as_str));
+        return bare::run(url, broker, cache.first().map(String::as_str));
     }
     let options = Options::read(&words).unwrap_or_else(|error| {
         eprintln!("{error}\n{}", options::HELP);
@@ -61,7 +66,6 @@ fn measure(options: &Options) -> Value {
     if options.operations.iter().any(|operation| operation.function == operations::PEER) {
         peer::check(&programs);
     }
-    let cache = cache::Server::start();
     let mut notes = Vec::new();
     let mut warm = Vec::new();
     let machine = machine::describe();
@@ -72,7 +76,7 @@ fn measure(options: &Options) -> Value {
     };
     for operation in options.operations.iter().filter(|_| options.rounds > 0) {
         eprintln!("{}", operation.name);
-        match warm::measure(operation, options.rounds, &programs, cache.as_ref()) {
+        match warm::measure(operation, options.rounds.div_ceil(operation.fewer), &programs) {
             Some(row) => warm.push(row),
             None => notes.push(format!("{}: not measured, there is no cache server.", operation.name)),
         }

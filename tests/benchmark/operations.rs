@@ -2,7 +2,8 @@
 
 use crate::{
     data::{self, World},
-    dynamodb::Sent,
+    event_data,
+    services::Sent,
 };
 use serde_json::{Value, json};
 
@@ -33,7 +34,9 @@ pub struct Operation {
     pub at_once: usize,
     /// Whether it is measured on tables of different sizes.
     pub grows: bool,
-    /// What throughput counts, such as `requests`, and their number in one event.
+    /// By how much fewer rounds it has than others, because its events are large.
+    pub fewer: u32,
+    /// The unit of throughput, such as `requests`, and how many of them one event has.
     pub unit: (&'static str, u32),
     /// The event with this number, for a table of this size.
     pub event: fn(u32, u32) -> Value,
@@ -50,6 +53,7 @@ const BY_HTTP: Operation = Operation {
     cache: Cache::Absent,
     at_once: 1,
     grows: true,
+    fewer: 1,
     unit: ("requests", 1),
     event: data::product_get,
 };
@@ -66,7 +70,7 @@ const BY_STREAM: Operation = Operation {
 };
 
 /// All operations, grouped by function.
-pub const OPERATIONS: [Operation; 14] = [
+pub const OPERATIONS: [Operation; 16] = [
     BY_HTTP,
     Operation { name: "peer of product-get", function: PEER, grows: false, ..BY_HTTP },
     Operation { name: "product-get, hit", cache: Cache::Hit, ..BY_HTTP },
@@ -109,21 +113,55 @@ pub const OPERATIONS: [Operation; 14] = [
         name: "event-track, of 500 events",
         function: "event-track",
         grows: false,
-        unit: ("events", data::TRACKED),
-        event: data::event_track,
+        unit: ("events", event_data::TRACKED),
+        event: event_data::event_track,
+        ..BY_HTTP
+    },
+    Operation {
+        name: "event-ingest, of 10 × 500 events",
+        function: "event-ingest",
+        empty: "empty-stream",
+        grows: false,
+        fewer: 10,
+        unit: ("events", event_data::BATCHED),
+        event: event_data::stored_events,
+        ..BY_HTTP
+    },
+    Operation {
+        name: "event-sink, of 5000 events",
+        function: "event-sink",
+        empty: "empty-stream",
+        grows: false,
+        fewer: 10,
+        unit: ("rows", event_data::BATCHED),
+        event: event_data::published_events,
         ..BY_HTTP
     },
 ];
 
 impl Operation {
-    /// The work of the bare client for an event: the requests that the function has sent, and for event-track also what
-    /// each way of storing a compressed batch does first.
+    /// The work of the bare client for an event: the requests that the function has sent, and for visitors' events also what
+    /// each way of processing them does.
     pub fn floor(&self, event: &Value, sent: Vec<Sent>) -> Vec<Sent> {
-        if self.function != "event-track" {
-            return sent;
+        match self.function {
+            "event-track" => {
+                let upload =
+                    |put: Value| ("StoreUpload".to_owned(), json!({"Body": event["body"], "Put": put}));
+                sent.into_iter().map(|(_, put)| upload(put)).collect()
+            }
+            "event-ingest" => {
+                let published: u64 = sent.iter().filter_map(|(_, records)| records.as_u64()).sum();
+                assert_eq!(published, u64::from(event_data::BATCHED), "{}", self.name);
+                vec![("Publish".to_owned(), event.clone())]
+            }
+            "event-sink" => {
+                let [(name, insert)] = &sent[..] else { panic!("{}: {} requests", self.name, sent.len()) };
+                let mut insert = insert.clone();
+                insert["Event"] = event.clone();
+                vec![(name.clone(), insert)]
+            }
+            _ => sent,
         }
-        let batch = |put: Value| ("EventBatch".to_owned(), json!({"Body": event["body"], "Put": put}));
-        sent.into_iter().map(|(_, put)| batch(put)).collect()
     }
 
     /// Panics unless the answer is a success with the expected result.

@@ -2,19 +2,18 @@
 
 use crate::{
     data::{self, World},
-    dynamodb::{DynamoDb, TABLE},
     lambda::Function,
     operations::PEER,
     programs::Programs,
+    services::Services,
     warm::ITEMS,
 };
 use serde_json::Value;
 
 /// Panics unless both programs answer a request with the same document.
 pub fn check(programs: &Programs) {
-    let table = DynamoDb::start(World::Products.items(ITEMS));
-    let url = table.url();
-    let environment = [("AWS_ENDPOINT_URL", url.as_str()), ("TABLE_NAME", TABLE)];
+    let table = Services::start(World::Products.items(ITEMS));
+    let environment = table.environment();
     let [ours, theirs] = ["product-get", PEER].map(|name| {
         let function = Function::start(programs.of(name), &environment);
         function.polled();

@@ -1,5 +1,6 @@
 //! Recorded requests, rebuilt with the SDK so that it can send them again.
 
+use crate::event_floor::{Insert, Publication, Upload};
 use aws_sdk_dynamodb::{
     primitives::Blob,
     types::{
@@ -11,9 +12,11 @@ use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use kafka::{Producer, Security};
 use redis::aio::ConnectionManager;
 use serde_json::{Map, Value};
-use std::{collections::HashMap, hint::black_box, sync::OnceLock, time::Duration};
+use std::{collections::HashMap, sync::OnceLock, time::Duration};
+use tokio::sync::OnceCell;
 
 type Members = Map<String, Value>;
 type Item = HashMap<String, AttributeValue>;
@@ -22,8 +25,12 @@ type Item = HashMap<String, AttributeValue>;
 pub enum Request {
     GetItem(Members),
     PutItem(Members, Item),
-    /// A `PutItem` of a batch of visitors' events, after its body was parsed and the batch was compressed.
-    EventBatch(EventBatch),
+    /// A `PutItem` of a batch of visitors' events, after the work that storing it takes.
+    StoreUpload(Upload, Box<Self>),
+    /// Batches of records to Kafka.
+    Publish(Publication),
+    /// Rows to ClickHouse.
+    Insert(Insert),
     UpdateItem(Members, Item),
     Query(Members, Item),
     BatchGetItem(Members),
@@ -34,44 +41,15 @@ pub enum Request {
     CachedPage(String),
 }
 
-/// The level of shared/table/src/event_batch.rs, and its bound.
-const ZSTD_LEVEL: i32 = 9;
-const LARGEST_BATCH: usize = 1024 * 1024;
-
-/// A batch of visitors' events.
-pub struct EventBatch {
-    /// The body of the request that brought it.
-    body: String,
-    /// What is stored of it, not compressed.
-    stored: Vec<u8>,
-    put: (Members, Item),
-}
-
-impl EventBatch {
-    fn read(mut members: Members) -> Self {
-        let body = text(&members, "Body").expect("a body");
-        let put = members.remove("Put").unwrap_or_default();
-        let compressed = put.pointer("/Item/events/B").and_then(Value::as_str).expect("a compressed batch");
-        let compressed = aws_smithy_types::base64::decode(compressed).expect("base64");
-        let stored = zstd::bulk::decompress(&compressed, LARGEST_BATCH).expect("a batch");
-        let Request::PutItem(put, values) = Request::read("PutItem", put) else { panic!("a put") };
-        Self { body, stored, put: (put, values) }
-    }
-
-    /// What has to be done before the request is sent.
-    fn prepare(self) -> (Members, Item) {
-        black_box(serde_json::from_str::<Value>(&self.body).expect("a body is JSON"));
-        black_box(zstd::bulk::compress(&self.stored, ZSTD_LEVEL).expect("a batch can be compressed"));
-        self.put
-    }
-}
-
 /// The clients of a function, each created at its first use.
 pub struct Client {
     url: String,
     config: OnceLock<SdkConfig>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     machines: OnceLock<aws_sdk_sfn::Client>,
+    broker: String,
+    producer: OnceCell<Producer>,
+    events: OnceLock<clickhouse::Client>,
     cache: Option<String>,
     connection: OnceLock<ConnectionManager>,
 }
@@ -95,7 +73,15 @@ impl Request {
                 let values = values();
                 Self::UpdateItem(members, values)
             }
-            "EventBatch" => Self::EventBatch(EventBatch::read(members)),
+            "StoreUpload" => {
+                let put = members.remove("Put").unwrap_or_default();
+                let upload = Upload::read(&members["Body"], &put);
+                Self::StoreUpload(upload, Box::new(Self::read("PutItem", put)))
+            }
+            "Publish" => Self::Publish(Publication::read(&Value::Object(members))),
+            "Insert" => {
+                Self::Insert(Insert::read(&members["Event"], &members["Statement"], &members["Rows"]))
+            }
             "BatchGetItem" => Self::BatchGetItem(members),
             "TransactWriteItems" => {
                 let items = members.remove("TransactItems").unwrap_or_default();
@@ -109,11 +95,11 @@ impl Request {
 }
 
 impl Client {
-    /// Clients for the table server at this URL and this cache.
-    pub fn new(url: &str, cache: Option<&str>) -> Self {
-        let (config, dynamodb, machines, connection) = Default::default();
-        let (url, cache) = (url.to_owned(), cache.map(str::to_owned));
-        Self { url, config, dynamodb, machines, cache, connection }
+    /// Clients for the services at this URL, this broker and this cache.
+    pub fn new(url: &str, broker: &str, cache: Option<&str>) -> Self {
+        let (config, dynamodb, machines, producer, events, connection) = Default::default();
+        let (url, broker, cache) = (url.to_owned(), broker.to_owned(), cache.map(str::to_owned));
+        Self { url, config, dynamodb, machines, broker, producer, events, cache, connection }
     }
 
     /// The configuration of the AWS clients, as in shared/app/src/aws.rs.
@@ -139,6 +125,17 @@ impl Client {
 
     fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
         self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(self.config()))
+    }
+
+    /// The producer of shared/kafka, which the function has too.
+    async fn producer(&self) -> &Producer {
+        let brokers = std::slice::from_ref(&self.broker);
+        let connect = async || Producer::connect(brokers, &Security::Plain, "souk.events").await;
+        self.producer.get_or_init(async || connect().await.expect("a connection to the broker")).await
+    }
+
+    fn events(&self) -> &clickhouse::Client {
+        self.events.get_or_init(|| clickhouse::Client::default().with_url(&self.url).with_database("souk"))
     }
 
     /// Sends a request and parses the answer, as a function does through the SDK.
@@ -167,10 +164,13 @@ impl Client {
                 query.send().await.err().map(|error| format!("{error:?}"))
             }
             Request::PutItem(m, values) => self.put(m, values).await,
-            Request::EventBatch(batch) => {
-                let (m, values) = batch.prepare();
+            Request::StoreUpload(upload, put) => {
+                upload.prepare();
+                let Request::PutItem(m, values) = *put else { panic!("an upload is put") };
                 self.put(m, values).await
             }
+            Request::Publish(publication) => publication.send(self.producer().await).await.err(),
+            Request::Insert(insert) => insert.send(self.events()).await.err().map(|error| error.to_string()),
             Request::UpdateItem(mut m, values) => {
                 let update = self.dynamodb().update_item().set_table_name(text(&m, "TableName"));
                 let update = update
@@ -262,13 +262,18 @@ fn attribute(value: Value) -> AttributeValue {
         ("N", Value::String(number)) => AttributeValue::N(number),
         ("BOOL", Value::Bool(flag)) => AttributeValue::Bool(flag),
         ("NULL", _) => AttributeValue::Null(true),
-        ("B", Value::String(text)) => {
-            AttributeValue::B(Blob::new(aws_smithy_types::base64::decode(text).expect("base64")))
-        }
+        ("B", value) => AttributeValue::B(blob(&value)),
+        ("BS", Value::Array(values)) => AttributeValue::Bs(values.iter().map(blob).collect()),
+        ("SS", values) => AttributeValue::Ss(serde_json::from_value(values).expect("texts")),
         ("L", Value::Array(values)) => AttributeValue::L(values.into_iter().map(attribute).collect()),
         ("M", members) => AttributeValue::M(item(Some(members))),
         (kind, value) => panic!("{value} is no attribute of the kind {kind}"),
     }
+}
+
+fn blob(value: &Value) -> Blob {
+    let text = value.as_str().expect("a text");
+    Blob::new(aws_smithy_types::base64::decode(text).expect("base64"))
 }
 
 fn keys(asked: &Value) -> KeysAndAttributes {

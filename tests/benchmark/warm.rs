@@ -4,11 +4,11 @@ use crate::{
     bare::Bare,
     cache::Server as CacheServer,
     data::reviewed_product,
-    dynamodb::{DynamoDb, Sent, TABLE},
     figures::{Figures, rounded},
     lambda::Function,
     operations::{Cache, Operation},
     programs::Programs,
+    services::{Sent, Services},
 };
 use serde_json::{Value, json};
 
@@ -33,37 +33,35 @@ impl Side {
 }
 
 /// Measures an operation `rounds` times. `None` if it needs a cache and there is none.
-pub fn measure(
-    operation: &Operation,
-    rounds: u32,
-    programs: &Programs,
-    cache: Option<&CacheServer>,
-) -> Option<Value> {
+pub fn measure(operation: &Operation, rounds: u32, programs: &Programs) -> Option<Value> {
+    // A server of its own: a page that another operation left there may be of the same product in another state.
     let cache = match operation.cache {
         Cache::Absent => None,
-        Cache::Hit | Cache::Miss => Some(cache?),
+        Cache::Hit | Cache::Miss => Some(CacheServer::start()?),
     };
     let items = || operation.world.items(ITEMS);
     // Two equal tables: the function uses the first, and its requests are sent again to the second.
-    let (table, twin) = (DynamoDb::start(items()), DynamoDb::start(items()));
-    let (url, cache_url) = (table.url(), cache.map(CacheServer::url));
-    let mut environment = vec![("AWS_ENDPOINT_URL", url.as_str()), ("TABLE_NAME", TABLE)];
-    environment.extend(cache_url.as_deref().map(|url| ("CACHE_URL", url)));
+    let (table, twin) = (Services::start(items()), Services::start(items()));
+    let cache_url = cache.as_ref().map(CacheServer::url);
+    let mut environment = table.environment();
+    environment.extend(cache_url.clone().map(|url| ("CACHE_URL", url)));
     let function = Function::start(programs.of(operation.function), &environment);
     let empty = Function::start(programs.of(operation.empty), &[]);
-    let mut bare = Bare::start(&twin.url(), cache_url.as_deref(), operation.at_once);
+    let mut bare = Bare::start(&twin, cache_url.as_deref(), operation.at_once);
     function.polled();
     empty.polled();
 
     let (mut of_function, mut of_empty, mut of_bare) = (Side::default(), Side::default(), Side::default());
-    let warm_up = (rounds / 4).max(crate::data::REVIEWED);
+    // Each product is in the cache before the first hit is measured.
+    let fewest = if operation.cache == Cache::Hit { crate::data::REVIEWED } else { 1 };
+    let warm_up = (rounds / 4).max(fewest);
     let mut requests = 0;
     for number in 0..warm_up + rounds {
         if number == warm_up {
             (of_function, of_empty, of_bare) = Default::default();
         }
         if operation.cache == Cache::Miss {
-            cache.into_iter().for_each(CacheServer::empty);
+            cache.iter().for_each(CacheServer::empty);
         }
         let event = (operation.event)(number, ITEMS);
         let answer = of_function.invoke(&function, &event);
@@ -100,7 +98,7 @@ pub fn measure(
 }
 
 /// The requests that the operation sent to the table, or to the cache if it was a hit.
-fn sent(operation: &Operation, number: u32, table: &DynamoDb) -> Vec<Sent> {
+fn sent(operation: &Operation, number: u32, table: &Services) -> Vec<Sent> {
     let sent = table.take_sent();
     if sent.is_empty() && operation.cache == Cache::Hit {
         let key = format!("product:{}", reviewed_product(number, ITEMS));

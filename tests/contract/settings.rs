@@ -6,7 +6,7 @@ use crate::{
 };
 use app::catalog::CLIENTS;
 use std::collections::BTreeSet;
-use tests::template::Template;
+use tests::{project, template::Template};
 
 /// The settings that every function gets from the template's `Globals`.
 const COMMON: [&str; 1] = ["METRICS_NAMESPACE"];
@@ -32,6 +32,40 @@ fn each_function_has_the_settings_that_it_reads() {
     }
     assert_none(&findings);
     assert_eq!(given_to(Template::ours().at("/Globals/Function")), COMMON.map(str::to_owned).into());
+}
+
+/// The functions that tests/bench builds.
+fn benchmarked(script: &str) -> Vec<&str> {
+    let names = script.lines().find_map(|line| line.strip_prefix("functions=(")?.strip_suffix(')'));
+    names.into_iter().flat_map(str::split_whitespace).collect()
+}
+
+/// The settings of these functions that the benchmark's sources do not name. The cache is given to some operations only, and
+/// without the settings of MSK and TLS the brokers are reached without both.
+fn missing_in_benchmark(functions: &[&str], sources: &str) -> Vec<String> {
+    let optional = ["CACHE_URL", "KAFKA_CLUSTER_ARN", "KAFKA_TLS"];
+    let read = manifests().iter().filter(|(name, _)| functions.contains(&name.as_str()));
+    let read = read.flat_map(|(name, manifest)| {
+        manifest.settings().into_iter().map(move |setting| (name.clone(), setting))
+    });
+    let missing = read.filter(|(_, setting)| {
+        !optional.contains(&setting.as_str()) && !sources.contains(&format!("\"{setting}\""))
+    });
+    missing.map(|(name, setting)| format!("the benchmark of {name} has no {setting}")).collect()
+}
+
+#[test]
+fn the_benchmark_has_the_settings_of_its_functions() {
+    let script = project::read("tests/bench");
+    let sources = ["lambda.rs", "services.rs"].map(|name| project::read(format!("tests/benchmark/{name}")));
+    assert_none(&missing_in_benchmark(&benchmarked(&script), &sources.concat()));
+    let found = missing_in_benchmark(
+        &benchmarked("#\nfunctions=(product-get order-get)\n"),
+        "\"VISITOR_SECRET_ARN\"",
+    );
+    let expected =
+        ["order-get", "product-get"].map(|name| format!("the benchmark of {name} has no TABLE_NAME"));
+    assert_eq!(found, expected);
 }
 
 #[test]
