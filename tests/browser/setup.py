@@ -9,19 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-from run import debian
+import chromium
 from run.project import SOUK, Failure, say
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORK = SOUK / "browser"
 PYTHON = WORK / "venv" / "bin" / "python"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-UNPACKED = WORK / "chromium"
-FONTS = """<?xml version="1.0"?><fontconfig>
-<dir>/usr/share/fonts</dir><dir>{fonts}</dir><cachedir>{cache}</cachedir>
-</fontconfig>
-"""
 # What is run side by side: modules of tests, or classes of them, the longest first.
 AREAS = {
     "users-screens": "test_screens.OfUsers",
@@ -48,13 +42,18 @@ def main(words: list[str]) -> int:
     subprocess.run([ROOT / "functions" / "page-get" / "page" / "vendor" / "check"], check=True)
     try:
         install()
-        browser = find_browser()
+        browser = chromium.find(WORK)
     except Failure as failure:
         print(f"tests/browser/run: {failure}", file=sys.stderr)
         return 1
     record = SOUK / instance / "instance.json"
     subprocess.run([sys.executable, ROOT / "localstack" / "demo", record], check=True)
-    return run(areas, os.environ | browser | {"SOUK_INSTANCE_FILE": str(record), "SOUK_SCREENS": str(WORK / "screens")})
+    return run(areas, os.environ | browser | {"SOUK_INSTANCE_FILE": str(record)} | screens())
+
+
+def screens() -> dict[str, str]:
+    folder = os.environ.get("SOUK_SCREENS")
+    return {"SOUK_SCREENS": os.path.abspath(folder)} if folder else {}
 
 
 def install() -> None:
@@ -70,23 +69,6 @@ def install() -> None:
     pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     subprocess.run([*pip, "--requirement", requirements], check=True)
     installed.write_text(wanted)
-
-
-def find_browser() -> dict[str, str]:
-    """The environment that names the browser."""
-    named = os.environ.get("SOUK_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if named:
-        return {"SOUK_BROWSER": named}
-    program = UNPACKED / "usr" / "lib" / "chromium" / "chromium"
-    if not program.exists():
-        if not debian.available():
-            raise Failure("no Chromium was found; name one in SOUK_BROWSER")
-        say("unpacking Chromium from Debian's packages into .souk/browser")
-        debian.unpack(["chromium", "fonts-dejavu-core"], UNPACKED)
-    libraries = sorted({str(library.parent) for folder in ("lib", "usr/lib") for library in UNPACKED.glob(f"{folder}/**/*.so*")})
-    fonts = UNPACKED / "fonts.conf"
-    fonts.write_text(FONTS.format(fonts=UNPACKED / "usr" / "share" / "fonts", cache=WORK / "fonts"))
-    return {"SOUK_BROWSER": str(program), "LD_LIBRARY_PATH": ":".join(libraries), "FONTCONFIG_FILE": str(fonts)}
 
 
 def run(areas: list[str], environment: dict[str, str]) -> int:

@@ -23,6 +23,11 @@ REFRESH = "__Secure-souk_refresh"
 PATIENCE_MS = 30_000  # on a machine that is busy
 expect.set_options(timeout=PATIENCE_MS)
 # Chromium's sandbox needs rights that containers and root lack.
+# The accessible name of the element with the focus: roughly the algorithm of assistive technology.
+NAME_OF_FOCUS = """() => {
+    const element = document.activeElement;
+    return element.ariaLabel || element.labels?.[0]?.innerText || element.innerText || '';
+}"""
 OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage", "--force-prefers-reduced-motion"]
 
 
@@ -83,12 +88,33 @@ class BrowserTest(unittest.TestCase):
         page.goto(f"/#{then}")
         expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
-    def log_in(self, page: Page, email: str, then: str = "/account") -> None:
+    def log_in(self, page: Page, email: str, then: str = "/account", password: str = PASSWORD) -> None:
+        """By the keyboard alone."""
         page.goto(f"/#/login?then={then}")
-        page.get_by_label("E-mail address").fill(email)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("main").get_by_role("button", name="Log in").click()
+        self.heading(page, "Log in")
+        self.key_in(page, "E-mail address", email)
+        self.key_in(page, "Password", password)
+        self.press(page, "Log in")
         expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+    def reach(self, page: Page, name: str) -> None:
+        """Moves the focus by the Tab key to an element whose name begins so."""
+        for _ in range(120):
+            page.keyboard.press("Tab")
+            if page.evaluate(NAME_OF_FOCUS).strip().startswith(name):
+                return
+        self.fail(f"{name!r} is not reached by the keyboard")
+
+    def press(self, page: Page, name: str) -> None:
+        """Reaches a button or a link and presses Enter."""
+        self.reach(page, name)
+        page.keyboard.press("Enter")
+
+    def key_in(self, page: Page, label: str, text: str) -> None:
+        """Reaches a field, and types over what is in it."""
+        self.reach(page, label)
+        page.keyboard.press("ControlOrMeta+A")
+        page.keyboard.type(text)
 
     def publish(self, seller: str, **members) -> dict:
         product = {

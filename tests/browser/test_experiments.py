@@ -112,6 +112,25 @@ class Experiments(BrowserTest):
         page.get_by_role("link", name="Price experiments").click()
         expect(page.get_by_role("link", name="Kettle at eleven")).to_contain_text("3 variants, 1 product")
 
+    def test_the_keyboard_alone_starts_and_stops_an_experiment(self):
+        seller = self.register()
+        product = self.publish(seller, name="Keyed kettle")
+        page = self.page()
+        self.enter(page, seller, f"/experiments/new?product={product['productId']}")
+        expect(page.get_by_role("textbox", name="Keyed kettle")).to_be_visible()
+        self.key_in(page, "Name", "Kettle by keys")
+        self.key_in(page, "Keyed kettle", "12")
+        self.press(page, "Save the draft")
+        self.heading(page, "Kettle by keys")
+        for button, confirmation, outcome in [
+            ("Start the experiment", "Start it", page.get_by_text("running", exact=True)),
+            ("Stop the experiment", "Stop it", page.get_by_text("You stopped it.", exact=False)),
+        ]:
+            expect(page.get_by_role("button", name=button)).to_be_visible()
+            self.press(page, button)
+            self.press(page, confirmation)
+            expect(outcome).to_be_visible()
+
     def test_what_cannot_start_says_why(self):
         seller = self.register()
         product = self.publish(seller, name="Wanted twice")

@@ -60,6 +60,7 @@ class Safety(BrowserTest):
         for screen, texts in [
             (path, [product["name"], SPREAD, PAYLOADS[2], PAYLOADS[0], PAYLOADS[1], PAYLOADS[3]]),
             (f"/category/{urllib.parse.quote(PAYLOADS[1], safe='')}", [PAYLOADS[1]]),
+            ("/", [PAYLOADS[1]]),
             (f"/seller/{product['sellerId']}", [f"From {PAYLOADS[0]}"]),
             (f"/orders/{order['orderId']}", [product["name"]]),
             ("/orders", [product["name"]]),
@@ -159,6 +160,17 @@ class Safety(BrowserTest):
         page.unroute("**/products?*")
         page.get_by_role("button", name="Try again").click()
         expect(page.locator(".card").first).to_be_visible()
+        page.route("**/categories?*", lambda route: route.fulfill(status=500, content_type="application/problem+json", body=problem))
+        page.reload()
+        categories = page.get_by_role("region", name="Categories and the number of their products")
+        expect(categories.get_by_role("alert")).to_contain_text("request-7")
+        expect(page.locator(".card").first).to_be_visible()
+        page.unroute("**/categories?*")
+        categories.get_by_role("button", name="Try again").click()
+        expect(categories.get_by_role("link").first).to_be_visible()
+        page.route("**/categories?*", lambda route: route.fulfill(json={"items": []}))
+        page.reload()
+        expect(categories).to_contain_text("There are no categories yet")
         page.evaluate("location.hash = '#/products/01980c31-02b4-7f60-8c1d-5e2a9b7f4c03'")
         expect(page.get_by_role("alert")).to_contain_text("There is nothing here.")
         page.evaluate("location.hash = '#/nowhere'")

@@ -1,4 +1,4 @@
-"""Every screen: nothing that axe takes for serious or critical, no sideways scrolling on a phone, and a picture of it, light and dark."""
+"""Every screen: nothing that axe takes for serious or critical, no sideways scrolling on a phone; with SOUK_SCREENS, pictures of it, light and dark."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from souk import DEMO, PATIENCE_MS, BrowserTest
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
-SCREENS = Path(os.environ.get("SOUK_SCREENS", "screens"))
+SCREENS = os.environ.get("SOUK_SCREENS")  # the folder of the pictures, without which none are taken
 NARROW = {"width": 390, "height": 844}
 WIDE = {"width": 1280, "height": 900}
 GRAVE = ("serious", "critical")
@@ -45,23 +45,26 @@ class Screens(BrowserTest):
         page.evaluate("Promise.all([...document.images].filter((image) => !image.complete).map((image) => new Promise((done) => { image.onload = image.onerror = done; })))")
 
     def look(self, page, name, width=WIDE):
-        """Takes pictures of the screen that is open, and asks axe, light and dark."""
-        SCREENS.mkdir(parents=True, exist_ok=True)
+        """Asks axe about the screen that is open, light and dark."""
         self.settle(page)
         page.mouse.move(0, 0)
         page.emulate_media(color_scheme="light")
         counts = self.axe(page)
-        page.screenshot(path=SCREENS / f"{name}-light.png", full_page=True)
+        self.picture(page, f"{name}-light", full_page=True)
         page.emulate_media(color_scheme="dark")
         self.axe(page, ["color-contrast"])
-        page.screenshot(path=SCREENS / f"{name}-dark.png", full_page=True)
+        self.picture(page, f"{name}-dark", full_page=True)
         page.set_viewport_size(NARROW)
         page.emulate_media(color_scheme="light")
         wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         self.assertLessEqual(wide[0], wide[1], f"{name} scrolls sideways on a phone")
-        page.screenshot(path=SCREENS / f"{name}-phone.png")
+        self.picture(page, f"{name}-phone")
         page.set_viewport_size(width)
         self.report(name, counts)
+
+    def picture(self, page, name, **options):
+        if SCREENS:
+            page.screenshot(path=Path(SCREENS) / f"{name}.png", **options)
 
     def report(self, name, counts):
         minor = ", ".join(f"{count} {impact}" for impact, count in counts.items()) or "nothing"
@@ -156,5 +159,5 @@ class OfDevelopers(Screens):
                 page.reload()
                 expect(documentation.get_by_role("button", name="TRY")).to_be_visible(timeout=patience)
             counts = self.axe(page)
-            page.screenshot(path=SCREENS / f"docs-{scheme}.png")
+            self.picture(page, f"docs-{scheme}")
         self.report("docs", counts)
