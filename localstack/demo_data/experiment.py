@@ -85,8 +85,10 @@ def history(experiment: dict, product: dict, begin: int) -> list[dict]:
 
 
 def visitor_rows(chance: random.Random, experiment: dict, product: dict, seen_at: int, begin: int) -> list[dict]:
-    visitor = str(uuid.UUID(int=(seen_at << 80) | (7 << 76) | (chance.getrandbits(12) << 64) | (2 << 62) | chance.getrandbits(62)))
-    key, amount, rate = arm_of(visitor, experiment["experimentId"], product["price"]["amount"])
+    arms = EXPERIMENT["arms"]
+    key, _, price, rate = chance.choices(arms, [weight for _, weight, _, _ in arms])[0]
+    amount = price or product["price"]["amount"]
+    visitor = visitor_of(key, seen_at, experiment["experimentId"], random.Random(chance.getrandbits(64)))
 
     def row(kind: str, event: str, time: int, **members) -> dict:
         shared = {"visitor": visitor, "kind": kind, "event": event, "id": str(uuid.UUID(int=chance.getrandbits(128), version=4))}
@@ -107,13 +109,22 @@ def visitor_rows(chance: random.Random, experiment: dict, product: dict, seen_at
     return rows
 
 
-def arm_of(visitor: str, seed: str, own_price: int) -> tuple[str, int, float]:
-    """The variant of a visitor, its price, and the share of its visitors who buy. As the API assigns them: docs/experiments.md."""
+def visitor_of(arm: str, seen_at: int, experiment: str, chance: random.Random) -> str:
+    """A visitor whom the experiment gives this variant. So the same ones buy in each demo, and its results are the same."""
+    while True:
+        random_bits = (7 << 76) | (chance.getrandbits(12) << 64) | (2 << 62) | chance.getrandbits(62)
+        visitor = str(uuid.UUID(int=(seen_at << 80) | random_bits))
+        if arm_of(visitor, experiment) == arm:
+            return visitor
+
+
+def arm_of(visitor: str, seed: str) -> str:
+    """The variant of a visitor, as the API assigns it: docs/experiments.md."""
     place, end = fnv1a(str(fnv1a(seed + visitor))) % 10_000, 0
-    for key, weight, amount, rate in EXPERIMENT["arms"]:
+    for key, weight, _, _ in EXPERIMENT["arms"]:
         end += weight
         if place < end:
-            return key, amount or own_price, rate
+            return key
     raise AssertionError("the weights do not sum to 10,000")
 
 

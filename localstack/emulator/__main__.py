@@ -5,12 +5,13 @@ import and because a taken port must be reported before anything else happens.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import socket
 import sys
 from pathlib import Path
+
+import uvloop
 
 # A container publishes its ports on the machine's address; for that it has to listen on all addresses of its own.
 ADDRESS = os.environ.get("SOUK_BIND", "127.0.0.1")
@@ -31,7 +32,7 @@ def main() -> int:
 
     mends.apply(arguments.directory)
     try:
-        asyncio.run(server.serve(api, endpoint, ready=lambda: report(arguments.ready_fd, ports)))
+        uvloop.run(server.serve(api, endpoint, ready=lambda: report(arguments.ready_fd, ports)))
     finally:
         mends.stop()
         # Threads of ministack may still be waiting; they can be dropped once the state is saved.

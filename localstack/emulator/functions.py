@@ -9,14 +9,19 @@ ministack 1.5.33:
 - every call that finds no idle environment starts another one at once, so that 200 calls start 200 processes on
   two cores, although one of the first would be idle a few milliseconds later;
 - an environment that cannot start stops the function's other environments, busy or not;
+- the server of each environment wakes ten times a second: 100 idle environments use 7 % of a processor, and all threads
+  wait for Python's lock more often;
 - functions inherit the environment of the emulator;
 - each call gets a log stream of its own, with the lines that were collected after it.
 """
 
 import collections
 import os
+import socket
+import socketserver
 import threading
 import time
+from contextlib import suppress
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import request_scope
@@ -29,7 +34,8 @@ STARTED_AT_ONCE = 2 * PROCESSORS  # environments of a function that are started 
 PATIENCE_SECONDS = 0.25  # without an environment being returned, after which a waiting call starts another one
 LONGEST_WAIT_SECONDS = 10
 CROWD = 8 * PROCESSORS  # number of busy environments above which calls wait longer: more of them slow each other down
-SELDOM_SECONDS = 5  # interval at which an idle environment's thread checks whether it has to end
+SELDOM_SECONDS = 5  # interval at which an idle environment's threads check whether they have to end
+KNOCK_SECONDS = 0.02
 PASSED_ON = ("PATH", "AWS_ENDPOINT_URL")
 
 _starting = threading.BoundedSemaphore(STARTED_AT_ONCE)
@@ -37,6 +43,7 @@ _starting = threading.BoundedSemaphore(STARTED_AT_ONCE)
 
 def apply(log_directory) -> None:
     logs.open_directory(log_directory)
+    socketserver.ThreadingTCPServer = RuntimeApi
     lambda_runtime.ProvidedWorker = Environment
     lambda_svc.acquire_worker = acquire
     lambda_svc.release_worker = release
@@ -98,6 +105,21 @@ class Environment(lambda_runtime.ProvidedWorker):
             result = {"status": "error", "error": str(error), "error_payload": payload}
         self.log.report(request_id, (time.monotonic() - started) * 1000, result)
         return result
+
+
+class RuntimeApi(socketserver.ThreadingTCPServer):
+    """The server of an environment; it waits for connections, of which one says that it has to end."""
+
+    def serve_forever(self, poll_interval=SELDOM_SECONDS):
+        super().serve_forever(max(poll_interval, SELDOM_SECONDS))
+
+    def shutdown(self):
+        ending = threading.Thread(target=super().shutdown, daemon=True)
+        ending.start()
+        while ending.is_alive():
+            with suppress(OSError):
+                socket.create_connection(self.server_address, KNOCK_SECONDS).close()
+            ending.join(KNOCK_SECONDS)
 
 
 class Calls:

@@ -264,13 +264,15 @@ class Reader:
 
     def pause(self, consumer: Consumer, seconds: float) -> None:
         """Waits, and takes part in a rebalance of the group meanwhile."""
-        consumer.pause(consumer.assignment())
+        paused = consumer.assignment()
+        consumer.pause(paused)
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and not self.rebalanced and not _stopping.is_set():
             message = consumer.poll(min(left, LOOK_SECONDS))
             if message is not None and not failed(message):
                 self.kept.append(message)
-        consumer.resume(consumer.assignment())
+        # Also what the reader does not have any more: it would stay paused when the reader has it again.
+        consumer.resume(paused)
 
 
 def exists(consumer: Consumer, topic: str) -> bool:

@@ -2,24 +2,20 @@
 
 import asyncio
 import logging
+import signal
 
-from hypercorn.asyncio import serve as hypercorn
-from hypercorn.config import Config
 from ministack.app import app as aws
+from uvicorn import Config, Server
 
 from emulator import control, gateway, kafka, rules, streams
 
 logger = logging.getLogger("emulator")
 
+KEPT_SECONDS = 75  # for which a connection without requests is kept
+
 
 async def serve(api, endpoint, ready) -> None:
-    config = Config()
-    config.bind = [f"fd://{api.detach()}", f"fd://{endpoint.fileno()}"]
-    config.keep_alive_timeout = 75
-    config.graceful_timeout = 2
-    config.loglevel = "WARNING"
     endpoint_port = endpoint.getsockname()[1]
-    endpoint.detach()
 
     async def application(scope, receive, send):
         if scope["type"] == "lifespan":
@@ -31,7 +27,15 @@ async def serve(api, endpoint, ready) -> None:
         else:
             await aws(scope, receive, send)
 
-    await hypercorn(application, config)
+    # The server raises the signal that stopped it once more when it has ended, which must not end the process yet.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: None)
+    config = Config(
+        application, http="httptools", ws="none", lifespan="on", interface="asgi3", proxy_headers=False, access_log=False,
+        server_header=False, date_header=False, log_level="warning", timeout_keep_alive=KEPT_SECONDS,
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    await Server(config).serve([api, endpoint])
 
 
 def watched(receive):

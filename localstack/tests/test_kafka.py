@@ -64,9 +64,12 @@ class Kafka(Case):
         self.eventually(lambda: self.committed(0) == offsets[-1] + 1, "offsets were not committed")
 
     def test_offsets_are_committed_only_after_success(self):
-        (slow,) = self.put({"fail": "sleep", "seconds": 1}, partition=1)
-        (note,) = self.arrive([slow])
+        self.addCleanup(self.system.control, "DELETE", "faults")
+        hold = {"function": self.system.outputs["TopicFunction"], "kind": "hold", "when": "after"}
+        self.system.control("PUT", "faults", [hold])
+        (note,) = self.arrive(self.put({}, partition=1))
         self.assertLessEqual(self.committed(1), note["offset"])
+        self.system.control("DELETE", "faults")
         self.eventually(lambda: self.committed(1) == note["offset"] + 1, "the offset was not committed")
 
     def test_a_failed_batch_comes_again_until_it_succeeds(self):
@@ -88,6 +91,18 @@ class Kafka(Case):
             for partition in range(PARTITIONS):
                 values += self.put(*({} for _ in range(5)), partition=partition)
             self.arrive(values)
+
+    def test_a_rebalance_while_a_batch_waits_to_be_repeated_stops_no_reader(self):
+        self.addCleanup(self.system.control, "DELETE", "kafka")
+        self.addCleanup(self.system.control, "DELETE", "faults")
+        self.system.control("PUT", "faults", [{"function": self.system.outputs["TopicFunction"], "kind": "fail"}])
+        values = [self.put({}, partition=partition)[0] for partition in range(PARTITIONS)]
+        # The fifth wait is of three seconds.
+        self.eventually(lambda: self.system.control("GET", "faults")[0]["fired"] >= 5, "the batch was not repeated")
+        self.system.control("PUT", "kafka", {"consumers": 2})
+        self.eventually(lambda: self.system.control("GET", "faults")[0]["fired"] >= 8, "the batch was not repeated")
+        self.system.control("DELETE", "faults")
+        self.arrive(values)
 
     def test_a_mapping_of_a_cluster_reads_the_brokers_of_the_local_run(self):
         answer = self.system.client("kafka").get_bootstrap_brokers(ClusterArn=CLUSTER)
