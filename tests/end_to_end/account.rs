@@ -1,6 +1,9 @@
 //! The life of an account, with its mails.
 
-use crate::souk::{Call, OwnInstance, PASSWORD, Souk, new_email, registration};
+use crate::{
+    own_instance::OwnInstance,
+    souk::{Call, PASSWORD, Souk, new_email, registration},
+};
 use serde_json::{Value, json};
 use std::{
     thread,

@@ -60,7 +60,7 @@ fn kinds(user: &User) -> Vec<String> {
 
 #[test]
 fn a_fall_is_told_once_by_list_mail_and_signed_webhook() {
-    let (ada, bob, sku) = (SOUK.user(), SOUK.user(), unique());
+    let (ada, bob, carl, sku) = (SOUK.user(), SOUK.user(), SOUK.user(), unique());
     let verification = token(&mails(&SOUK, &ada.email, 1)[0], "verification");
     let verified = SOUK.send(Call::new("POST", "/users/verification").json(&json!({"token": verification})));
     assert!((200..300).contains(&verified.status), "{verified:?}");
@@ -76,6 +76,8 @@ fn a_fall_is_told_once_by_list_mail_and_signed_webhook() {
     let others =
         json!({"url": url, "alerts": [{"kind": "target", "price": sgd(500)}, {"kind": "backInStock"}]});
     assert_eq!(SOUK.send(bob.call("POST", "/watchlist").json(&others)).status, 201);
+    let falls = json!({"url": url, "alerts": [{"kind": "drop", "percent": 20}, {"kind": "lowest"}]});
+    assert_eq!(SOUK.send(carl.call("POST", "/watchlist").json(&falls)).status, 201);
 
     let wrong = json!({"alerts": [{"kind": "drop", "percent": 0}, {"kind": "target"}]});
     let refused = SOUK.send(ada.call("PATCH", &path).json(&wrong));
@@ -103,6 +105,9 @@ fn a_fall_is_told_once_by_list_mail_and_signed_webhook() {
     SOUK.shop_item(&sku, &json!({"price": "9.90"}));
     at_once(2, |_| SOUK.invoke("price-crawl", &json!({"all": true})));
     until("two notifications", || Some(kinds(&ada)).filter(|kinds| *kinds == ["any", "target"]));
+    until("a fall by 23 % to the lowest price", || {
+        Some(kinds(&carl)).filter(|kinds| *kinds == ["drop", "lowest"])
+    });
     let called = until("two calls", || Some(calls(&sku)).filter(|calls| calls.len() == 2));
     assert!(called.iter().all(|call| is_signed(call, secret)), "{called:?}");
     let body: Value = serde_json::from_str(called[0]["body"].as_str().unwrap()).unwrap();

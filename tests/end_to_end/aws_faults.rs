@@ -5,8 +5,9 @@ use crate::{
     backend::LAMBDA_ERRORS,
     concerts::{concert, venue},
     orders::{VISA, is_settled, money, order, payments_of, product, stock},
+    own_instance::OwnInstance,
     saga::{is_seen, items, windows},
-    souk::{Answer, Call, OwnInstance, Souk, User, at_once, eventually, unique},
+    souk::{Answer, Call, Souk, User, at_once, eventually, unique},
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, env};
@@ -229,7 +230,7 @@ fn a_rating_counts_on_in_a_split_stream_and_in_a_new_one() {
 /// The page of a product is in the cache, and the function that changes it there reads the index of reviews.
 #[test]
 fn a_page_shows_a_review_though_its_index_lags() {
-    let own = OwnInstance::start("e2e-lag", &[]);
+    let own = OwnInstance::lease(&[]);
     let souk = &own.souk;
     let product = souk.product(&souk.user());
     let path = product.header("location");

@@ -1,6 +1,9 @@
 //! Deletion of a product and its reviews: the state machine product-delete.
 
-use crate::souk::{OwnInstance, SOUK, Souk, eventually};
+use crate::{
+    own_instance::OwnInstance,
+    souk::{SOUK, Souk, eventually},
+};
 use domain::{
     Timestamp,
     id::{Id, ProductId, UserId},

@@ -8,7 +8,7 @@ fn price(product: &str, amount: i64) -> Value {
     json!({"productId": product, "price": {"amount": amount, "currency": "SGD"}})
 }
 
-fn draft(product: &str) -> Value {
+pub fn draft(product: &str) -> Value {
     json!({"name": "Kaya at 5.90", "metrics": {"primary": "revenuePerVisitor"}, "coverage": 5000, "variants": [
         {"key": "control", "weight": 5000}, {"key": "low", "weight": 5000, "prices": [price(product, 590)]}]})
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     orders::{VISA, order, place, product},
-    souk::{Answer, Call, OwnInstance, PASSWORD, draft, new_email, registration, unique},
+    own_instance::OwnInstance,
+    souk::{Answer, Call, PASSWORD, draft, new_email, registration, unique},
 };
 use serde_json::json;
 use std::thread;

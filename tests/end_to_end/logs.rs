@@ -3,7 +3,8 @@
 use crate::{
     order_saga::DECLINED,
     orders::{VISA, order, place, product},
-    souk::{Call, OwnInstance, PASSWORD, SOUK, Souk, User, eventually, unique},
+    own_instance::OwnInstance,
+    souk::{Call, PASSWORD, SOUK, Souk, User, eventually, unique},
     tokens::part,
 };
 use serde_json::{Value, json};

@@ -26,6 +26,7 @@ mod openapi;
 mod order_races;
 mod order_saga;
 mod orders;
+mod own_instance;
 mod payment_webhook;
 mod ratings;
 mod requests;

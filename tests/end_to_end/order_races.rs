@@ -2,7 +2,8 @@
 
 use crate::{
     orders::{VISA, is_settled, money, order, payments_of, place, product, stock},
-    souk::{OwnInstance, SOUK, User, at_once, eventually, unique},
+    own_instance::OwnInstance,
+    souk::{SOUK, User, at_once, eventually, unique},
 };
 use serde_json::{Value, json};
 
@@ -14,8 +15,8 @@ fn exactly_50_of_200_orders_get_one_of_50() {
     let own = OwnInstance::start("e2e-buyers", &[]);
     let souk = &own.souk;
     let jam = product(souk, &souk.user(), 50, 650, "SGD");
-    // Five orders each: a log-in costs more than an order.
-    let users = at_once(ORDERS / 5, |_| souk.user());
+    // Ten orders each: a log-in costs more than an order.
+    let users = at_once(ORDERS / 10, |_| souk.user());
     let buyers: Vec<&User> = users.iter().cycle().take(ORDERS).collect();
     let body = order(&[(&jam, 1)], VISA);
     let asked = at_once(ORDERS, |number| {
@@ -48,23 +49,25 @@ fn exactly_50_of_200_orders_get_one_of_50() {
         });
     }
     let confirmed: Vec<&Value> = ended.iter().filter(|order| order["status"] == "confirmed").collect();
-    assert_eq!((confirmed.len(), stock(souk, &jam)), (50, 0));
-    // An order whose steps failed more often than they are retried, which happens on a slow machine, is `failed`. What it
-    // had reserved went to another order.
     for rejected in ended.iter().filter(|order| order["status"] != "confirmed") {
         assert_eq!(rejected["status"], "rejected", "{rejected}");
         assert!(matches!(rejected["reason"]["code"].as_str(), Some("outOfStock" | "failed")), "{rejected}");
     }
     let failed = ended.iter().filter(|order| order["reason"]["code"] == "failed").count();
     assert!(failed <= ORDERS / 10, "{failed} orders failed");
+    // An order whose steps failed more often than they are retried, which happens on a slow machine, is `failed`. What it
+    // had reserved went to another order, or is in stock if it was the last one.
+    let sold = confirmed.len();
+    assert!((50 - failed..=50).contains(&sold), "{sold} orders of 50 are confirmed, {failed} failed");
+    eventually("the rest is in stock", || stock(souk, &jam) == i64::try_from(50 - sold).unwrap());
     eventually("no order is unsettled", || {
         table::keys::SHARDS.chars().all(|shard| souk.items_in(&table::keys::unsettled_partition(shard)) == 0)
     });
     let payments = souk.payments();
     let paid: Vec<&Value> = payments.iter().filter(|payment| payment["status"] == "succeeded").collect();
-    assert_eq!(paid.len(), 50, "{payments:?}");
+    assert_eq!(paid.len(), sold, "{payments:?}");
     // The payment of an order that failed was voided.
-    assert!(payments.len() <= 50 + failed, "{payments:?}");
+    assert!(payments.len() <= sold + failed, "{payments:?}");
     assert!(
         payments.iter().all(
             |payment| ["succeeded", "canceled"].contains(&payment["status"].as_str().unwrap_or_default())
@@ -102,7 +105,7 @@ fn one_key_20_times_at_once_is_one_order_and_one_payment() {
 /// Step Functions may run an asynchronous EXPRESS execution more than once, also at the same time.
 #[test]
 fn executions_of_one_order_at_the_same_time_take_stock_and_money_once() {
-    let own = OwnInstance::start("e2e-twice", &[]);
+    let own = OwnInstance::lease(&[]);
     let souk = &own.souk;
     let jam = product(souk, &souk.user(), 30, 650, "SGD");
     let buyers = at_once(8, |_| souk.user());

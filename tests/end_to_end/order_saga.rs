@@ -4,7 +4,8 @@
 use crate::{
     backend::{FAULTS, StepFault, rules},
     orders::{VISA, is_settled, money, order, payments_of, place, product, stock},
-    souk::{Answer, OwnInstance, Souk, User, eventually, unique},
+    own_instance::OwnInstance,
+    souk::{Answer, Souk, User, eventually, unique},
 };
 use serde_json::{Value, json};
 use std::thread;
@@ -63,7 +64,7 @@ impl<'a> Shop<'a> {
 
 #[test]
 fn stock_money_and_status_agree_after_faults_of_steps() {
-    let own = OwnInstance::start("e2e-orders", &[]);
+    let own = OwnInstance::lease(&[]);
     let shop = Shop::open(&own.souk);
     for step in STEPS {
         for fault in FAULTS {
@@ -95,7 +96,7 @@ fn stock_money_and_status_agree_after_faults_of_steps() {
 /// Each cause of an undo, with each fault of the undo itself: it is retried until it succeeds.
 #[test]
 fn an_order_is_undone_whatever_fails_in_its_undo() {
-    let own = OwnInstance::start("e2e-undo", &["UndoPauseSeconds=1"]);
+    let own = OwnInstance::lease(&[]);
     let shop = Shop::open(&own.souk);
     let fails =
         |step: &str, when: &str| Some(json!({"function": step, "kind": "fail", "when": when, "times": 1}));
@@ -129,7 +130,7 @@ fn an_order_is_undone_whatever_fails_in_its_undo() {
 /// A confirmed order is not undone: the capture of its payment is retried until it succeeds.
 #[test]
 fn a_confirmed_order_is_paid_whatever_fails() {
-    let own = OwnInstance::start("e2e-capture", &["UndoPauseSeconds=1"]);
+    let own = OwnInstance::lease(&[]);
     let shop = Shop::open(&own.souk);
     for fault in FAULTS {
         let (key, before) = (unique(), stock(shop.souk, &shop.jam));
@@ -142,7 +143,7 @@ fn a_confirmed_order_is_paid_whatever_fails() {
 
 #[test]
 fn a_cancelled_order_gives_all_back_whatever_fails() {
-    let own = OwnInstance::start("e2e-cancel", &["UndoPauseSeconds=1"]);
+    let own = OwnInstance::lease(&[]);
     let shop = Shop::open(&own.souk);
     for fault in FAULTS {
         let (key, before) = (unique(), stock(shop.souk, &shop.jam));
@@ -159,7 +160,7 @@ fn a_cancelled_order_gives_all_back_whatever_fails() {
 /// The provider's answer is lost before or after the provider has executed the call, or is a temporary error.
 #[test]
 fn stock_money_and_status_agree_after_faults_of_the_provider() {
-    let own = OwnInstance::start("e2e-provider", &["UndoPauseSeconds=1"]);
+    let own = OwnInstance::lease(&[]);
     let shop = Shop::open(&own.souk);
     for (path, kind, when, times, expected) in [
         // Parts of the paths of three calls: creation of a payment, authorization, capture.
@@ -200,7 +201,7 @@ fn stock_money_and_status_agree_after_faults_of_the_provider() {
 /// An invocation of a step that is executed after the undo takes no stock and no money.
 #[test]
 fn a_step_after_its_undo_takes_nothing() {
-    let own = OwnInstance::start("e2e-late", &[]);
+    let own = OwnInstance::lease(&[]);
     let shop = Shop::open(&own.souk);
     for step in STEPS {
         let (key, before) = (unique(), stock(shop.souk, &shop.jam));
@@ -212,7 +213,7 @@ fn a_step_after_its_undo_takes_nothing() {
         assert_eq!(shop.check(&id, before, step), "rejected");
         shop.souk.put_faults(&json!([]));
         // The late invocation has ended once no process of the function is busy.
-        eventually("the late call has ended", || !own.is_busy(step));
+        eventually("the late call has ended", || !own.souk.is_busy(step));
         assert_eq!(shop.check(&id, before, step), "rejected");
     }
 }
@@ -225,7 +226,7 @@ fn swept(found: usize, settled: usize) -> Value {
 /// capture, or nothing to undo.
 #[test]
 fn the_sweep_finishes_abandoned_orders() {
-    let own = OwnInstance::start("e2e-sweep", &["SweepAfterSeconds=0"]);
+    let own = OwnInstance::lease(&["SweepAfterSeconds=0"]);
     let shop = Shop::open(&own.souk);
     let souk = shop.souk;
     let hold = |step: &str| souk.put_faults(&json!([{"function": step, "kind": "hold", "id": "held"}]));
@@ -254,7 +255,7 @@ fn the_sweep_finishes_abandoned_orders() {
             placing.join().unwrap();
             id
         });
-        eventually("the late step has ended", || !own.is_busy(step));
+        eventually("the late step has ended", || !own.souk.is_busy(step));
         assert_eq!(shop.check(&id, before, step), expected, "{step}");
     }
     let (key, before) = (unique(), stock(souk, &shop.jam));
@@ -266,14 +267,14 @@ fn the_sweep_finishes_abandoned_orders() {
     assert_eq!(souk.send(shop.buyer.call("POST", &path)).status, 200);
     await_step();
     abandon(&id);
-    eventually("the late step has ended", || !own.is_busy(UNDO));
+    eventually("the late step has ended", || !own.souk.is_busy(UNDO));
     assert_eq!(shop.check(&id, before, "a cancellation"), "cancelled");
 }
 
 /// The function died between recording the order and starting the execution, and the customer never retries.
 #[test]
 fn an_order_that_was_never_begun_is_swept_up() {
-    let own = OwnInstance::start("e2e-unbegun", &["SweepAfterSeconds=0"]);
+    let own = OwnInstance::lease(&["SweepAfterSeconds=0"]);
     let shop = Shop::open(&own.souk);
     let souk = shop.souk;
     let placed = shop.place(&unique());

@@ -2,7 +2,8 @@
 
 use crate::{
     orders::{VISA, is_settled, money, order, payments_of, place, product, stock},
-    souk::{Answer, Call, OwnInstance, SOUK, Souk, User, eventually, unique},
+    own_instance::OwnInstance,
+    souk::{Answer, Call, SOUK, Souk, User, eventually, unique},
 };
 use serde_json::{Value, json};
 use std::{
@@ -64,7 +65,7 @@ fn an_event_needs_a_signature_of_the_last_five_minutes_and_no_token() {
 
 #[test]
 fn a_refund_that_fails_later_is_made_again() {
-    let own = OwnInstance::start("e2e-refunds", &["SweepAfterSeconds=0"]);
+    let own = OwnInstance::lease(&["SweepAfterSeconds=0"]);
     let (souk, bought) = (&own.souk, Bought::new(&own.souk));
     bought.cancel(souk);
     eventually("the order is settled", || is_settled(souk, &bought.id));
@@ -87,7 +88,7 @@ fn a_refund_that_fails_later_is_made_again() {
 /// The refund of a cancelled order fails, and another order is disputed, while no webhook arrives.
 #[test]
 fn a_poll_finds_the_events_that_no_webhook_has_brought() {
-    let own = OwnInstance::start("e2e-poll", &["SweepAfterSeconds=0"]);
+    let own = OwnInstance::lease(&["SweepAfterSeconds=0"]);
     let (souk, refunded, disputed) = (&own.souk, Bought::new(&own.souk), Bought::new(&own.souk));
     refunded.cancel(souk);
     eventually("the order is settled", || is_settled(souk, &refunded.id));
@@ -107,7 +108,7 @@ fn a_poll_finds_the_events_that_no_webhook_has_brought() {
 
 #[test]
 fn a_disputed_order_says_so_and_its_refund_waits_for_the_decision() {
-    let own = OwnInstance::start("e2e-disputes", &["SweepAfterSeconds=0"]);
+    let own = OwnInstance::lease(&["SweepAfterSeconds=0"]);
     let souk = &own.souk;
     for (decision, dispute, back) in [("won", "declined", 650), ("lost", "accepted", 0)] {
         let bought = Bought::new(souk);
@@ -129,7 +130,7 @@ fn a_disputed_order_says_so_and_its_refund_waits_for_the_decision() {
 /// Somebody cancels the payment in the provider's dashboard, after the order is confirmed and before the money is taken.
 #[test]
 fn an_order_whose_payment_was_cancelled_says_so_and_gives_its_stock_back() {
-    let own = OwnInstance::start("e2e-cancelled", &[]);
+    let own = OwnInstance::lease(&[]);
     let (souk, buyer) = (&own.souk, own.souk.user());
     let jam = product(souk, &souk.user(), 10, 650, "SGD");
     souk.put_faults(&json!([{"function": "payment-capture", "kind": "hold", "id": "held"}]));

@@ -1,6 +1,9 @@
 //! Ratings: exact although the stream's consumer fails.
 
-use crate::souk::{Answer, OwnInstance, SOUK, Souk, User, eventually};
+use crate::{
+    own_instance::OwnInstance,
+    souk::{Answer, SOUK, Souk, User, eventually},
+};
 use domain::{
     Timestamp,
     id::{Id, ProductId, UserId},
@@ -35,11 +38,11 @@ fn histogram(souk: &Souk, product: &str) -> Vec<u64> {
 fn five_hundred_reviews_are_counted_exactly_though_the_function_is_killed_meanwhile() {
     const REVIEWS: usize = 500;
     const AT_A_TIME: usize = 8;
-    let own = OwnInstance::start("e2e-ratings", &[]);
+    let own = OwnInstance::lease(&[]);
     let souk = &own.souk;
     let seller = souk.user();
     let products: Vec<String> =
-        (0..10).map(|_| souk.product(&seller).header("location").to_owned()).collect();
+        (0..20).map(|_| souk.product(&seller).header("location").to_owned()).collect();
     // Each writes one review of each product: a log-in costs more than a review.
     let authors: Vec<_> = (0..REVIEWS / products.len()).map(|_| souk.user()).collect();
     let expected: Mutex<BTreeMap<&str, [u64; 5]>> = Mutex::default();
@@ -100,7 +103,7 @@ fn poison(souk: &Souk, product: &str) {
 
 #[test]
 fn an_unreadable_record_ends_in_the_queue_with_its_product_and_stops_nobody() {
-    let own = OwnInstance::start("e2e-poison", &[]);
+    let own = OwnInstance::lease(&[]);
     let souk = &own.souk;
     let seller = souk.user();
     let (good, bad) = (souk.product(&seller), souk.product(&seller));
@@ -140,7 +143,7 @@ fn an_unreadable_record_ends_in_the_queue_with_its_product_and_stops_nobody() {
 #[test]
 fn an_outage_of_many_retries_loses_no_review() {
     const FAILURES: u64 = 8;
-    let own = OwnInstance::start("e2e-outage", &[]);
+    let own = OwnInstance::lease(&[]);
     let souk = &own.souk;
     let product = souk.product(&souk.user());
     let product = product.header("location");

@@ -3,7 +3,8 @@
 use crate::{
     backend::{FAULTS, StepFault, rules},
     concerts::{concert, venue},
-    souk::{Answer, OwnInstance, Souk, User, eventually, unique},
+    own_instance::OwnInstance,
+    souk::{Answer, Souk, User, eventually, unique},
 };
 use serde_json::{Value, json};
 use std::{
@@ -61,11 +62,11 @@ fn under(souk: &Souk, user: &User, rules: &Value) -> (Answer, Value, bool) {
             while !done.load(Ordering::Relaxed) {
                 let Some(request) = souk.request_of(user, &name) else { continue };
                 let windows = windows(&request);
-                let seen: Vec<bool> = windows.iter().map(|window| is_seen(souk, window)).collect();
+                let look = || windows.iter().map(|window| is_seen(souk, window)).collect::<Vec<_>>();
+                let seen = look();
                 // Everything appears at once, maybe between two requests of a round: a partial result counts only
                 // if a second round sees the same.
-                let again: Vec<bool> = windows.iter().map(|window| is_seen(souk, window)).collect();
-                if seen == again && seen.contains(&true) && seen.contains(&false) {
+                if seen.contains(&true) && seen.contains(&false) && seen == look() {
                     half.store(true, Ordering::Relaxed);
                 }
             }
@@ -80,7 +81,7 @@ fn under(souk: &Souk, user: &User, rules: &Value) -> (Answer, Value, bool) {
 
 #[test]
 fn a_concert_is_created_whole_or_not_at_all_after_faults_of_steps() {
-    let own = OwnInstance::start("e2e-saga", &[]);
+    let own = OwnInstance::lease(&[]);
     let souk = &own.souk;
     souk.put_delays(&json!({"retry": 0.01}));
     let user = souk.user();
@@ -117,7 +118,7 @@ fn a_concert_is_created_whole_or_not_at_all_after_faults_of_steps() {
 /// it succeeds.
 #[test]
 fn a_concert_is_undone_whatever_fails_in_its_undo() {
-    let own = OwnInstance::start("e2e-undone", &["UndoPauseSeconds=1"]);
+    let own = OwnInstance::lease(&[]);
     let souk = &own.souk;
     souk.put_delays(&json!({"retry": 0.01, "wait": 0}));
     let user = souk.user();
@@ -151,7 +152,7 @@ fn a_concert_is_undone_whatever_fails_in_its_undo() {
 /// new venue with a new band. The undo deletes nothing.
 #[test]
 fn an_undo_keeps_published_items_and_items_that_another_concert_uses() {
-    let own = OwnInstance::start("e2e-rival", &[]);
+    let own = OwnInstance::lease(&[]);
     let souk = &own.souk;
     let (user, rival) = (souk.user(), souk.user());
     let name = unique();
@@ -182,7 +183,7 @@ fn an_undo_keeps_published_items_and_items_that_another_concert_uses() {
 /// Until publication, the bands and the venue of a request do not exist for other users.
 #[test]
 fn a_rival_cannot_use_what_is_not_published() {
-    let own = OwnInstance::start("e2e-unseen", &[]);
+    let own = OwnInstance::lease(&[]);
     let souk = &own.souk;
     let (user, rival) = (souk.user(), souk.user());
     let name = unique();
@@ -212,7 +213,7 @@ fn a_rival_cannot_use_what_is_not_published() {
 /// The execution stands still at each step, as if it had died. What it does after the sweep has no effect.
 #[test]
 fn the_sweep_undoes_requests_that_nobody_works_on() {
-    let own = OwnInstance::start("e2e-concert-sweep", &["SweepAfterSeconds=0"]);
+    let own = OwnInstance::lease(&["SweepAfterSeconds=0"]);
     let souk = &own.souk;
     let user = souk.user();
     for step in STEPS {
@@ -229,7 +230,7 @@ fn the_sweep_undoes_requests_that_nobody_works_on() {
             (asking.join().unwrap(), request)
         });
         answer.problem(422, "concert-not-created");
-        eventually("the late step has ended", || !own.is_busy(step));
+        eventually("the late step has ended", || !own.souk.is_busy(step));
         let entry = keys::unfinished(request["concertId"].as_str().unwrap().parse().unwrap());
         eventually("the request is forgotten", || {
             souk.invoke("concert-sweep", &json!({}));

@@ -22,8 +22,8 @@ pub struct Souk {
     /// The URL of the instance's shop.
     pub(crate) shop_url: String,
     /// The URL of the instance's ClickHouse; empty without events.
-    /// The URL of the instance's ClickHouse.
     pub(crate) clickhouse_url: String,
+    broker_pid: Value,
     outputs: HashMap<String, String>,
 }
 
@@ -54,12 +54,13 @@ impl Souk {
             payments_url: record["paymentsUrl"].as_str().unwrap().to_owned(),
             shop_url: record["shopUrl"].as_str().unwrap().to_owned(),
             clickhouse_url: record["clickhouseUrl"].as_str().unwrap_or_default().to_owned(),
+            broker_pid: record["brokerPid"].clone(),
             outputs: serde_json::from_value(record["outputs"].clone()).unwrap(),
         }
     }
 
     /// The processes that run a function.
-    fn processes(&self, function: &str) -> Vec<Value> {
+    pub fn processes(&self, function: &str) -> Vec<Value> {
         let url = format!("{}/_souk/processes", self.endpoint_url);
         let text = self.agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
         let processes: Value = serde_json::from_str(&text).unwrap();
@@ -74,6 +75,17 @@ impl Souk {
             signal("KILL", &process["pid"]);
         }
         busy.len()
+    }
+
+    /// Whether an invocation of a function is running.
+    pub fn is_busy(&self, function: &str) -> bool {
+        self.processes(function).iter().any(|process| process["busy"] == true)
+    }
+
+    /// Stops the process of the Kafka broker, which answers nobody until the result is dropped.
+    pub fn stop_broker(&self) -> StoppedBroker<'_> {
+        signal("STOP", &self.broker_pid);
+        StoppedBroker(&self.broker_pid)
     }
 
     pub fn output(&self, name: &str) -> &str {
@@ -272,10 +284,14 @@ impl Answer {
 
 /// Polls a condition until it is true; fails after a minute.
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_mins(1);
+    const SHORTEST: Duration = Duration::from_millis(20);
+    const LONGEST: Duration = Duration::from_millis(200);
+    let (end, mut pause) = (Instant::now() + Duration::from_mins(1), SHORTEST);
     while !is_so() {
         assert!(Instant::now() < end, "not within a minute: {what}");
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(pause);
+        // Conditions are requests, which would take the processors from what they wait for.
+        pause = LONGEST.min(pause * 3 / 2);
     }
 }
 
@@ -295,104 +311,24 @@ pub fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T
     })
 }
 
-/// An instance with its own parameters, stopped when it is dropped.
-pub struct OwnInstance {
-    name: String,
-    pub souk: Souk,
-}
+/// A broker that has stopped, and goes on when this is dropped.
+pub struct StoppedBroker<'a>(&'a Value);
 
-impl OwnInstance {
-    /// Starts it with empty data. The functions were already built for the shared instance.
-    pub fn start(name: &str, parameters: &[&str]) -> Self {
-        let mut up = vec!["--fresh"];
-        up.extend(parameters.iter().flat_map(|parameter| ["--parameter", parameter]));
-        localstack(name, "up", &up);
-        Self { name: name.into(), souk: Souk::of_instance(name) }
-    }
-
-    /// Restarts it with its data. All functions start in new processes.
-    pub fn restart(&mut self) {
-        localstack(&self.name, "down", &[]);
-        localstack(&self.name, "up", &[]);
-        self.souk = Souk::of_instance(&self.name);
+impl Drop for StoppedBroker<'_> {
+    fn drop(&mut self) {
+        signal("CONT", self.0);
     }
 }
 
-impl OwnInstance {
-    /// Kills the processes that run a function, and returns their number.
-    pub fn kill(&self, function: &str) -> usize {
-        let processes = self.souk.processes(function);
-        for process in &processes {
-            signal("KILL", &process["pid"]);
-        }
-        processes.len()
-    }
-
-    /// Whether an invocation of the function is running.
-    pub fn is_busy(&self, function: &str) -> bool {
-        self.souk.processes(function).iter().any(|process| process["busy"] == true)
-    }
-
-    /// A connection to the instance's cache.
-    pub fn cache(&self) -> redis::Connection {
-        let url = record(&self.name)["cacheUrl"].as_str().expect("the instance has a cache").to_owned();
-        redis::Client::open(url).unwrap().get_connection().unwrap()
-    }
-
-    /// Sends a signal to the instance's cache.
-    pub fn signal_cache(&self, name: &str) {
-        signal(name, &record(&self.name)["cachePid"]);
-    }
-
-    /// What all functions and the gateway have logged.
-    pub fn logs(&self) -> String {
-        let files = fs::read_dir(project().join(".souk").join(&self.name).join("logs")).unwrap();
-        files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
-    }
-
-    /// The lines of a log, such as `souk-user-get` or `api`, so far.
-    pub fn lines(&self, log: &str) -> Vec<Value> {
-        let file = project().join(".souk").join(&self.name).join("logs").join(format!("{log}.log"));
-        // The file is there once its first line is written.
-        let text = fs::read_to_string(&file).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(&line[line.find('{')?..]).ok()).collect()
-    }
-
-    /// The line that a function logged for a request.
-    pub fn log_line(&self, function: &str, request_id: &str) -> Value {
-        let mut found = None;
-        eventually("the request is logged", || {
-            let lines = self.lines(&format!("souk-{function}"));
-            found = lines.into_iter().find(|line| line["requestId"] == request_id);
-            found.is_some()
-        });
-        found.unwrap()
-    }
-}
-
-fn signal(name: &str, pid: &Value) {
+/// Sends a signal to a process.
+pub fn signal(name: &str, pid: &Value) {
     // `kill` fails if the process has already ended, which is no error here.
     let _ = Command::new("kill").args([format!("-{name}"), pid.to_string()]).output().unwrap();
 }
 
-fn record(instance: &str) -> Value {
+/// The record of an instance, which localstack/up writes: its URLs, process ids and outputs.
+pub fn record(instance: &str) -> Value {
     let file = project().join(".souk").join(instance).join("instance.json");
     let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     serde_json::from_str(&text).unwrap()
-}
-
-impl Drop for OwnInstance {
-    fn drop(&mut self) {
-        localstack(&self.name, "down", &[]);
-    }
-}
-
-fn localstack(name: &str, command: &str, arguments: &[&str]) {
-    let mut command_line = Command::new(project().join("localstack").join(command));
-    command_line.args(["--name", name]).args(arguments);
-    if command == "up" {
-        command_line.args(["--port", "0", "--no-build", "--no-demo", "--no-events"]);
-    }
-    let output = command_line.output().unwrap();
-    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     orders::{VISA, order, place, product, stock},
-    souk::{Answer, Call, OwnInstance, SOUK, User, at_once, draft, eventually, unique},
+    own_instance::OwnInstance,
+    souk::{Answer, Call, SOUK, User, at_once, draft, eventually, unique},
 };
 use redis::Commands;
 use serde_json::{Value, json};
@@ -164,7 +165,7 @@ fn changes_of_any_version_all_succeed() {
 /// No cached page shows an older stock than the seller was told.
 #[test]
 fn a_seller_reads_the_stock_that_was_set() {
-    let own = OwnInstance::start("e2e-stock", &[]);
+    let own = OwnInstance::lease(&[]);
     let (souk, mut cache) = (&own.souk, own.cache());
     let seller = souk.user();
     let jam = souk.product(&seller);

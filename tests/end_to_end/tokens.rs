@@ -1,6 +1,9 @@
 //! Access tokens that the authorizer accepts or refuses.
 
-use crate::souk::{Call, OwnInstance, SOUK, Souk, User};
+use crate::{
+    own_instance::OwnInstance,
+    souk::{Call, SOUK, Souk, User},
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Timestamp, user::Caller};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -106,7 +109,7 @@ fn changed_claims_are_refused() {
 
 #[test]
 fn a_key_is_rotated_while_its_tokens_stay_good() {
-    let mut own = OwnInstance::start("e2e-rotation", &[]);
+    let mut own = OwnInstance::lease(&[]);
     let user = own.souk.user();
     let secret = own.souk.output("SigningSecretArn").to_owned();
     let put = json!({"SecretId": secret, "SecretString": "a new random text, long enough to be a secret, for the test"});
@@ -123,7 +126,7 @@ fn a_key_is_rotated_while_its_tokens_stay_good() {
 /// What an operator does when the secret may be known to others.
 #[test]
 fn a_revoked_key_verifies_nothing_and_users_log_in_again() {
-    let mut own = OwnInstance::start("e2e-revocation", &[]);
+    let mut own = OwnInstance::lease(&[]);
     let user = own.souk.user();
     assert_eq!(status_with(&own.souk, &user.token), 200);
     let stolen = signer(&own.souk);

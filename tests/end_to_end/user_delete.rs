@@ -1,7 +1,7 @@
 //! Public profiles, names in lists, the export, and the deletion of an account.
 
 use crate::{
-    account, orders,
+    account, experiments, orders,
     souk::{Answer, Call, PASSWORD, SOUK, User, draft, eventually, new_email, registration, unique},
 };
 use serde_json::{Value, json};
@@ -65,6 +65,23 @@ fn export(user: &User) -> Value {
     all
 }
 
+/// Watches an item with an alert, has settings of notifications, and tests a price under a client key. Returns the id
+/// of the experiment.
+fn watches_tests_and_is_told(user: &User, product: &Answer) -> String {
+    let sku = unique();
+    let members = json!({"name": "Sencha", "price": "12.90", "currency": "SGD"});
+    let url = SOUK.shop_item(&sku, &members)["url"].clone();
+    let watch = json!({"url": url, "alerts": [{"kind": "any"}]});
+    assert_eq!(SOUK.send(user.call("POST", "/watchlist").json(&watch)).status, 201);
+    let settings = json!({"email": "never"});
+    assert_eq!(SOUK.send(user.call("PUT", "/notifications/settings").json(&settings)).status, 200);
+    assert_eq!(SOUK.send(user.call("PUT", "/client-key")).status, 200);
+    let experiment = experiments::draft(product.body["productId"].as_str().unwrap());
+    let created = SOUK.send(user.call("POST", "/experiments").json(&experiment));
+    assert_eq!(created.status, 201, "{created:?}");
+    created.body["experimentId"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn an_account_is_seen_exported_and_deleted_with_everything_personal() {
     let name = unique();
@@ -94,6 +111,7 @@ fn an_account_is_seen_exported_and_deleted_with_everything_personal() {
         SOUK.get(&their_path).body["reviews"]["items"][0]["authorName"] == name
     });
 
+    let tested = watches_tests_and_is_told(&ada, &own);
     let exported = export(&ada);
     let ids =
         [("orders", "orderId"), ("products", "productId"), ("reviews", "productId")].map(|(kind, id)| {
@@ -130,6 +148,11 @@ fn an_account_is_seen_exported_and_deleted_with_everything_personal() {
     eventually("nothing personal is left", || {
         items_with(&name).is_empty() && items_with(&ada.email).is_empty()
     });
+    let partitions =
+        [("NOTICES", &ada.id), ("FEATURES", &ada.id), ("WATCHES", &ada.id), ("EXPERIMENT", &tested)];
+    for (kind, id) in partitions {
+        assert_eq!(SOUK.items_in(&format!("{kind}#{id}")), 0, "{kind}");
+    }
     let order_key =
         table::keys::order(ada.id.parse().unwrap(), order.body["orderId"].as_str().unwrap().parse().unwrap());
     assert_eq!(SOUK.item(&order_key)["total"]["M"]["amount"]["N"], "650", "the order is kept");
