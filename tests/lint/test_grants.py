@@ -57,10 +57,12 @@ class Grants(unittest.TestCase):
         self.assertEqual(len(self.found([(USES[0][0], ARN.replace("Table", "Other"), "USER#"), *USES[1:]])), 1)
         self.assertEqual(len(self.found([*USES[:3], ("sqs:SendMessage", "arn:aws:sqs:x:1:souk-others", None), USES[4]])), 1)
 
-    def test_an_exception_has_a_right_that_is_not_used(self):
+    def test_an_exception_has_a_right_of_a_function(self):
         reason = {"grant": ["*", "dynamodb:GetItem", "Table", "USER#"], "reason": "why"}
         self.assertEqual(self.found(USES[1:], [reason]), [])
-        self.assertEqual(self.found(USES, [reason]), ["grants.json explains what is not unused: * dynamodb:GetItem Table USER#"])
+        self.assertEqual(self.found(USES, [reason]), [])
+        other = {"grant": ["*", "dynamodb:PutItem", "Table", "USER#"], "reason": "why"}
+        self.assertEqual(self.found(USES, [other]), ["grants.json explains what no function has: * dynamodb:PutItem Table USER#"])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import events  # noqa: F401, it has hooks of its own, as experiments has
 import orders
 import page  # noqa: F401
 import requests
+import sampling  # noqa: F401
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis.generation.meta import TestPhase, negated_parameters
@@ -65,9 +66,8 @@ def with_different_alerts(body):
 def with_quiet_hours(body):
     """Quiet hours have a length."""
     hours = body.get("quietHours") if isinstance(body, dict) else None
-    if hours and hours["from"] == hours["until"]:
-        return {**body, "quietHours": None}
-    return body
+    is_empty = hours and hours["from"] == hours["until"]
+    return {**body, "quietHours": None} if is_empty else body
 
 
 def nested_properties(depth):
@@ -112,7 +112,7 @@ def before_load_schema(context, raw_schema):
     # Links that only some answers have: the last page has no next page, an empty page has no first item. schemathesis
     # would report every answer without them. The hooks of lists follow pages instead.
     for path, names in {
-        "/products": ("NextPageOfCategory", "NextPageOfSeller", "ReadListedProduct"),
+        "/categories": ("ListThisCategory", "NextPageOfCategories"), "/products": ("NextPageOfCategory", "NextPageOfSeller", "ReadListedProduct"),
         "/products/{productId}": ("OlderReviews",),
         "/products/{productId}/reviews": ("NextPageOfReviews",),
         "/concerts": ("NextPageOfConcerts", "ReadFoundConcert"),
@@ -249,7 +249,7 @@ def before_call(context, case, kwargs):
         case.body = with_short_names(case.body)
     elif operation == "payment-webhook" and not case.meta.generation.mode.is_negative:
         orders.sign(case)
-    elif operation in ("watch-list", "item-prices", "notification-list") and "cursor" not in broken:
+    elif operation in ("category-list", "watch-list", "item-prices", "notification-list") and "cursor" not in broken:
         # No list of these users is long enough to have a second page.
         (case.query or {}).pop("cursor", None)
     elif operation in ("watch-create", "watch-update") and not case.meta.generation.mode.is_negative:
