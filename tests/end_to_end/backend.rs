@@ -3,8 +3,34 @@
 use crate::souk::{Souk, User};
 use analytics::{Account, EventStore};
 use serde_json::{Value, json};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use table::keys::Key;
 use ureq::http;
+
+/// Shared by tests that insert into the instance's ClickHouse, and locked by those that make inserts fail.
+static INSERTS: RwLock<()> = RwLock::new(());
+
+/// Inserts of a test, which no other test makes fail.
+pub struct Inserting {
+    _shared: RwLockReadGuard<'static, ()>,
+}
+
+/// Waits until no test makes inserts into ClickHouse fail.
+pub fn inserting() -> Inserting {
+    Inserting { _shared: INSERTS.read().unwrap_or_else(PoisonError::into_inner) }
+}
+
+/// An instance whose ClickHouse inserts nothing.
+pub struct FailingInserts<'souk> {
+    souk: &'souk Souk,
+    _alone: RwLockWriteGuard<'static, ()>,
+}
+
+impl Drop for FailingInserts<'_> {
+    fn drop(&mut self) {
+        self.souk.control(&self.souk.clickhouse_url, "faults", &json!([]));
+    }
+}
 
 impl Souk {
     /// Calls the instance's AWS API, to inspect or change state that Souk's own API does not show.
@@ -49,9 +75,17 @@ impl Souk {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Replaces the fault rules for statements of the instance's ClickHouse.
-    pub fn put_clickhouse_faults(&self, rules: &Value) {
-        self.control(&self.clickhouse_url, "faults", rules);
+    /// Fails inserts into the instance's ClickHouse until the result is dropped. Lambda repeats those of event-sink; tests that
+    /// insert themselves wait (`inserting`).
+    pub fn fail_inserts(&self) -> FailingInserts<'_> {
+        let alone = INSERTS.write().unwrap_or_else(PoisonError::into_inner);
+        self.control(&self.clickhouse_url, "faults", &json!([{"path": "INSERT INTO", "status": 503}]));
+        FailingInserts { souk: self, _alone: alone }
+    }
+
+    /// How many statements of the instance's ClickHouse have failed by its fault rules.
+    pub fn failed_statements(&self) -> u64 {
+        self.rules(&self.clickhouse_url).iter().filter_map(|rule| rule["fired"].as_u64()).sum()
     }
 
     /// Messages of the queue of what a function gave up, ten at most.
@@ -152,10 +186,15 @@ impl Souk {
     }
 
     fn rule(&self, member: &str, value: &str) -> Value {
-        let url = format!("{}/_souk/faults", self.endpoint_url);
+        let rules = self.rules(&self.endpoint_url);
+        rules.into_iter().find(|rule| rule[member] == value).unwrap_or_default()
+    }
+
+    /// The fault rules of a server.
+    fn rules(&self, server: &str) -> Vec<Value> {
+        let url = format!("{server}/_souk/faults");
         let text = self.agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap();
-        let rules: Value = serde_json::from_str(&text).unwrap();
-        rules.as_array().unwrap().iter().find(|rule| rule[member] == value).cloned().unwrap_or_default()
+        serde_json::from_str(&text).unwrap()
     }
 
     /// Sets the factors for the delays of state machines: `retry` for retriers, `wait` for Wait states.
@@ -166,6 +205,14 @@ impl Souk {
     /// Changes a setting of the control interface, such as `indexes`; localstack/README.md describes them.
     pub fn set(&self, setting: &str, value: &Value) {
         self.control(&self.endpoint_url, setting, value);
+    }
+
+    /// Gives settings of the control interface their defaults, and removes the payment provider's fault rules.
+    pub fn reset(&self, settings: &[&str]) {
+        for setting in settings {
+            self.control_with("DELETE", &self.endpoint_url, setting, &Value::Null);
+        }
+        self.put_payment_faults(&json!([]));
     }
 
     /// Replaces the fault rules for calls to the payment provider; localstack/README.md describes their members.

@@ -103,10 +103,11 @@ fn a_seller_sees_what_happened_to_a_product_and_nobody_else_does() {
     }
 }
 
-/// One test, because the second part kills the function that the first one invokes.
+/// One test, because its parts fail what the others use.
 #[test]
 fn each_event_counts_once_whatever_fails() {
     an_outage_a_repeat_and_a_poison_record();
+    an_outage_of_kafka_and_clickhouse();
     functions_that_are_killed();
 }
 
@@ -115,10 +116,9 @@ fn an_outage_a_repeat_and_a_poison_record() {
     let (seller, product) = product();
     let visitor = unique();
     let events = [record(1, &visitor, &product), json!({"poison": visitor}), record(2, &visitor, &product)];
-    // The rule fails the inserts of other tests too, which Lambda repeats.
-    SOUK.put_clickhouse_faults(&json!([{"path": "INSERT INTO", "status": 503}]));
+    let failing = SOUK.fail_inserts();
     let answer = SOUK.invoke("event-sink", &batch(100, &events));
-    SOUK.put_clickhouse_faults(&json!([]));
+    drop(failing);
     assert_eq!(failures(&answer), [100, 101, 102]);
     assert!(failures(&SOUK.invoke("event-sink", &batch(100, &events))).is_empty());
     assert_eq!(counts(&seller, &product), json!([["Seen", 2, 1]]));
@@ -131,6 +131,36 @@ fn an_outage_a_repeat_and_a_poison_record() {
     eventually("the poison is described in the queue", || letter().is_some());
     let letter = letter().unwrap();
     assert_eq!((&letter["partition"], &letter["offset"]), (&json!("souk.events-0"), &json!(101)), "{letter}");
+}
+
+/// Some events are in the topic when ClickHouse is down, others in the stream when Kafka is down too.
+fn an_outage_of_kafka_and_clickhouse() {
+    let (seller, product) = product();
+    let visitor = unique();
+    let send = |name: &str| {
+        let event = |number| {
+            json!({"type": "track", "event": name, "anonymousId": visitor, "messageId": format!("{name} {number}"),
+                "timestamp": "2026-01-05T00:00:00Z", "properties": {"productId": product}})
+        };
+        let batch: Vec<_> = (0..10).map(event).collect();
+        let sent = SOUK.send(Call::new("POST", "/events").json(&json!({"batch": batch})));
+        assert_eq!(sent.status, 202, "{sent:?}");
+    };
+    let failing = SOUK.fail_inserts();
+    send("In the topic");
+    eventually("event-sink inserts in vain", || SOUK.failed_statements() > 0);
+    let stopped = SOUK.stop_broker();
+    send("In the stream");
+    eventually("event-ingest waits for Kafka", || SOUK.is_busy("event-ingest"));
+    let counted = || {
+        let query = format!("productId={product}&from=2026-01-05&to=2026-01-05");
+        summary(&seller, &query).body["items"].clone()
+    };
+    assert_eq!(counted(), json!([]));
+    drop(stopped);
+    drop(failing);
+    let of = |name: &str| json!({"event": name, "day": "2026-01-05", "events": 10, "visitors": 1});
+    eventually("all events are counted", || counted() == json!([of("In the stream"), of("In the topic")]));
 }
 
 /// Functions are killed while events pass through them. `SOUK_EVENTS` sets the number of events.

@@ -1,6 +1,9 @@
 //! Counting an experiment in ClickHouse, against a model that counts in memory.
 
-use crate::souk::{SOUK, unique};
+use crate::{
+    backend::inserting,
+    souk::{SOUK, unique},
+};
 use domain::{
     Timestamp,
     assignment::{Assignment, BucketRange, HashVersion, Namespace},
@@ -271,7 +274,7 @@ fn assignment(hash_version: HashVersion, namespace: Option<Namespace>) -> Assign
 
 #[tokio::test]
 async fn totals_are_exact_and_repeats_change_nothing() {
-    let clickhouse = SOUK.clickhouse();
+    let (clickhouse, _inserting) = (SOUK.clickhouse(), inserting());
     let range = BucketRange { start: 0.1, end: 0.7 };
     let namespace = Namespace { name: "prices".to_owned(), range };
     for (seed, assignment) in [
