@@ -6,12 +6,14 @@
 
 mod account;
 mod alerts;
+mod any_version;
 mod aws_faults;
 mod backend;
 mod cache;
 mod catalog;
 mod concerts;
 mod deletion;
+mod event_matrix;
 mod event_summary;
 mod events;
 mod experiment_prices;

@@ -3,9 +3,13 @@
 use app::{
     cache::Cache,
     machines::{Execution, Machines, ProductDelete},
+    overtaken::retry_overtaken,
     table::Table,
 };
-use domain::{Error, deletion::DeletionRun};
+use domain::{
+    Error,
+    deletion::{DeletionRun, Run},
+};
 use table::Hidden;
 use web::{Problem, Request, Response, respond};
 
@@ -19,17 +23,19 @@ async fn delete_product(app: &App, request: Request) -> Result<Response, Problem
     let caller = request.caller()?;
     let id = request.path("productId")?;
     let seen = request.if_match()?;
-    let product = app.table.product(id).await?;
-    product.withdraw(&caller, &seen)?;
-    // The execution is started first. If this function dies after that, the execution hides the product. In the other
-    // order, a hidden product could be left that no execution removes.
-    let run = DeletionRun::first(&product);
-    app.machines.start(Execution { name: &run.name(), input: &run }).await?;
-    match app.table.hide_product(run).await? {
-        Hidden::Done | Hidden::Gone => {
-            app.cache.withdraw(id).await;
-            Ok(respond::no_content())
+    let withdrawn = retry_overtaken(&seen, "the product", || async {
+        let product = app.table.product(id).await?;
+        product.withdraw(&caller, &seen)?;
+        // The execution is started first. If this function dies after that, the execution hides the product. In the other
+        // order, a hidden product could be left that no execution removes.
+        let run = DeletionRun::first(&product);
+        app.machines.start(Execution { name: &run.name(), input: &run }).await?;
+        match app.table.hide_product(run).await? {
+            Hidden::Done | Hidden::Gone => Ok(()),
+            Hidden::Superseded(current) => Err(Error::Stale { current }),
         }
-        Hidden::Superseded(current) => Err(Error::Stale { current }.into()),
-    }
+    });
+    withdrawn.await?;
+    app.cache.withdraw(id).await;
+    Ok(respond::no_content())
 }

@@ -3,6 +3,7 @@
 use app::{
     cache::Cache,
     limits::{Limits, ProductChanges},
+    overtaken::retry_overtaken,
     table::Table,
 };
 use domain::{
@@ -15,9 +16,6 @@ use domain::{
 };
 use web::{Problem, Request, Response, respond};
 
-/// How often a change of any version (`If-Match: *`) is made again because another change came before it.
-const TRIES: usize = 8;
-
 app::clients! { table: Table, cache: Cache, limits: Limits<ProductChanges> }
 
 fn main() -> runtime::Exit {
@@ -29,16 +27,11 @@ async fn update_product(app: &App, request: Request) -> Result<Response, Problem
     let id = request.path("productId")?;
     let (patch, seen) = Problem::both(request.merge_patch::<MergePatch>(), request.if_match())?;
     app.limits.admit([&caller.user_id.to_string()], request.received_at).await?;
-    for _ in 0..TRIES {
-        match change(app, id, &caller, patch.clone(), &seen, request.received_at).await {
-            Err(Error::Stale { .. }) if seen == Seen::Any => {}
-            changed => {
-                let listed = changed?;
-                return Ok(respond::ok(&listed)?.etag(listed.product.version));
-            }
-        }
-    }
-    Err(Error::unavailable("other changes of the product always came first").into())
+    let listed = retry_overtaken(&seen, "the product", || {
+        change(app, id, &caller, patch.clone(), &seen, request.received_at)
+    });
+    let listed = listed.await?;
+    Ok(respond::ok(&listed)?.etag(listed.product.version))
 }
 
 async fn change(

@@ -32,6 +32,7 @@ pub mod mail;
 mod metric_log;
 mod msk;
 pub mod notifier;
+pub mod overtaken;
 pub mod passwords;
 pub mod payment_events;
 pub mod payments;
