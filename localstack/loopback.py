@@ -1,8 +1,12 @@
-"""An HTTP server on 127.0.0.1 for the servers beside the emulator."""
+"""HTTP on 127.0.0.1 for the servers beside the emulator: the server, and what their handlers have in common."""
 
 import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Malformed(ValueError):
+    """Describes what is wrong with the body of a call for tests."""
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -23,3 +27,13 @@ class LoopbackServer(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = self.server_address
+
+
+class LoopbackHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    sys_version = ""  # the header Server is `server_version` alone
+    disable_nagle_algorithm = True
+    wbufsize = -1  # sends an answer in one packet
+
+    def log_message(self, *_arguments) -> None:
+        """Writes nothing: a server writes one line of its own for each call, when it has ended."""

@@ -11,14 +11,12 @@ import json
 import os
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 from clickhouse.account import PASSWORD, USER
 from clickhouse.engine import Engine, Refused
-from loopback import LoopbackServer
+from loopback import LoopbackHandler, LoopbackServer
 from shop.faults import Faults
-from shop.stock import Malformed
 
 NOT_SETTINGS = {"query", "database", "default_format", "user", "password", "compress", "decompress", "query_id"}
 
@@ -31,11 +29,8 @@ class Server(LoopbackServer):
         self.log, self.faults = log, Faults()
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "souk-clickhouse", ""
-    disable_nagle_algorithm = True
-    wbufsize = -1  # sends an answer in one packet
+class Handler(LoopbackHandler):
+    server_version = "souk-clickhouse"
     server: Server
 
     def handle_any(self) -> None:
@@ -60,9 +55,6 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_any
     status, sql = 0, ""
-
-    def log_message(self, *_) -> None:
-        """handle_any writes the line."""
 
     def read_body(self) -> bytes:
         body = bytearray()
@@ -117,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 result = {"deleted": faults.remove(identifier)} if self.command == "DELETE" else faults.listed()
             self.answer(200, json.dumps(result).encode())
-        except (Malformed, ValueError) as error:
+        except ValueError as error:  # invalid JSON, or Malformed
             self.answer(400, f"{error}\n".encode())
 
     def answer(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:

@@ -1,31 +1,27 @@
 """Fault rules for tests: answers that are lost, late, or errors."""
 
-import itertools
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from fault_rules import FaultRule, FaultRules
+from loopback import Malformed
 
 KINDS = ("drop", "hang", "lose", "status")
 WHEN = ("before", "after")
 
 
-class Malformed(ValueError):
-    """Describes what is wrong with a rule."""
+@dataclass(eq=False, kw_only=True)
+class Rule(FaultRule):
+    """`path` is a part of method and path, or of an event's type."""
 
-
-@dataclass(eq=False)
-class Rule:
-    id: str
     kind: str
-    path: str = ""
     when: str = "before"
-    times: int | None = None
     contains: list[str] = field(default_factory=list)
     status: int = 500
     should_retry: bool | None = None
     kept: bool = False
-    fired: int = 0
-    removed: threading.Event = field(default_factory=threading.Event)
+
+    def matches(self, path: str, text: str) -> bool:
+        return self.path in path and all(part in text for part in self.contains)
 
     def as_json(self) -> dict:
         members = {
@@ -37,59 +33,20 @@ class Rule:
         return {name: value for name, value in members.items() if value not in (None, "", [])}
 
 
-class Faults:
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.rules: list[Rule] = []
-        self.numbers = itertools.count(1)
-
+class Faults(FaultRules[Rule]):
     def take(self, when: str, path: str, text: str) -> Rule | None:
         """The first rule that matches a request; counts it. `path` begins with the method."""
-        return self.first(lambda rule: rule.kind != "lose" and rule.when == when, path, text)
+        return self.first(lambda rule: rule.kind != "lose" and rule.when == when and rule.matches(path, text))
 
     def loses(self, kind: str, text: str) -> bool:
         """Whether a rule wants an event of this type not to be sent; counts it."""
-        return self.first(lambda rule: rule.kind == "lose", kind, text) is not None
+        return self.first(lambda rule: rule.kind == "lose" and rule.matches(kind, text)) is not None
 
-    def first(self, applies: Callable[[Rule], bool], path: str, text: str) -> Rule | None:
-        with self.lock:
-            for rule in self.rules:
-                spent = rule.times is not None and rule.fired >= rule.times
-                fits = rule.path in path and all(part in text for part in rule.contains)
-                if applies(rule) and fits and not spent:
-                    rule.fired += 1
-                    return rule
-        return None
-
-    def listed(self) -> list[dict]:
-        with self.lock:
-            return [rule.as_json() for rule in self.rules]
-
-    def add(self, document, instead: bool = False) -> list[dict]:
-        """Adds one rule or a list of rules, or replaces all rules by them; adds all of them or none."""
-        rules = [self.parsed(members) for members in (document if isinstance(document, list) else [document])]
-        if instead:
-            self.remove()
-        with self.lock:
-            self.rules.extend(rules)
-        return [rule.as_json() for rule in rules]
-
-    def remove(self, identifier: str | None = None) -> bool:
-        """Deletes one rule or all, and ends the answers that they hang; returns whether there was one."""
-        with self.lock:
-            gone = [rule for rule in self.rules if identifier in (None, rule.id)]
-            self.rules = [rule for rule in self.rules if rule not in gone]
-        for rule in gone:
-            rule.removed.set()
-        return bool(gone)
-
-    def parsed(self, members) -> Rule:
-        if not isinstance(members, dict):
-            raise Malformed("a rule is an object")
+    def parsed(self, members: dict) -> Rule:
         members = dict(members)
         contains = members.pop("contains", [])
         rule = Rule(
-            id=str(members.pop("id", f"fault-{next(self.numbers)}")),
+            id=str(members.pop("id")),
             kind=members.pop("kind", None),
             path=members.pop("path", ""),
             when=members.pop("when", "before"),

@@ -9,10 +9,9 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from loopback import LoopbackServer
+from loopback import LoopbackHandler, LoopbackServer
 from payments.api import Api, Refused
 from payments.faults import Faults, Rule
 from payments.store import Store
@@ -36,11 +35,8 @@ class Server(LoopbackServer):
             self.send(event)
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "souk-payments", ""
-    disable_nagle_algorithm = True
-    wbufsize = -1  # sends an answer in one packet
+class Handler(LoopbackHandler):
+    server_version = "souk-payments"
     server: Server
 
     def handle_any(self) -> None:
@@ -219,6 +215,3 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, changed)
         except Refused as refused:
             self.answer(refused.status, refused.body)
-
-    def log_message(self, *_arguments) -> None:
-        """Writes one line for each call when it has ended."""

@@ -25,6 +25,9 @@ class ClickHouse(Module):
         message = "installing ClickHouse's engine into .souk/clickhouse-venv (once; 180 MB)"
         return prepare(SOUK / "clickhouse-venv", REQUIREMENTS, message, "--no-deps")
 
+    def files(self) -> list[Path]:
+        return [*super().files(), LOCALSTACK / "shop" / "faults.py"]  # its fault rules are those of the shop
+
     def start(self) -> bool:
         started = super().start()
         migrate(self.instance.record["clickhouseUrl"], USER, PASSWORD, DATABASE)

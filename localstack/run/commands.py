@@ -20,8 +20,16 @@ MAILS = "/_souk/mails/"
 FOLLOW_SECONDS = 0.5
 
 
+class Parser(argparse.ArgumentParser):
+    """Refuses options in one line, as the commands print all their failures. The original prints the usage before it."""
+
+    def error(self, message: str):
+        fail(self.prog, Failure(f"{message}; --help lists the options"))
+        self.exit(2)
+
+
 def named(description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=description)
+    parser = Parser(description=description)
     parser.add_argument("--name", default=DEFAULT_NAME, help=f"which instance (default: {DEFAULT_NAME})")
     return parser
 

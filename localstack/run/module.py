@@ -28,8 +28,12 @@ class Module(Server):
         return {"cwd": LOCALSTACK, "env": {name: os.environ[name] for name in PASSED_ON if name in os.environ}}
 
     def about(self) -> dict:
-        files = [LOCALSTACK / "loopback.py", *sorted((LOCALSTACK / self.name).glob("*.py"))]
-        return {f"{self.name}Program": hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()}
+        digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in self.files()))
+        return {f"{self.name}Program": digest.hexdigest()}
+
+    def files(self) -> list[Path]:
+        """Its program: the server is restarted if one of them changes."""
+        return [*sorted(LOCALSTACK.glob("*.py")), *sorted((LOCALSTACK / self.name).glob("*.py"))]
 
     def mark(self) -> str:
         return f"{self.name} --directory {self.instance.directory} "

@@ -33,6 +33,9 @@ def main() -> int:
         if arguments.build:
             build.require_tools()
         environment.enter()
+        from run.deploy import refuse_faulty  # needs the virtual environment
+
+        refuse_faulty(arguments.parameters)  # before it waits for another `up` of the instance
         lock = environment.SOUK / f"{instance.name}.lock"
         with environment.locked(lock, f"localstack/up{instance.options}"):
             run(instance, arguments)
@@ -85,10 +88,9 @@ def parse() -> argparse.Namespace:
 
 
 def run(instance: Instance, arguments: argparse.Namespace) -> None:
-    from run.deploy import deploy, refuse_faulty  # need the virtual environment
+    from run.deploy import deploy  # needs the virtual environment
 
     begun = time.monotonic()
-    refuse_faulty(arguments.parameters)
     cache, beside, given = Cache(instance), [Payments(instance), Shop(instance)], arguments.parameters
     clickhouse, (broker, other_broker) = ClickHouse(instance), kafka.broker(instance, arguments.kafka)
     has_broker = arguments.events and "KafkaBrokers" not in given

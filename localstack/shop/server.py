@@ -8,13 +8,12 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from loopback import LoopbackServer
+from loopback import LoopbackHandler, LoopbackServer, Malformed
 from shop import pages
 from shop.faults import Faults, Rule
-from shop.stock import SKU, Malformed, Stock
+from shop.stock import SKU, Stock
 
 PAGE = "text/html; charset=utf-8"
 LIST = "application/ld+json"
@@ -34,11 +33,8 @@ class Server(LoopbackServer):
             counter[path] += 1
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "souk-shop", ""
-    disable_nagle_algorithm = True
-    wbufsize = -1  # sends an answer in one packet
+class Handler(LoopbackHandler):
+    server_version = "souk-shop"
     server: Server
 
     def handle_any(self) -> None:
@@ -171,6 +167,3 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             counts = {"requests": self.server.requests[path], "notModified": self.server.not_modified[path]}
         return {"url": f"{self.base}{path}", **item, **counts}
-
-    def log_message(self, *_arguments) -> None:
-        """Writes one line for each call when it has ended."""

@@ -5,6 +5,8 @@ import re
 import threading
 from pathlib import Path
 
+from loopback import Malformed
+
 MARKUPS = ("json-ld", "microdata", "opengraph", "none")
 AVAILABILITIES = ("InStock", "OutOfStock", "PreOrder", "BackOrder", "Discontinued")
 ITEM = {"name": str, "price": str | None, "currency": str, "availability": str, "markup": str}
@@ -15,10 +17,6 @@ DEMO = {
     "gyokuro": {"name": "Gyokuro, 50 g", "price": "34.00", "markup": "microdata"},
     "teapot": {"name": "Teapot, 400 ml", "price": "59.90", "availability": "OutOfStock", "markup": "opengraph"},
 }
-
-
-class Malformed(ValueError):
-    """Describes what is wrong with an item or a sale."""
 
 
 class Stock:

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 
+from run import environment
 from tests.project import Project
 
 
@@ -91,9 +92,7 @@ class Commands(Project):
         self.assert_nothing_runs()
 
     def test_a_port_that_cannot_be(self):
-        result = self.command("up", "--port", "65535")
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("--port 65535: not from 0 to 65534", result.stderr)
+        self.assert_unusable("--port 65535: not from 0 to 65534", "up", "--port", "65535")
 
     def test_what_does_not_run_is_told_by_its_name(self):
         for command in (["url"], ["mail"], ["metrics"], ["processes", "answer"]):
@@ -168,9 +167,15 @@ class Commands(Project):
             (["--parameter", "Broken"], "--parameter Broken: not of the form KEY=VALUE"),
             (["--parameter", "Minutes=2", "--parameter", "Minutes=3"], "--parameter Minutes is given twice"),
         ):
-            result = self.command("up", *words)
-            self.assertEqual(result.returncode, 2)
-            self.assertIn(complaint, result.stderr)
+            self.assert_unusable(complaint, "up", *words)
+
+    def test_an_option_that_a_command_does_not_have(self):
+        for command in (["up"], ["down"], ["url"], ["mail"], ["metrics"], ["processes", "answer"]):
+            self.assert_unusable("unrecognized arguments: --colour", *command, "--colour")
+
+    def test_faulty_parameters_are_refused_while_another_up_runs(self):
+        with environment.locked(self.root / ".souk" / "local.lock"):
+            self.assertIn("[Foo] do not exist in the template", self.refused("--parameter", "Foo=1"))
 
     def test_parameters_that_the_template_does_not_take(self):
         wrong = [word for each in ("Foo=1", "Flavour=bitter", "Minutes=1") for word in ("--parameter", each)]
@@ -202,6 +207,12 @@ class Commands(Project):
         self.command("down")
         self.up("--port", str(free_ports()))
         self.assertEqual(settings()["AWS_ENDPOINT_URL"], self.record()["endpointUrl"])
+
+    def assert_unusable(self, complaint: str, command: str, *options: str) -> None:
+        """The command refuses its options in one line."""
+        result = self.command(command, *options)
+        self.assertEqual(result.returncode, 2)
+        self.assertEqual(result.stderr, f"localstack/{command}: {complaint}; --help lists the options\n")
 
     def start_up(self, *options: str) -> subprocess.Popen:
         process = subprocess.Popen(

@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from ledger import Ledger
 from service import Service
 from setup import WORK
 
+COMMAND = "tests/load/run"
 STOP_SECONDS = 120
 FIRST_USERS, MORE = 4, 1.6  # each step has that many times the users of the one before
 SETTLE_PART = 0.25  # of a step, which is not counted: users are still coming, and functions start
@@ -133,7 +135,7 @@ def climb(load: Load, arguments: argparse.Namespace) -> tuple[list[Step], str]:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="tests/load/run", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.splitlines()[0])
     parser.add_argument("instance", help="a running instance of localstack/up")
     parser.add_argument("--users", type=positive, default=FIRST_USERS, metavar="N", help=f"shoppers of the first step ({FIRST_USERS})")
     parser.add_argument("--most", type=positive, default=200, metavar="N", help="shoppers of the last step, if nothing gives before (200)")
@@ -150,14 +152,18 @@ def positive(word: str) -> int:
 
 
 def main() -> int:
-    arguments = parse()
+    return exit_code(COMMAND, run, parse())
+
+
+def exit_code(command: str, work: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Runs the load test or the soak; a failure is one line, and SIGTERM ends it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing that fails or runs is left behind
     try:
-        return run(arguments)
+        return work(arguments)
     except KeyboardInterrupt:
         return 130
     except (Failure, Refused, OSError) as error:
-        print(f"tests/load/run: {error}", file=sys.stderr)
+        print(f"{command}: {error}", file=sys.stderr)
         return 1
 
 
@@ -194,6 +200,6 @@ def verdict(load: Load, findings: list) -> int:
     faults += [f"{name}: {status} {text} ({count} times)" for (name, status, text), count in ledger.refused.most_common(10)]
     wrong = [f"{finding.name}: {each}" for finding in findings for each in finding.wrong]
     for each in faults + wrong:
-        print(f"tests/load/run: {each}", file=sys.stderr)
+        print(f"{COMMAND}: {each}", file=sys.stderr)
     load.tell("failed" if faults or wrong else "no answer was 5xx, and everything is exact")
     return 1 if faults or wrong else 0

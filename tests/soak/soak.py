@@ -3,19 +3,17 @@
 import argparse
 import random
 import secrets
-import signal
 import sys
 import time
 
 import gevent
-from demo_data.api import Refused
-from load import Load, positive
-from run.project import Failure as CommandFailure
+from load import Load, exit_code, positive
 
 import chaos
 from check import Checks
 from service import Service
 
+COMMAND = "tests/soak/run"
 RESERVED_SECONDS = 25  # of the time, for the checks
 EPISODE_SECONDS = (3, 15)  # of a failure, at least and at most
 CALM_SECONDS = 2
@@ -73,7 +71,7 @@ class Soak:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="tests/soak/run", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.splitlines()[0])
     parser.add_argument("instance", help="a running instance of localstack/up that nothing else uses meanwhile")
     parser.add_argument("--minutes", type=positive, default=60, metavar="N", help="how long it takes, with the checks (60)")
     parser.add_argument("--users", type=positive, default=8, metavar="N", help="shoppers (8)")
@@ -82,15 +80,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> int:
-    arguments = parse()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing that fails or runs is left behind
-    try:
-        return run(arguments)
-    except KeyboardInterrupt:
-        return 130
-    except (CommandFailure, Refused, OSError) as error:
-        print(f"tests/soak/run: {error}", file=sys.stderr)
-        return 1
+    return exit_code(COMMAND, run, parse())
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -119,6 +109,6 @@ def verdict(load: Load, soak: Soak, findings: list) -> int:
     # A soak in which nothing failed shows nothing.
     wrong += [f"it did not happen: {failure.name}" for failure in soak.failures if not failure.count]
     for each in wrong:
-        print(f"tests/soak/run: {each}", file=sys.stderr)
+        print(f"{COMMAND}: {each}", file=sys.stderr)
     load.tell("failed" if wrong else "everything is exact")
     return 1 if wrong else 0
