@@ -112,6 +112,18 @@ impl Souk {
         EventStore::new(&account)
     }
 
+    /// The number of events in the instance's ClickHouse that fulfil a condition.
+    pub fn count_events(&self, condition: &str) -> u64 {
+        let url = format!("{}/?database=souk", self.clickhouse_url);
+        let headers = [("X-ClickHouse-User", "souk"), ("X-ClickHouse-Key", "clickhouse-local")];
+        let query = format!("SELECT count() FROM events FINAL WHERE {condition} FORMAT TSV");
+        let request = headers
+            .iter()
+            .fold(self.agent.post(&url), |request, (name, value)| request.header(*name, *value));
+        let text = request.send(&query).unwrap().body_mut().read_to_string().unwrap();
+        text.trim().parse().unwrap()
+    }
+
     /// The number of items with this partition key.
     pub fn items_in(&self, partition: &str) -> usize {
         let query = json!({

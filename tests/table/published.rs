@@ -65,6 +65,10 @@ async fn a_batch_that_cannot_be_read_is_an_error() {
         let read = changed(&Value::Null, &image).publication();
         assert!(matches!(read, Err(Error::Internal { .. })), "{broken}: {read:?}");
     }
+    let mut image = stored;
+    image["pk"] = json!({"S": "EVENTS#no-id"});
+    let read = changed(&Value::Null, &image).publication();
+    assert!(matches!(read, Err(Error::Internal { .. })), "{read:?}");
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ use web::{Problem, Request, Response, respond};
 #[serde(rename_all = "camelCase")]
 struct Summary {
     items: Vec<DayCount>,
-    as_of: Timestamp,
+    /// Unknown before the first probe has arrived.
+    as_of: Option<Timestamp>,
 }
 
 app::clients! { table: Table, clickhouse: ClickHouse }
@@ -29,7 +30,7 @@ async fn summarize_events(app: &App, request: Request) -> Result<Response, Probl
     require_owner(app, &of, &caller).await?;
     let store = app.clickhouse.events().await?;
     // The probe first: what came before it is then counted.
-    let as_of = store.newest_probe().await?.unwrap_or(request.received_at);
+    let as_of = store.newest_probe().await?;
     let items = store.summary(&of, period).await?;
     respond::ok(&Summary { items, as_of })
 }

@@ -1,4 +1,4 @@
-//! On a schedule: sends an event of its own through all that events pass through, and reports how late it is.
+//! On a schedule: sends a probe, an event of our own, the way of visitors' events, and reports how late it arrives in ClickHouse.
 
 use app::{clickhouse::ClickHouse, table::Table};
 use domain::{Error, probe::Probe};
@@ -13,17 +13,18 @@ fn main() -> runtime::Exit {
 /// The lag is reported whether or not ClickHouse answers: without an answer, the probe has not arrived.
 async fn probe(app: &App, _: Value) -> Result<(), Error> {
     let now = app.now();
-    let sends = match app.table.probe().await? {
+    let last = app.table.probe().await?;
+    let sends = match &last {
         None => true,
         Some(sent) => {
-            let report = sent.report(has_arrived(app, &sent).await, now);
+            let report = sent.report(has_arrived(app, sent).await, now);
             app.report_event_lag(report.lag_ms, now);
             report.sends
         }
     };
     if sends {
-        let id = uuid::Builder::from_random_bytes(app.random()?).into_uuid();
-        app.table.send_probe(&Probe { id, at: now }).await?;
+        let random = uuid::Builder::from_random_bytes(app.random()?).into_uuid();
+        app.table.send_probe(&Probe::after(last.as_ref(), random, now)).await?;
     }
     Ok(())
 }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 /// with other names.
 const MOST_NAMES: u64 = 100;
 
-/// By name and day; of a product.
+/// By name and day; of a product. Events of visitors that have the name of a purchase or a cancellation do not count: those come from
+/// orders.
 const OF_PRODUCT: &str = "
 SELECT event, '' AS variant, day, events, visitors FROM (
     SELECT *, dense_rank() OVER (ORDER BY total DESC, event) AS place FROM (
@@ -21,11 +22,12 @@ SELECT event, '' AS variant, day, events, visitors FROM (
             FROM product_events FINAL
             WHERE product = {product:String}
                 AND at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+                AND NOT (kind = 'event' AND event IN ('Order Completed', 'Order Cancelled'))
             GROUP BY event, day)))
 WHERE place <= {names:UInt64}
 ORDER BY day, event";
 
-/// By name, variant and day; of an experiment.
+/// By name, variant and day; of an experiment. The same events do not count.
 const OF_EXPERIMENT: &str = "
 SELECT event, variant, day, events, visitors FROM (
     SELECT *, dense_rank() OVER (ORDER BY total DESC, event, variant) AS place FROM (
@@ -35,6 +37,7 @@ SELECT event, variant, day, events, visitors FROM (
             FROM events FINAL
             WHERE experiment = {experiment:String}
                 AND at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+                AND NOT (kind = 'event' AND event IN ('Order Completed', 'Order Cancelled'))
             GROUP BY event, variant, day)))
 WHERE place <= {names:UInt64}
 ORDER BY day, event, variant";
@@ -67,5 +70,17 @@ impl EventStore {
             .param("to", period.to.unix_milliseconds())
             .param("names", MOST_NAMES);
         answered(query.fetch_all()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::event_record::{ORDER_CANCELLED, ORDER_COMPLETED};
+
+    #[test]
+    fn names_of_events_of_orders_are_those_of_the_records() {
+        let left_out = format!("event IN ('{ORDER_COMPLETED}', '{ORDER_CANCELLED}')");
+        assert!([OF_PRODUCT, OF_EXPERIMENT].iter().all(|query| query.contains(&left_out)), "{left_out}");
     }
 }

@@ -21,8 +21,12 @@ const STREAM: &str = "TABLE_STREAM_ARN";
 const FUNCTION: &str = "EVENT_INGEST_FUNCTION";
 const LAMBDA: Service = Service { title: "Lambda", host: "lambda", signing_name: "lambda" };
 
-/// How long event-ingest may take for a page: its own limit, and a start.
+/// How long event-ingest may take for a batch: its own limit, and a start.
 const PATIENCE: Duration = Duration::from_secs(75);
+
+/// The maximum number of records of a batch: as many as event-ingest's event source mapping delivers, for which its memory suffices.
+/// A page of the stream may have 1,000.
+const BATCH: usize = 100;
 
 /// What a run has done.
 #[derive(Debug, Default, PartialEq, Serialize)]
@@ -30,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(75);
 pub struct Replayed {
     /// The number of records that were handed on.
     pub records: usize,
-    /// The shards of which the stream has only a later part: what was before it may be missing.
+    /// The shards of which the stream has only a later part: what was before it may be missing. If the stream has no shard at all
+    /// that may have had the records, what was to be read: a shard, or the numbers of records.
     pub trimmed: Vec<String>,
     /// The input of the next run; absent if this one has come to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,9 +54,14 @@ impl EventReplay {
     /// Hands on the records that the input names, until this time. `Unavailable` if event-ingest does not process them:
     /// the run may be repeated with the same input.
     pub async fn run(&self, input: ReplayInput, until: Timestamp) -> Result<Replayed, Error> {
-        let part = input.part(self.context.now()).map_err(Error::internal)?;
+        let began = self.context.now();
+        let part = input.part(began).map_err(Error::internal)?;
         let (mut done, mut after) = (Replayed::default(), input.after.clone());
-        for shard in self.stream.shards(&part).await? {
+        let shards = self.stream.shards(&part).await?;
+        if shards.is_empty() {
+            done.trimmed.push(part.name());
+        }
+        for shard in shards {
             let place = after.get(&shard.id).cloned();
             let mut reader = self.stream.read(&shard, place.as_deref()).await?;
             let is_whole =
@@ -60,7 +70,7 @@ impl EventReplay {
                 done.trimmed.push(shard.id.clone());
             }
             if !is_whole {
-                done.next = Some(ReplayInput { to: input.to.or(Some(self.context.now())), after, ..input });
+                done.next = Some(input.next(after, began));
                 break;
             }
         }
@@ -80,7 +90,9 @@ impl EventReplay {
         while let Some(ReplayPage { records, last }) = reader.next(part).await? {
             if !records.is_empty() {
                 done.records += records.len();
-                self.hand_on(&records).await?;
+                for batch in records.chunks(BATCH) {
+                    self.hand_on(batch).await?;
+                }
             }
             after.extend(last.map(|last| (shard.id.clone(), last)));
             if self.context.now() >= until {

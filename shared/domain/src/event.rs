@@ -28,7 +28,8 @@ pub const LONGEST_PROPERTY: usize = 1024;
 pub const LONGEST_PROPERTY_NAME: usize = 64;
 
 /// The members of an event that are read. Clients send more, such as `context`.
-const MEMBERS: [&str; 7] = ["type", "event", "anonymousId", "userId", "messageId", "timestamp", "properties"];
+pub(crate) const MEMBERS: [&str; 7] =
+    ["type", "event", "anonymousId", "userId", "messageId", "timestamp", "properties"];
 
 /// The namespace of the ids that are made of a `messageId`.
 const MESSAGES: Uuid = Uuid::from_u128(0x019a_a251_4760_7e1d_9b57_5c1f_0d0c_6a01);

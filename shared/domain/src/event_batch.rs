@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Fault, Input, Timestamp,
-    event::{TrackedEvent, VisitorEvent, known},
+    event::{self, TrackedEvent, VisitorEvent, known},
     event_columns::{self, Delivery},
     id::NotAnId,
     input::{Checked, elements},
@@ -66,8 +66,20 @@ pub struct EventUpload {
 }
 
 impl Input for EventUpload {
+    /// Clients send a `context` of any depth, which is dropped.
+    const DEEPEST: usize = 32;
+
     fn from_json(value: Value) -> Result<Self, Error> {
         Self::read(value).map_err(Error::Invalid)
+    }
+
+    fn drops(pointer: &str) -> bool {
+        let mut names = pointer.split('/').skip(1);
+        match names.next() {
+            Some("batch") => names.nth(1).is_some_and(|member| !event::MEMBERS.contains(&member)),
+            Some(member) => !MEMBERS.contains(&member),
+            None => false,
+        }
     }
 }
 

@@ -19,9 +19,9 @@ use uuid::Uuid;
 const ORDER_LINES: Uuid = Uuid::from_u128(0x019a_a251_4760_7e1d_9b57_5c1f_0d0c_6a03);
 
 /// The name of the event of a purchase, as in Segment's specification of e-commerce events.
-const ORDER_COMPLETED: &str = "Order Completed";
+pub const ORDER_COMPLETED: &str = "Order Completed";
 /// The name of the event of a cancellation, as in the same specification.
-const ORDER_CANCELLED: &str = "Order Cancelled";
+pub const ORDER_CANCELLED: &str = "Order Cancelled";
 /// The name of the event of a probe.
 const PROBE: &str = "Probe";
 

@@ -4,10 +4,21 @@ use crate::{Error, Fault, Version, error::MOST_FAULTS, version::Seen};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// The maximum depth of nested arrays and objects of a body. Every body that the contract describes is less deep.
+pub const DEEPEST: usize = 8;
+
 /// A type that is parsed from the JSON body of a request.
 pub trait Input: Sized {
+    /// The maximum depth of its bodies.
+    const DEEPEST: usize = DEEPEST;
+
     /// Parses the value, or lists every fault.
     fn from_json(value: Value) -> Result<Self, Error>;
+
+    /// Whether the member at this JSON Pointer belongs to what is dropped unread, so that its faults are none of the request.
+    fn drops(_pointer: &str) -> bool {
+        false
+    }
 }
 
 /// A parsed value, or its faults with pointers relative to the value.

@@ -3,8 +3,9 @@
 use crate::Timestamp;
 use uuid::Uuid;
 
-/// The number of visitors that probes take turns as, so that in time they pass through all partitions of the topic.
-const VISITORS: u128 = 16;
+/// The number of visitors that probes take turns as. Their names are in all partitions of a topic of 12 partitions, which needs 47 of
+/// them, and one probe a minute passes through each partition within an hour. A power of two.
+const VISITORS: u128 = 64;
 
 /// Until when the stream has a record: what is not counted by then, nothing brings any more.
 const LOST_AFTER_SECONDS: u64 = 24 * 60 * 60;
@@ -28,6 +29,13 @@ pub struct ProbeReport {
 }
 
 impl Probe {
+    /// The probe after `last`, as the next visitor in turn. `random` is the rest of its id.
+    pub fn after(last: Option<&Self>, random: Uuid, at: Timestamp) -> Self {
+        let turn = last.map_or(0, |last| (last.id.as_u128() + 1) % VISITORS);
+        // The last bits of a random UUID are neither its version nor its variant.
+        Self { id: Uuid::from_u128(random.as_u128() / VISITORS * VISITORS + turn), at }
+    }
+
     /// The visitor of its event.
     pub fn visitor(&self) -> String {
         visitor(self.id.as_u128() % VISITORS)
@@ -64,11 +72,19 @@ mod tests {
     }
 
     #[test]
-    fn probes_pass_as_sixteen_visitors() {
+    fn probes_take_turns_as_64_visitors() {
         let visitors: Vec<_> = probe_visitors().collect();
-        assert_eq!(visitors.len(), 16);
-        assert!((0..100).all(|id| visitors.contains(&probe(id).visitor())));
-        assert_ne!(probe(1).visitor(), probe(2).visitor());
+        let random =
+            |number: u64| uuid::Builder::from_random_bytes([number.to_le_bytes()[0]; 16]).into_uuid();
+        let mut last = Probe::after(None, random(255), sent());
+        let mut passed = vec![last.visitor()];
+        for number in 0..127 {
+            last = Probe::after(Some(&last), random(number), sent());
+            assert_eq!((last.id.get_version_num(), last.at), (4, sent()));
+            passed.push(last.visitor());
+        }
+        assert_eq!(visitors.len(), 64);
+        assert_eq!(passed, [visitors.clone(), visitors].concat());
     }
 
     #[test]

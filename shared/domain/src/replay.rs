@@ -87,6 +87,13 @@ impl Number {
 }
 
 impl ReplayInput {
+    /// The input of the run that goes on after these records, when one that began at this time has ended before the part did.
+    #[must_use]
+    pub fn next(self, after: BTreeMap<String, String>, began: Timestamp) -> Self {
+        let to = self.from.and(self.to.or(Some(began)));
+        Self { to, after, ..self }
+    }
+
     /// The part that is meant. The error says what is wrong with the input.
     pub fn part(&self, now: Timestamp) -> Result<Part, &'static str> {
         match (&self.message, self.from) {
@@ -98,7 +105,8 @@ impl ReplayInput {
                 if from >= to {
                     return Err("from must be before to");
                 }
-                if from < now.minus_seconds(LONGEST_SECONDS) {
+                // A run that goes on is as old as the run before it; what the stream has lost since then is reported as trimmed.
+                if self.after.is_empty() && from < now.minus_seconds(LONGEST_SECONDS) {
                     return Err("from must be at most 24 hours ago: the stream has older records no longer");
                 }
                 Ok(Part::Span { from_seconds: from.unix_seconds(), to_seconds: to.unix_seconds() })
@@ -135,6 +143,15 @@ pub enum Side {
 }
 
 impl Part {
+    /// Its name among what was trimmed, if no shard has any of it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Span { from_seconds, to_seconds } => format!("seconds {from_seconds} to {to_seconds}"),
+            Self::Numbers { shard: Some(shard), .. } => shard.clone(),
+            Self::Numbers { first, last, .. } => format!("records {} to {}", first.text, last.text),
+        }
+    }
+
     /// Whether a shard whose records have these numbers may have some of the part. An open shard has no last number.
     pub fn may_be_in(&self, shard: &str, first: Option<&Number>, last: Option<&Number>) -> bool {
         match self {
@@ -196,6 +213,18 @@ mod tests {
     }
 
     #[test]
+    fn a_part_that_is_gone_has_a_name() {
+        let batch = json!({"shardId": "shardId-1", "startSequenceNumber": "9", "endSequenceNumber": "10"});
+        for (input, name) in [
+            (json!({"message": {"DDBStreamBatchInfo": batch}}), "shardId-1"),
+            (json!({"message": {"sequenceNumbers": ["10", "9"]}}), "records 9 to 10"),
+            (json!({"from": "2026-11-22T11:00:00Z"}), "seconds 1795345200 to 1795348800"),
+        ] {
+            assert_eq!(part(input).unwrap().name(), name);
+        }
+    }
+
+    #[test]
     fn messages_of_lambda_and_of_functions_name_records() {
         let message = json!({"message": {
             "requestContext": {"condition": "RecordAgeExceeded"}, "version": "1.0",
@@ -216,6 +245,23 @@ mod tests {
         assert!(!may_be_in("101", None) && !may_be_in("1", Some("20")));
         assert!(part(json!({"message": {"sequenceNumbers": []}})).is_err());
         assert!(part(json!({"message": {"sequenceNumbers": ["x"]}})).is_err());
+    }
+
+    #[test]
+    fn a_run_goes_on_with_the_same_part() {
+        let after = BTreeMap::from([("shardId-1".to_owned(), "7".to_owned())]);
+        let now: Timestamp = NOW.parse().unwrap();
+        for input in [
+            json!({"from": "2026-11-21T12:00:00Z"}),
+            json!({"from": "2026-11-21T12:00:00Z", "to": "2026-11-22T11:00:00Z"}),
+            json!({"message": {"sequenceNumbers": ["100"]}}),
+        ] {
+            let first: ReplayInput = serde_json::from_value(input.clone()).unwrap();
+            let next = first.clone().next(after.clone(), now);
+            assert_eq!(next.after, after);
+            let read: ReplayInput = serde_json::from_value(serde_json::to_value(next).unwrap()).unwrap();
+            assert_eq!(read.part(now.plus_seconds(900)), first.part(now), "{input}");
+        }
     }
 
     #[test]

@@ -7,5 +7,6 @@ mod partitioner;
 mod producer;
 mod security;
 
+pub use partitioner::partition_of;
 pub use producer::{Message, Producer, ProducerError};
 pub use security::{Authorities, Security, TokenSource};

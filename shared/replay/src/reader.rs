@@ -23,14 +23,25 @@ pub struct ReplayPage {
     pub last: Option<String>,
 }
 
+/// Where a reader begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// With the oldest record that is there.
+    Oldest,
+    /// After a record that was read before.
+    After,
+    /// Nowhere: the shard, or the record after which it was to begin, is gone.
+    Gone,
+}
+
 /// A place in a shard.
 pub struct ShardReader<'a> {
     client: &'a Client,
     arn: &'a str,
     shard: &'a Shard,
     iterator: Option<String>,
-    /// Whether it began with the oldest record that is there.
-    from_oldest: bool,
+    /// Where it began.
+    beginning: Beginning,
     empty: usize,
     /// The second and the number of the first record that was read.
     oldest: Option<(u64, Number)>,
@@ -42,9 +53,9 @@ impl<'a> ShardReader<'a> {
         arn: &'a str,
         shard: &'a Shard,
         iterator: Option<String>,
-        from_oldest: bool,
+        beginning: Beginning,
     ) -> Self {
-        Self { client, arn, shard, iterator, from_oldest, empty: 0, oldest: None }
+        Self { client, arn, shard, iterator, beginning, empty: 0, oldest: None }
     }
 
     /// The next page of the part; `None` after its end.
@@ -78,8 +89,12 @@ impl<'a> ShardReader<'a> {
     }
 
     /// Whether records of the part may be gone: the stream has the beginning of the shard no longer, and what it has
-    /// begins within the part or after it.
+    /// begins within the part or after it; or the place is gone at which the reader was to begin.
     pub fn is_trimmed(&self, part: &Part) -> bool {
-        self.from_oldest && self.shard.is_trimmed(part, self.oldest.as_ref())
+        match self.beginning {
+            Beginning::Oldest => self.shard.is_trimmed(part, self.oldest.as_ref()),
+            Beginning::After => false,
+            Beginning::Gone => true,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A stream: its shards, and readers of them.
 
 use crate::{
-    reader::ShardReader,
+    reader::{Beginning, ShardReader},
     shard::{Shard, failed},
 };
 use aws_sdk_dynamodbstreams::{Client, error::ProvideErrorMetadata, types::ShardIteratorType};
@@ -55,17 +55,15 @@ impl StreamReader {
 
     /// A reader of a shard: of what comes after this record, or from the oldest record on that is still there.
     pub async fn read<'a>(&'a self, shard: &'a Shard, after: Option<&str>) -> Result<ShardReader<'a>, Error> {
-        let from_oldest = after.is_none();
-        let kind = if after.is_some() {
-            ShardIteratorType::AfterSequenceNumber
-        } else {
-            ShardIteratorType::TrimHorizon
+        let (kind, beginning) = match after {
+            Some(_) => (ShardIteratorType::AfterSequenceNumber, Beginning::After),
+            None => (ShardIteratorType::TrimHorizon, Beginning::Oldest),
         };
         let iterator = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(&shard.id);
         let iterator = iterator.shard_iterator_type(kind).set_sequence_number(after.map(str::to_owned));
         match iterator.send().await {
             Ok(iterator) => {
-                Ok(ShardReader::new(&self.client, &self.arn, shard, iterator.shard_iterator, from_oldest))
+                Ok(ShardReader::new(&self.client, &self.arn, shard, iterator.shard_iterator, beginning))
             }
             // The shard, or the record, is gone since the shards were listed.
             Err(error)
@@ -74,7 +72,7 @@ impl StreamReader {
                     Some("ResourceNotFoundException" | "TrimmedDataAccessException")
                 ) =>
             {
-                Ok(ShardReader::new(&self.client, &self.arn, shard, None, from_oldest))
+                Ok(ShardReader::new(&self.client, &self.arn, shard, None, Beginning::Gone))
             }
             Err(error) => Err(failed("GetShardIterator", error)),
         }

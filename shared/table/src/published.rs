@@ -41,6 +41,7 @@ impl StreamRecord {
         let Some(new) = &self.dynamodb.new_image else { return Ok(Vec::new()) };
         let (pk, sk) = (&self.dynamodb.keys.pk.text, &self.dynamodb.keys.sk.text);
         if let Some(id) = keys::parse_event_batch(pk) {
+            let id = id.map_err(|id| Error::internal(format!("{id} is no id of a batch of events")))?;
             return events(id, new);
         }
         if pk == keys::PROBE {

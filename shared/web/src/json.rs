@@ -5,9 +5,6 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// The maximum depth of nested arrays and objects. Every body that the contract describes is less deep.
-pub const DEEPEST: usize = 8;
-
 /// The maximum length of a member's name, in bytes. Every name that the contract knows is shorter.
 pub const LONGEST_NAME: usize = 64;
 
@@ -20,28 +17,27 @@ pub struct Document {
     pub faults: Vec<Fault>,
 }
 
-/// Parses a document. An error if it is not JSON, or deeper than [`DEEPEST`].
-pub fn parse(bytes: &[u8]) -> serde_json::Result<Document> {
+/// Parses a document. An error if it is not JSON, or has more nested arrays and objects than `deepest`.
+pub fn parse(bytes: &[u8], deepest: usize) -> serde_json::Result<Document> {
     let mut faults = Vec::new();
     let mut input = serde_json::Deserializer::from_slice(bytes);
-    let value = Nested { depth: 0, faults: &mut faults }.deserialize(&mut input)?;
+    let value = Nested { left: deepest, faults: &mut faults }.deserialize(&mut input)?;
     input.end()?;
     Ok(Document { value, faults })
 }
 
-/// Reads one value, in this many arrays and objects.
+/// Reads one value.
 struct Nested<'a> {
-    depth: usize,
+    /// How many nested arrays and objects it may have.
+    left: usize,
     faults: &'a mut Vec<Fault>,
 }
 
 impl Nested<'_> {
     /// Reads values one level deeper.
     fn enter<E: Error>(self) -> Result<Self, E> {
-        if self.depth == DEEPEST {
-            return Err(E::custom("it is nested too deep"));
-        }
-        Ok(Self { depth: self.depth + 1, ..self })
+        let left = self.left.checked_sub(1).ok_or_else(|| E::custom("it is nested too deep"))?;
+        Ok(Self { left, ..self })
     }
 
     /// Reads the value of a member or an element; its faults get its name before their pointers.
@@ -51,7 +47,7 @@ impl Nested<'_> {
         read: impl FnOnce(Nested<'_>) -> Result<Option<Value>, E>,
     ) -> Result<Option<Value>, E> {
         let before = self.faults.len();
-        let value = read(Nested { depth: self.depth, faults: self.faults })?;
+        let value = read(Nested { left: self.left, faults: self.faults })?;
         let found = self.faults.split_off(before);
         self.faults.extend(found.into_iter().map(|fault| fault.under(name)));
         Ok(value)
@@ -138,6 +134,12 @@ impl<'de> Visitor<'de> for Nested<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DEEPEST: usize = 8;
+
+    fn parse(bytes: &[u8]) -> serde_json::Result<Document> {
+        super::parse(bytes, DEEPEST)
+    }
     use domain::FaultLocation;
     use serde_json::json;
 

@@ -14,7 +14,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use broker::Broker;
-use domain::{Timestamp, event_record::EventKind};
+use domain::{Timestamp, event_record::EventKind, probe::probe_visitors};
 use futures::future::join;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -318,4 +318,14 @@ fn a_token_with_another_signature_action_region_or_expiry_is_wrong() {
     assert_eq!(elsewhere, "host: kafka.us-east-1.amazonaws.com");
     let old = now - std::time::Duration::from_secs(MOST_SECONDS + 1);
     assert!(verify(&msk::signed(credentials(), REGION, old).unwrap()).unwrap_err().starts_with("900 s, "));
+}
+
+/// The number of partitions of the topic that docs/operations.md makes.
+const PARTITIONS: usize = 12;
+
+#[test]
+fn probes_pass_through_every_partition() {
+    let passed: HashSet<usize> =
+        probe_visitors().map(|visitor| kafka::partition_of(visitor.as_bytes(), PARTITIONS)).collect();
+    assert_eq!(passed.len(), PARTITIONS);
 }
