@@ -56,7 +56,7 @@ fn of_code(sources: &[Source]) -> BTreeSet<String> {
         ("//! Kafka topic: ", "a topic"),
         ("//! Queue of ", "a queue"),
         ("//! Step of ", "a state machine"),
-        ("//! The gateway asks it ", "the gateway"),
+        ("//! Authorizer of the gateway: ", "the gateway"),
         ("//! Invoked by hand: ", "a hand"),
     ];
     let mains = sources.iter().filter(|source| source.path.ends_with("/src/main.rs"));
@@ -394,7 +394,7 @@ fn the_checks_find_wrong_first_lines() {
     let right = [
         main("a", "Table stream: does it."),
         main("b", "Step of m: does it."),
-        main("c", "The gateway asks it before it answers: who?"),
+        main("c", "Authorizer of the gateway: does it."),
         main("d", "Invoked by hand: does it."),
         main("e", "`GET /e`: does it."),
         main("f", "On a schedule: does it."),

@@ -1,4 +1,4 @@
-//! The modules of a crate of `shared/` have no dependency cycle, and no two public types of these crates share a name.
+//! The modules of a crate of `shared/` have no dependency cycle, and no two public types of the workspace share a name.
 
 use crate::assert_none;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use tests::project::{self, Source};
 type Modules = BTreeMap<String, Uses>;
 
 /// The uses and declarations of a module.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Uses {
     /// Paths within the crate that it uses.
     paths: BTreeSet<String>,
@@ -33,6 +33,9 @@ impl<'a> Visit<'a> for Uses {
         };
         if let Some((Visibility::Public(_), name)) = declared {
             self.types.insert(name.to_string());
+        }
+        if let Item::Macro(it) = item {
+            self.types.extend(types_in_macro(&it.mac.tokens.to_string()));
         }
         visit::visit_item(self, item);
     }
@@ -66,6 +69,18 @@ impl<'a> Visit<'a> for Uses {
         }
         visit::visit_path(self, path);
     }
+}
+
+/// The public types that a macro declares, as far as it has their names and not its caller.
+fn types_in_macro(tokens: &str) -> Vec<String> {
+    let words: Vec<&str> = tokens.split_whitespace().collect();
+    let declared = words.windows(3).filter_map(|window| match window {
+        ["pub", "enum" | "struct" | "trait" | "type", name] if *name != "$" => {
+            Some(name.trim_end_matches(';').to_owned())
+        }
+        _ => None,
+    });
+    declared.collect()
 }
 
 /// Collects the paths that a use declaration names.
@@ -133,17 +148,18 @@ fn circular(modules: &Modules) -> BTreeSet<&str> {
     edges.keys().copied().filter(|name| reaches_itself(name)).collect()
 }
 
-fn crates() -> Vec<(String, Modules)> {
-    let names = project::directories("shared");
+/// The crates in a folder.
+fn crates(folder: &str) -> Vec<(String, Modules)> {
+    let names = project::directories(folder);
     let crates = names.into_iter().map(|name| {
-        let root = format!("shared/{name}/src");
+        let root = format!("{folder}/{name}/src");
         let modules = modules(&root, &project::sources(&root));
         (name, modules)
     });
     crates.collect()
 }
 
-/// Public type names that more than one module declares.
+/// Names of public types that more than one module declares.
 fn shared_names(crates: &[(String, Modules)]) -> Vec<String> {
     let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, modules) in crates {
@@ -159,7 +175,7 @@ fn shared_names(crates: &[(String, Modules)]) -> Vec<String> {
 
 #[test]
 fn modules_use_each_other_in_one_direction() {
-    let crates = crates();
+    let crates = crates("shared");
     let circles = crates.iter().map(|(name, modules)| (name, circular(modules)));
     let findings: Vec<String> = circles
         .filter(|(_, circle)| !circle.is_empty())
@@ -174,7 +190,7 @@ const ALIKE: [&str; 1] = ["Table is declared by app::table and table::engine::ta
 
 #[test]
 fn no_two_public_types_have_one_name() {
-    let mut findings = shared_names(&crates());
+    let mut findings = shared_names(&[crates("shared"), crates("functions")].concat());
     findings.retain(|finding| !ALIKE.contains(&finding.as_str()));
     assert_none(&findings);
 }
@@ -188,6 +204,7 @@ fn circles_and_shared_names_are_found() {
         source("a.rs", "use crate::Shared; pub struct Only; fn f() { crate::inner::deep::g() }"),
         source("b.rs", "use crate::{c::{self, One}}; pub struct Shared;"),
         source("c.rs", "pub enum Twice {} #[cfg(test)] mod tests { use crate::a::Only; }"),
+        source("d.rs", "macro_rules! m { ($name:ident) => { pub struct $name; pub struct Only; } }"),
         source("inner/mod.rs", "pub type Twice = u8;"),
         source("inner/deep.rs", "use crate::inner::other; pub fn g() {}"),
     ];
@@ -197,5 +214,5 @@ fn circles_and_shared_names_are_found() {
     texts[3].text.push_str("fn f() -> crate::a::Only {}");
     assert_eq!(circular(&modules("shared/x/src", &texts)), BTreeSet::from(["a", "b", "c"]));
     let found = shared_names(&[("x".to_owned(), right)]);
-    assert_eq!(found, ["Twice is declared by x::c and x::inner"]);
+    assert_eq!(found, ["Only is declared by x::a and x::d", "Twice is declared by x::c and x::inner"]);
 }

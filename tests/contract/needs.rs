@@ -1,7 +1,7 @@
 //! What each function needs from the template: `[package.metadata.needs]` of its Cargo.toml, here called its manifest,
 //! lists the types of its clients and the access patterns of the table that it calls.
 //!
-//! The manifest is generated: `BLESS=1 cargo test -p tests --test contract` writes it from the function's code, and
+//! The manifest is generated: `BLESS=1 cargo test --workspace --test contract` writes it from the function's code, and
 //! without BLESS the same test compares it with the code. The compiler checks that the code declares its clients.
 
 use crate::{assert_none, differences};

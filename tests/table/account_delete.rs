@@ -9,7 +9,7 @@ use crate::{
 use domain::{
     Error,
     alert::{Alert, SetAlert},
-    deletion::AccountRun,
+    deletion::{AccountRun, Run},
     limit::Limit,
     mail_token::TokenUse,
     notification::{Deliveries, Notification},

@@ -138,7 +138,7 @@ async fn a_token_that_claims_to_be_valid_and_is_not_is_noted_as_forged_and_names
         gate.accepts(token).await;
         assert_eq!(gate.app.take_noted(), noted, "{token}");
     }
-    // An expired token is everyday, whoever has signed it.
+    // An expired token is not counted as forged, whoever has signed it.
     let app = function::App::new(context_at(&gate.world, SETTINGS, later(901), &Lines::default())).unwrap();
     let later = Gate { app, ..gate };
     for token in [&later.token, &forged] {

@@ -6,6 +6,7 @@ use crate::{
 };
 use domain::{
     Error,
+    deletion::Run,
     idempotency::{Idempotency, IdempotencyKey, StoredResponse},
     limit::Limit,
     order::OrderStatus,

@@ -27,6 +27,7 @@ mod event_batch;
 mod experiment;
 mod experiment_count;
 mod experiment_races;
+mod experiment_schedule;
 mod experiment_support;
 mod failures;
 mod feature;

@@ -13,7 +13,7 @@ use domain::{
     Error,
     idempotency::{Idempotency, KEY_SECONDS},
     order::{OrderStatus, PlacedOrder},
-    rejection::{Reason, Shortage},
+    rejection::{RejectionReason, Shortage},
     saga::FailedStep,
 };
 use serde_json::json;
@@ -266,7 +266,7 @@ async fn an_order_is_rejected_with_its_reason_and_settled() {
     let world = World::new();
     let failed = FailedStep { step: "stock-reserve".into(), detail: "it took too long".into() };
     let out_of_stock =
-        Reason::OutOfStock { lines: vec![Shortage { product_id: product_id(1), available: 0 }] };
+        RejectionReason::OutOfStock { lines: vec![Shortage { product_id: product_id(1), available: 0 }] };
     let reasons = [
         (
             out_of_stock,
@@ -274,7 +274,7 @@ async fn an_order_is_rejected_with_its_reason_and_settled() {
         ),
         (declined(), json!({"code": "paymentDeclined", "detail": "Your card was declined."})),
         (
-            Reason::Failed(failed),
+            RejectionReason::Failed(failed),
             json!({"code": "failed", "step": "stock-reserve", "detail": "it took too long"}),
         ),
     ];

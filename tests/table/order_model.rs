@@ -10,7 +10,7 @@ use crate::order_support::{
 use domain::{
     Error,
     order::{OrderRequest, OrderStatus, PlacedOrder},
-    rejection::Reason,
+    rejection::RejectionReason,
 };
 use futures::future::join_all;
 use proptest::{
@@ -278,11 +278,13 @@ async fn take(world: &World, order: usize, step: Step, paid: bool) -> Result<Tol
             seen.payment = Some(payment);
             table.cancel_order(seen).await?;
         }
-        Step::FailPayment => match table.fail_payment(&request, &Reason::payment_cancelled()).await {
-            // The payment of a settled order was captured, and cannot be cancelled.
-            Err(Error::Internal { .. }) => {}
-            failed => failed.map(drop)?,
-        },
+        Step::FailPayment => {
+            match table.fail_payment(&request, &RejectionReason::payment_cancelled()).await {
+                // The payment of a settled order was captured, and cannot be cancelled.
+                Err(Error::Internal { .. }) => {}
+                failed => failed.map(drop)?,
+            }
+        }
         Step::Withdraw => {
             // The withdrawn product has the number of the order.
             let product = product_id(number(order));

@@ -7,7 +7,7 @@ use domain::{
     order_draft::{OrderDraft, Priced},
     payment::{PaymentId, PaymentMethod},
     product::Product,
-    rejection::{Reason, Shortage},
+    rejection::{RejectionReason, Shortage},
 };
 use dynoxide::Item;
 use serde_json::{Value, json};
@@ -163,8 +163,8 @@ pub async fn undo(world: &World, request: &OrderRequest) {
 }
 
 /// A sample reason for a rejection, which is shown to the customer.
-pub fn declined() -> Reason {
-    Reason::PaymentDeclined { detail: "Your card was declined.".to_owned() }
+pub fn declined() -> RejectionReason {
+    RejectionReason::PaymentDeclined { detail: "Your card was declined.".to_owned() }
 }
 
 /// The error if only these quantities of these products are available.
@@ -173,7 +173,7 @@ pub fn short(products: &[(u32, i64)]) -> Error {
         product_id: product_id(*number),
         available: *available,
     };
-    Error::Rejected(Reason::OutOfStock { lines: products.iter().map(shortage).collect() })
+    Error::Rejected(RejectionReason::OutOfStock { lines: products.iter().map(shortage).collect() })
 }
 
 /// The item of an order. A test compares it with the item that the table writes.

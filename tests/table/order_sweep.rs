@@ -8,7 +8,9 @@ use crate::{
     provider::Provider,
 };
 use app::sweep::Swept;
-use domain::{Timestamp, attempt::MOST_ATTEMPTS, id::OrderId, order::OrderStatus, rejection::Reason};
+use domain::{
+    Timestamp, attempt::MOST_ATTEMPTS, id::OrderId, order::OrderStatus, rejection::RejectionReason,
+};
 use serde_json::{Value, json};
 use table::{Epoch, keys};
 use tests::{
@@ -128,7 +130,7 @@ async fn an_order_whose_payment_was_cancelled_says_so_and_gives_its_stock_back()
     shop.provider.void(&payment(1));
     assert_eq!(shop.sweep(&[]).await, output(1, 1, 0, 0));
     let mut expected = in_status(order.clone(), OrderStatus::PaymentFailed);
-    expected.order.reason = Some(Reason::payment_cancelled());
+    expected.order.reason = Some(RejectionReason::payment_cancelled());
     let world = &shop.world;
     assert_eq!(world.table.order(user_id(CUSTOMER), order_id(1)).await.unwrap(), expected);
     assert_eq!((stock(world, 1), entry(world, 1).is_null()), (Some(9), true));
@@ -143,7 +145,7 @@ async fn a_failed_payment_that_was_recorded_only_gives_the_stock_back_in_the_nex
     let shop = Shop::open().await;
     let order = confirm(&shop.world, &placed(1, &[(1, 2)]), &payment(1)).await;
     shop.provider.void(&payment(1));
-    let (request, reason) = (order.request(), Reason::payment_cancelled());
+    let (request, reason) = (order.request(), RejectionReason::payment_cancelled());
     let fail = shop.world.table.fail_payment(&request, &reason);
     assert_eq!(shop.world.measure("fail_payment", "", fail).await, Ok(true));
     assert_eq!(stock(&shop.world, 1), Some(7));
@@ -161,7 +163,7 @@ async fn a_payment_that_a_cancellation_voided_has_not_failed() {
     let shop = Shop::open().await;
     let order = confirm(&shop.world, &placed(1, &[(1, 2)]), &payment(1)).await;
     shop.world.table.cancel_order(order.clone()).await.unwrap();
-    let (request, reason) = (order.request(), Reason::payment_cancelled());
+    let (request, reason) = (order.request(), RejectionReason::payment_cancelled());
     let fail = shop.world.table.fail_payment(&request, &reason);
     assert_eq!(shop.world.measure("fail_payment", "cancelled", fail).await, Ok(false));
     assert_eq!(shop.sweep(&[]).await, output(1, 1, 0, 0));
@@ -238,7 +240,7 @@ async fn a_rejected_order_keeps_its_entry_until_its_refund_is_done() {
     shop.provider.next_refunds(&["pending"]);
     assert_eq!(shop.sweep(&[]).await, output(1, 0, 0, 0));
     assert_eq!(status(&shop.world, &order).await, OrderStatus::Rejected);
-    let reason = Reason::payment_cancelled();
+    let reason = RejectionReason::payment_cancelled();
     let reject = shop.world.table.reject_unsettled(&request, &reason);
     assert_eq!(shop.world.measure("reject_unsettled", "rejected before", reject).await, Ok(()));
     shop.provider.last_refund_becomes("succeeded");

@@ -11,7 +11,7 @@ use crate::{
 use domain::{
     Error,
     order::{OrderRequest, OrderStatus},
-    rejection::{Reason, Shortage},
+    rejection::{RejectionReason, Shortage},
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -50,13 +50,14 @@ struct Case {
     ends_as: OrderStatus,
 }
 
-fn reason_text(reason: &Reason) -> String {
+fn reason_text(reason: &RejectionReason) -> String {
     serde_json::to_string(reason).unwrap()
 }
 
 fn cases() -> [Case; 7] {
     use OrderStatus::{Cancelled, Confirmed, Rejected};
-    let short = Reason::OutOfStock { lines: vec![Shortage { product_id: product_id(1), available: 1 }] };
+    let short =
+        RejectionReason::OutOfStock { lines: vec![Shortage { product_id: product_id(1), available: 1 }] };
     let case =
         |stage, failure, outcome, requests, ends_as| Case { stage, failure, outcome, requests, ends_as };
     let paid: &[&str] = &[CLOSE, READ_SECRET, VOID, RELEASE, REJECT, SETTLE];
@@ -270,7 +271,7 @@ async fn the_reason_is_written_for_the_customer() {
         shop.undo(&case).await.unwrap();
         let order =
             shop.world.table.order(shop.request.customer_id, shop.request.order_id).await.unwrap().order;
-        let told = Reason::of((*step).to_owned(), error, cause);
+        let told = RejectionReason::of((*step).to_owned(), error, cause);
         assert_eq!(order.reason, (case.ends_as == OrderStatus::Rejected).then_some(told));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::application::{Lines, context_at};
 use app::sweep::Swept;
-use domain::deletion::DeletionRun;
+use domain::deletion::{DeletionRun, Run};
 use serde_json::{Value, json};
 use table::{SweepPosition, keys};
 use tests::{

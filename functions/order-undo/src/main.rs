@@ -1,13 +1,13 @@
 //! Step of order-place and order-cancel: undoes an order that failed or that its customer has cancelled.
 
 use app::settlement::{Cause, Undo, Undone};
-use domain::{Error, order::OrderRequest, rejection::Reason};
+use domain::{Error, order::OrderRequest, rejection::RejectionReason};
 use serde::{Deserialize, Serialize};
 use table::Epoch;
 
 /// The input of the task, from the state machine.
 #[derive(Deserialize)]
-pub struct Input {
+pub(crate) struct Input {
     order: OrderRequest,
     /// Why the order failed; absent from an order that was cancelled.
     failure: Option<Failure>,
@@ -25,7 +25,7 @@ struct Failure {
 
 /// The output of the task, which a Choice of the state machine reads.
 #[derive(Serialize)]
-pub struct Output {
+pub(crate) struct Output {
     /// `confirmed`: nothing was undone, since the order was confirmed after all. `undone`: it holds neither stock nor
     /// money, except for a refund that is under way or refused, for a reason of the customer's. `failed`: the same,
     /// through a fault on our side.
@@ -39,16 +39,16 @@ fn main() -> runtime::Exit {
 }
 
 /// Undoes the order, and says how that ended.
-pub async fn undo(app: &App, Input { order, failure }: Input) -> Result<Output, Error> {
+pub(crate) async fn undo(app: &App, Input { order, failure }: Input) -> Result<Output, Error> {
     let (epoch, cause) = match failure {
         Some(Failure { step, error, cause }) => {
-            (Epoch::PLACEMENT, Cause::Rejected(Reason::of(step, &error, &cause)))
+            (Epoch::PLACEMENT, Cause::Rejected(RejectionReason::of(step, &error, &cause)))
         }
         None => (Epoch::CANCELLATION, Cause::Ended),
     };
     let outcome = match (app.undo.undo(&order, epoch, &cause, app.now()).await?, cause) {
         (Undone::Confirmed, _) => "confirmed",
-        (_, Cause::Rejected(Reason::Failed(_))) => "failed",
+        (_, Cause::Rejected(RejectionReason::Failed(_))) => "failed",
         _ => "undone",
     };
     Ok(Output { outcome })

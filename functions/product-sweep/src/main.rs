@@ -1,8 +1,8 @@
 //! On a schedule: goes on with the deletion of withdrawn products whose execution was stopped or has failed.
 
 use app::{
-    machines::{Execution, Machines, ProductDelete},
-    sweep::{self, Attempt, Swept},
+    machines::{Machines, ProductDelete},
+    sweep::{self, Swept},
     table::Table,
 };
 use domain::{Error, deletion::DeletionRun};
@@ -15,19 +15,9 @@ fn main() -> runtime::Exit {
 }
 
 /// Starts the next run of each deletion that nobody works on.
-pub async fn sweep(app: &App, _schedule: IgnoredAny) -> Result<Swept, Error> {
+pub(crate) async fn sweep(app: &App, _schedule: IgnoredAny) -> Result<Swept, Error> {
     let page = async |position: &_| app.table.withdrawn_products(app.now(), position).await;
-    sweep::sweep(|| app.now(), page, async |last| go_on(app, last).await).await
-}
-
-/// Starts the next run of a deletion unless the last one is running. If this function dies between the start and the
-/// record, the next sweep starts the same run again, which has no effect, and records it.
-async fn go_on(app: &App, last: DeletionRun) -> Result<Attempt, Error> {
-    if app.machines.is_running(&last.name()).await? {
-        return Ok(Attempt::Left);
-    }
-    let next = last.next();
-    app.machines.start(Execution { name: &next.name(), input: &next }).await?;
-    app.table.begin_deletion_run(&next).await?;
-    Ok(Attempt::Settled)
+    let begin = async |run: &_| app.table.begin_deletion_run(run).await;
+    let attempt = async |last: DeletionRun| sweep::begin_next_run(&app.machines, last, begin).await;
+    sweep::sweep(|| app.now(), page, attempt).await
 }

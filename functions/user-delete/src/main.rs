@@ -8,7 +8,7 @@ use app::{
 };
 use domain::{
     Error, Timestamp,
-    deletion::AccountRun,
+    deletion::{AccountRun, Run},
     order::OrderStatus,
     page::PageSize,
     security::SecurityEvent,
@@ -36,7 +36,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Deletes an account. Attempts count as log-ins, so that a stolen access token is no way around their limits.
-pub async fn delete_user(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn delete_user(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let id = caller.user_id;
     let now = request.received_at;

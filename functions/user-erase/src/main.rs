@@ -7,7 +7,7 @@ use app::{
 };
 use domain::{
     Error,
-    deletion::DeletionRun,
+    deletion::{DeletionRun, Run},
     id::{ProductId, UserId},
 };
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use table::Hidden;
 /// The user, and the phase of the deletion.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Input {
+pub(crate) struct Input {
     user_id: UserId,
     /// Whether all requests have ended that began before the account was closed.
     late: bool,
@@ -24,7 +24,7 @@ pub struct Input {
 
 /// The result of the step.
 #[derive(Serialize)]
-pub struct Output {
+pub(crate) struct Output {
     /// Whether there may be more.
     pub more: bool,
 }
@@ -36,7 +36,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Does a page of the deletion. Idempotent.
-pub async fn erase(app: &App, Input { user_id, late }: Input) -> Result<Output, Error> {
+pub(crate) async fn erase(app: &App, Input { user_id, late }: Input) -> Result<Output, Error> {
     // user-delete may have died before it ended them.
     app.table.end_sessions(user_id, None, app.now()).await?;
     let products = app.table.sellers_products(user_id).await?;

@@ -64,8 +64,8 @@ async fn answered_within<T>(
     }
 }
 
-/// A failure of ClickHouse is `Unavailable`, also a missing table or a wrong password: the same request succeeds once a
-/// person has mended that.
+/// A failure of ClickHouse is `Unavailable`, also a missing table or a wrong password: the same request succeeds once
+/// an operator has corrected that.
 fn failed(error: &clickhouse::error::Error) -> Error {
     Error::unavailable(format!("ClickHouse: {error}"))
 }

@@ -39,8 +39,8 @@ impl AlertSetting {
             if next.alerts != watch.alerts && !self.table.replace_watch(user, &watch, &next).await? {
                 continue;
             }
-            // A change that was stored meanwhile may have been told before the alerts were there: it is told once more, which
-            // concerns those alone who were not told.
+            // A change that was stored meanwhile may have been processed before the alerts were stored: it is queued again.
+            // Users who were notified of it are not notified again.
             let now = self.table.watched_item(id).await?;
             if let Some(change) = PriceChanged::between(&item, &now) {
                 self.alerts.send(&change).await?;

@@ -1,4 +1,4 @@
-//! The queue of changes, calls and mails that alert-send works off.
+//! The queue of price changes, webhook calls and mails that alert-send processes.
 
 use crate::{
     client::{Client, Needs},

@@ -6,7 +6,7 @@ use domain::{Error, Timestamp, back_off::BackOff};
 use futures::lock::Mutex;
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
-/// A host that fails this often in a row is left alone for the rest of the crawl. One page that fails is not its whole host.
+/// A host that fails this often in a row is left alone for the rest of the crawl. A single page may fail on a host that works.
 const FAILURES: u32 = 3;
 
 /// A host, as far as the crawl knows it.

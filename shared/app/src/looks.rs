@@ -75,8 +75,8 @@ impl Looks {
         }
     }
 
-    /// Makes an item one that somebody watches, with what a look found. It is called when the watch is stored, so that of this
-    /// and a crawl that finds nobody who watches the item, one sees the other.
+    /// Marks an item as watched, and stores what a look found. It is called after the watch is stored: a crawl at the same time
+    /// either finds the watch, or has marked the item as unwatched before this reads it.
     pub async fn keep(&self, id: ItemId, found: Found, now: Timestamp) -> Result<WatchedItem, Error> {
         for _ in 0..ATTEMPTS {
             let seen = self.table.watched_item(id).await?;

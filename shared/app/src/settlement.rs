@@ -16,7 +16,7 @@ use domain::{
     attempt::NextAttempt,
     order::{OrderRequest, OrderStatus, PlacedOrder},
     payment::{PaymentId, RefundStatus},
-    rejection::Reason,
+    rejection::RejectionReason,
     saga::FailedStep,
 };
 use table::{Afterwards, Closed, Epoch, UnsettledOrder};
@@ -52,7 +52,7 @@ impl Capture {
 
     /// A hold lapses after about a week, and it can be cancelled at the provider.
     async fn give_back(&self, order: &OrderRequest, now: Timestamp) -> Result<(), Error> {
-        let reason = Reason::payment_cancelled();
+        let reason = RejectionReason::payment_cancelled();
         // If the customer cancelled the order in the meantime, the cancellation gives everything back.
         if self.table.fail_payment(order, &reason).await? {
             self.context.report(Incident::PaymentFailed, order.order_id, &reason.to_string());
@@ -79,7 +79,7 @@ impl Client for Capture {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// A step failed; the order is rejected for this reason.
-    Rejected(Reason),
+    Rejected(RejectionReason),
     /// The order has ended: its customer has cancelled it, or it was rejected before.
     Ended,
 }
@@ -116,7 +116,7 @@ impl Undo {
         now: Timestamp,
     ) -> Result<Undone, Error> {
         // A reservation takes all lines or none, so an order that is out of stock holds neither stock nor money.
-        if let Cause::Rejected(reason @ Reason::OutOfStock { .. }) = cause {
+        if let Cause::Rejected(reason @ RejectionReason::OutOfStock { .. }) = cause {
             self.table.reject_order(order, reason).await?;
             return Ok(Undone::Undone);
         }
@@ -234,7 +234,10 @@ impl Settlement {
                 return Ok(Attempt::Settled);
             }
             (Cancelled | Rejected, _) => Cause::Ended,
-            _ => Cause::Rejected(Reason::Failed(FailedStep::new("order-place".to_owned(), "States.Timeout"))),
+            _ => Cause::Rejected(RejectionReason::Failed(FailedStep::new(
+                "order-place".to_owned(),
+                "States.Timeout",
+            ))),
         };
         Ok(match self.undo.undo(&request, epoch, &cause, now).await? {
             Undone::Undone => Attempt::Settled,

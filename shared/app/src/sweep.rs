@@ -3,8 +3,9 @@
 use crate::{
     client::{Client, Needs},
     context::Context,
+    machines::{Execution, Machines, Standard},
 };
-use domain::{Error, Timestamp};
+use domain::{Error, Timestamp, deletion::Run};
 use futures::{StreamExt, stream};
 use serde::Serialize;
 use table::SweepPosition;
@@ -75,6 +76,22 @@ pub async fn sweep<W>(
         }
     }
     failure.map_or(Ok(swept), Err)
+}
+
+/// Starts the next run of a deletion unless the last one is running, and records it with `begin`. If the function dies between the
+/// start and the record, the next sweep starts the same run again, which has no effect, and records it.
+pub async fn begin_next_run<M: Standard, R: Run>(
+    machines: &Machines<M>,
+    last: R,
+    begin: impl AsyncFnOnce(&R) -> Result<(), Error>,
+) -> Result<Attempt, Error> {
+    if machines.is_running(&last.name()).await? {
+        return Ok(Attempt::Left);
+    }
+    let next = last.next();
+    machines.start(Execution { name: &next.name(), input: &next }).await?;
+    begin(&next).await?;
+    Ok(Attempt::Settled)
 }
 
 /// The minimum age of work that a sweep processes. The execution of younger work may be about to start, and a younger

@@ -78,7 +78,8 @@ impl PageCache {
     }
 
     /// Stores the page as of a position in the stream; `None` means that the product is withdrawn. Has no effect if a
-    /// later position is stored. Positions are compared as strings, which begin with the label of the stream. The entry expires after `keep_seconds`.
+    /// later position is stored. Positions are compared as strings, which begin with the label of the stream. The entry
+    /// expires after `keep_seconds`.
     pub async fn put(
         mut self,
         id: ProductId,

@@ -11,7 +11,10 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse},
 };
 use aws_smithy_types::{DateTime, body::SdkBody, byte_stream::ByteStream};
-use domain::observation::{Reason, Validators};
+use domain::{
+    error::with_sources,
+    observation::{Reason, Validators},
+};
 use std::{
     error::Error,
     sync::OnceLock,
@@ -145,7 +148,7 @@ impl PageClient {
             } else {
                 Reason::Connection
             });
-            failure(reason, &chain(&error))
+            failure(reason, &with_sources(&error))
         })
     }
 
@@ -232,7 +235,7 @@ async fn read(response: HttpResponse, resource: Resource<'_>) -> Result<ServedPa
     let mut received = Vec::new();
     let mut stream = ByteStream::new(response.into_body());
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| failure(Reason::Connection, &chain(&error)))?;
+        let chunk = chunk.map_err(|error| failure(Reason::Connection, &with_sources(&error)))?;
         received.extend_from_slice(&chunk);
         if received.len() > limit {
             break;
@@ -289,16 +292,4 @@ fn resolved(error: &(dyn Error + 'static)) -> Option<Reason> {
         next = error.source();
     }
     None
-}
-
-/// The messages of an error and of all its sources.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

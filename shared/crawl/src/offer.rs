@@ -48,7 +48,7 @@ pub fn quote(offer: &Item, currency: Option<&str>) -> Result<Quote, Reason> {
         (Some(money(price, currency)?), false)
     } else if let Some(lowest) = value(offer, "lowPrice") {
         let lowest = money(lowest, currency)?;
-        // One price for all of them is no lowest one.
+        // If all offers have the same price, it is not the lowest of several.
         let highest = value(offer, "highPrice").map(|highest| money(highest, currency)).transpose()?;
         (Some(lowest), highest != Some(lowest))
     } else {
@@ -68,7 +68,7 @@ pub fn currency_of(item: &Item) -> Option<&str> {
     item.text("priceCurrency").or_else(|| item.text("currency"))
 }
 
-/// Without a price, only what cannot be bought is an observation. A price of 0 of what cannot be bought is none.
+/// Only a product that cannot be bought may lack a price; a price of 0 of such a product counts as none.
 pub fn finish(price: Option<Money>, availability: Availability, from: bool) -> Result<Quote, Reason> {
     let price = price.filter(|price| price.amount > 0 || !availability.needs_no_price());
     match price {
@@ -122,7 +122,7 @@ pub fn money(price: &Value, currency: Option<&str>) -> Result<Money, Reason> {
                 Some(CurrencyMark::Of(currency)) => Some(currency),
                 Some(CurrencyMark::Ambiguous) | None => None,
             };
-            // Two currencies are none.
+            // If the code and the symbol differ, the currency is unknown.
             let currency = match (named, marked) {
                 (Some(named), Some(marked)) if named != marked => None,
                 (named, marked) => named.or(marked),

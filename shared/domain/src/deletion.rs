@@ -7,6 +7,17 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
+/// A run of a deletion, as the input of an execution. A deletion takes several runs if there is much to delete, and a run that fails
+/// is followed by another one.
+pub trait Run: Serialize {
+    /// The run that follows this one.
+    #[must_use]
+    fn next(self) -> Self;
+
+    /// The name of the execution, unique among those of the state machine.
+    fn name(&self) -> String;
+}
+
 /// A run of the deletion of a product, as the input of its execution. A product with many reviews takes several runs, and
 /// a run that fails is followed by another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,15 +39,15 @@ impl DeletionRun {
         let Product { product_id, seller_id, version, .. } = *product;
         Self { product_id, seller_id, version, run: 0 }
     }
+}
 
-    /// The run that follows this one.
-    #[must_use]
-    pub fn next(self) -> Self {
+impl Run for DeletionRun {
+    fn next(self) -> Self {
         Self { run: self.run + 1, ..self }
     }
 
-    /// The name of the execution. The state machine builds the same name for the run that it starts.
-    pub fn name(&self) -> String {
+    /// The state machine builds the same name for the run that it starts.
+    fn name(&self) -> String {
         format!("{}-{}-{}", self.product_id, self.version, self.run)
     }
 }
@@ -56,15 +67,14 @@ impl AccountRun {
     pub fn first(user_id: UserId) -> Self {
         Self { user_id, run: 0 }
     }
+}
 
-    /// The run that follows this one.
-    #[must_use]
-    pub fn next(self) -> Self {
+impl Run for AccountRun {
+    fn next(self) -> Self {
         Self { run: self.run + 1, ..self }
     }
 
-    /// The name of the execution.
-    pub fn name(&self) -> String {
+    fn name(&self) -> String {
         format!("{}-{}", self.user_id, self.run)
     }
 }

@@ -1,6 +1,6 @@
 //! Errors and validation faults, independent of HTTP.
 
-use crate::{Version, limit::LimitStatus, rejection::Reason};
+use crate::{Version, limit::LimitStatus, rejection::RejectionReason};
 
 /// The part of a request that a fault is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub enum Error {
         current: Version,
     },
     /// The order is rejected for a reason that the customer can correct.
-    Rejected(Reason),
+    Rejected(RejectionReason),
     /// The idempotency key was used before with a different request.
     KeyReused,
     /// A rate limit is exceeded.
@@ -125,14 +125,44 @@ impl Error {
     }
 }
 
+/// The messages of an error and of all its sources, on one line.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt;
 
     #[test]
     fn a_pointer_is_built_from_the_inside_out_and_escaped() {
         let fault = Fault::here("is negative").under("amount").under("a/b~c");
         assert_eq!(fault.location, FaultLocation::Body("/a~1b~0c/amount".into()));
+    }
+
+    #[derive(Debug)]
+    struct Failed(&'static str, Option<Box<Failed>>);
+
+    impl fmt::Display for Failed {
+        fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Failed {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            self.1.as_deref().map(|source| source as _)
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_sources() {
+        let refused = Failed("connection refused", None);
+        assert_eq!(with_sources(&refused), "connection refused");
+        let request = Failed("dispatch failure", Some(Box::new(Failed("connect", Some(Box::new(refused))))));
+        assert_eq!(with_sources(&request), "dispatch failure: connect: connection refused");
     }
 
     #[test]

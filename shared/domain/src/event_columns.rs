@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// The number of this form. Another form would need another.
+/// The version of this format, to be raised when the format changes.
 const FORM: u8 = 1;
 
 /// What is stored of a batch.

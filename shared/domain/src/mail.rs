@@ -188,7 +188,7 @@ fn sentence(told: &Notification) -> String {
     let prices = format!("{}, before: {}", price(told.price), price(told.previous_price));
     match told.kind {
         NotificationKind::WebhookDisabled => format!(
-            "Your webhook at {} was disabled, because it failed for a day or said that it is gone. Set it again when it works.",
+            "Your webhook at {} was disabled, because it failed for a day or answered 410 (Gone). Set it again when it works.",
             told.url
         ),
         NotificationKind::Alert(AlertKind::Target) => format!("{name} has reached your price: {prices}."),

@@ -6,7 +6,7 @@ use crate::{
     overlay::InExperiment,
     payment::{DisputeStatus, PaymentId, PaymentMethod, RefundStatus},
     product::ProductName,
-    rejection::Reason,
+    rejection::RejectionReason,
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -50,7 +50,7 @@ pub struct Order {
     pub status: OrderStatus,
     /// The reason for the rejection, or for which the payment failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
+    pub reason: Option<RejectionReason>,
     /// The refund of an order that was undone, while it is not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund: Option<RefundStatus>,
@@ -271,17 +271,23 @@ mod tests {
         let shortage =
             Shortage { product_id: Id::new(Timestamp::from_unix_milliseconds(1), [4; 10]), available: 2 };
         let failed = FailedStep::new("stock-reserve".to_owned(), "Internal");
-        assert_eq!(Reason::of("stock-reserve".to_owned(), "Internal", "x"), Reason::Failed(failed.clone()));
-        assert!(matches!(Reason::of("s".to_owned(), "Rejected", "no reason"), Reason::Failed(_)));
+        assert_eq!(
+            RejectionReason::of("stock-reserve".to_owned(), "Internal", "x"),
+            RejectionReason::Failed(failed.clone())
+        );
+        assert!(matches!(
+            RejectionReason::of("s".to_owned(), "Rejected", "no reason"),
+            RejectionReason::Failed(_)
+        ));
         for (reason, code) in [
-            (Reason::OutOfStock { lines: vec![shortage] }, "outOfStock"),
-            (Reason::PaymentDeclined { detail: "x".to_owned() }, "paymentDeclined"),
-            (Reason::payment_cancelled(), "paymentCancelled"),
-            (Reason::Failed(failed), "failed"),
+            (RejectionReason::OutOfStock { lines: vec![shortage] }, "outOfStock"),
+            (RejectionReason::PaymentDeclined { detail: "x".to_owned() }, "paymentDeclined"),
+            (RejectionReason::payment_cancelled(), "paymentCancelled"),
+            (RejectionReason::Failed(failed), "failed"),
         ] {
             let written = serde_json::to_value(&reason).unwrap();
             assert_eq!(written["code"], code);
-            assert_eq!(Reason::of("s".to_owned(), "Rejected", &written.to_string()), reason);
+            assert_eq!(RejectionReason::of("s".to_owned(), "Rejected", &written.to_string()), reason);
         }
     }
 }

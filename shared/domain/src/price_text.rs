@@ -223,7 +223,7 @@ fn amount(whole: &str, fraction: &str, exponent: i32, currency: Currency) -> Res
     let shift = i64::from(currency.decimals()) + 2 - places;
     let is_free = digits.bytes().all(|b| b == b'0');
     let hundredths = if is_free { 0 } else { shifted(&digits, shift)? };
-    // Noise is 0, 1 or 99 hundredths. What is next to nothing is not free.
+    // Noise is 0, 1 or 99 hundredths. A positive number that rounds to 0 is refused below: it does not mean "free".
     let amount = match hundredths % 100 {
         0 | 1 => hundredths / 100,
         99 => hundredths / 100 + 1,

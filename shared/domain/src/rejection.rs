@@ -7,7 +7,7 @@ use std::fmt;
 /// The reason for which an order is rejected, or for which its payment failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "camelCase")]
-pub enum Reason {
+pub enum RejectionReason {
     /// The stock of some products is less than the ordered quantity.
     OutOfStock {
         /// These products, with their stock.
@@ -27,14 +27,14 @@ pub enum Reason {
     Failed(FailedStep),
 }
 
-impl Reason {
+impl RejectionReason {
     /// The payment was cancelled at the payment provider. The provider does not say by whom.
     pub fn payment_cancelled() -> Self {
         let detail = "The payment was cancelled before the amount was taken; nothing was charged.";
         Self::PaymentCancelled { detail: detail.to_owned() }
     }
 
-    /// The reason from a failed step. The cause of an error named `Rejected` is a `Reason` in JSON; any other error is
+    /// The reason from a failed step. The cause of an error named `Rejected` is a `RejectionReason` in JSON; any other error is
     /// `Failed`.
     pub fn of(step: String, error: &str, cause: &str) -> Self {
         let reason = (error == "Rejected").then(|| serde_json::from_str(cause).ok()).flatten();
@@ -43,7 +43,7 @@ impl Reason {
 }
 
 /// A sentence for the customer.
-impl fmt::Display for Reason {
+impl fmt::Display for RejectionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfStock { .. } => f.write_str("The order was rejected: not enough stock."),

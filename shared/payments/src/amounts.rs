@@ -60,7 +60,7 @@ pub fn unknown(currency: Currency) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::rejection::Reason;
+    use domain::rejection::RejectionReason;
 
     /// ISO 4217: currencies without a minor unit, and currencies with three decimals. All others have two decimals.
     const ISO_NONE: [&str; 16] = [
@@ -90,7 +90,7 @@ mod tests {
 
     fn units(amount: i64, code: &str) -> Result<i64, String> {
         in_units(Money { amount, currency: code.parse().unwrap() }).map_err(|error| match error {
-            Error::Rejected(Reason::PaymentDeclined { detail }) => detail,
+            Error::Rejected(RejectionReason::PaymentDeclined { detail }) => detail,
             error => panic!("{error:?}"),
         })
     }

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
-use domain::Error;
+use domain::{Error, error::with_sources};
 use form_urlencoded::Serializer;
 use serde::de::DeserializeOwned;
 use std::{error::Error as Cause, sync::OnceLock, time::Duration};
@@ -83,7 +83,7 @@ impl HttpClient {
         let request = self.request(method, path, key, body);
         // The invalid header may be the secret key, so its value is not in the error.
         let request = request.ok_or_else(|| Error::internal(format!("{what}: not a possible request")))?;
-        let failed = |error: &dyn Cause| format!("{what}: {}", chain(error));
+        let failed = |error: &dyn Cause| format!("{what}: {}", with_sources(error));
         let response = self.connector().call(request).await.map_err(|error| {
             if error.is_user() { Error::internal(failed(&error)) } else { Error::unavailable(failed(&error)) }
         })?;
@@ -127,18 +127,6 @@ impl HttpClient {
             SharedHttpConnector::new(builder.tls_provider(provider).build())
         })
     }
-}
-
-/// The messages of an error and of all its sources.
-fn chain(error: &dyn Cause) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 impl StripeResponse {

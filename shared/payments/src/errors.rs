@@ -1,6 +1,6 @@
 //! Mapping of Stripe's errors (<https://docs.stripe.com/error-codes>, <https://docs.stripe.com/declines/codes>).
 
-use domain::{Error, rejection::Reason};
+use domain::{Error, rejection::RejectionReason};
 use serde::Deserialize;
 
 /// The maximum length of a code in the log, in characters.
@@ -94,7 +94,7 @@ impl Refusal {
 
 /// `Rejected` with `PaymentDeclined`; `detail` is for the customer.
 pub fn declined(detail: impl Into<String>) -> Error {
-    Error::Rejected(Reason::PaymentDeclined { detail: detail.into() })
+    Error::Rejected(RejectionReason::PaymentDeclined { detail: detail.into() })
 }
 
 /// A code of Stripe's without characters that could break a log line, shortened to [`LONGEST_CODE`].
@@ -113,7 +113,7 @@ mod tests {
 
     fn detail_of(members: &str) -> String {
         match refusal(members).decline() {
-            Error::Rejected(Reason::PaymentDeclined { detail }) => detail,
+            Error::Rejected(RejectionReason::PaymentDeclined { detail }) => detail,
             error => panic!("{error:?}"),
         }
     }

@@ -7,7 +7,7 @@ pub(crate) mod tests {
         Error, Money,
         id::OrderId,
         payment::{PaymentId, PaymentMethod},
-        rejection::Reason,
+        rejection::RejectionReason,
     };
     use serde_json::json;
     use std::{
@@ -196,7 +196,7 @@ pub(crate) mod tests {
 
     fn detail<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
         match result.unwrap_err() {
-            Error::Rejected(Reason::PaymentDeclined { detail }) => detail,
+            Error::Rejected(RejectionReason::PaymentDeclined { detail }) => detail,
             error => panic!("{error:?}"),
         }
     }

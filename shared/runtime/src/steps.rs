@@ -126,11 +126,11 @@ impl From<StepFailure> for Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::rejection::Reason;
+    use domain::rejection::RejectionReason;
 
     #[test]
     fn a_rejection_and_a_conflict_are_results_and_an_error_is_not() {
-        let declined = Reason::PaymentDeclined { detail: "Declined.".to_owned() };
+        let declined = RejectionReason::PaymentDeclined { detail: "Declined.".to_owned() };
         let rejected = step_result(Err(StepFailure(Error::Rejected(declined.clone()))));
         assert_eq!(rejected.unwrap(), json!({"rejected": declined}));
         let conflict = Error::Conflict { detail: "Too late." };

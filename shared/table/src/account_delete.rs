@@ -62,8 +62,8 @@ fn last_run(item: &Item) -> Option<AccountRun> {
 
 impl Table {
     /// Deletes the credential, the profile and the tokens of mails of a user, and makes the deletion unfinished work for
-    /// user-sweep. From then on nobody can log in, and the address can be registered again. Idempotent: an account that was closed before is
-    /// left as it is.
+    /// user-sweep. From then on nobody can log in, and the address can be registered again. Idempotent: an account that was
+    /// closed before is left as it is.
     pub async fn close_account(&self, user: &User, email: &Email) -> Result<(), Error> {
         let (id, owner) = (user.user_id, s(user.user_id.to_string()));
         let mut entry: Item = keys::closed(id).primary();
@@ -92,14 +92,7 @@ impl Table {
 
     /// Records the number of a run that goes on with a deletion, unless a later one has begun or the deletion has ended.
     pub async fn begin_account_run(&self, run: &AccountRun) -> Result<(), Error> {
-        let write = self.send_update(ItemUpdate {
-            key: keys::closed(run.user_id),
-            update: "SET #run = :run",
-            condition: "#run < :run",
-            names: &[RUN],
-            values: vec![("run", n(u64::from(run.run)))],
-        });
-        write.await.map(drop)
+        self.begin_run(keys::closed(run.user_id), run.run).await
     }
 
     /// The products in a seller's list, at most 25 of them, also those that are hidden. Strongly consistent.

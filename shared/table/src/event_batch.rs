@@ -17,7 +17,7 @@ use domain::{
 const KEPT_SECONDS: u64 = 7 * 24 * 60 * 60;
 /// The columns of the batch, zstd-compressed.
 pub(crate) const EVENTS: &str = "events";
-/// What the content of the batch is recognised by.
+/// The hash of the events, by which a repeated batch is recognised.
 const CONTENT: &str = "content";
 /// The columns of 500 events are 2 % smaller than at zstd's default level, and write units are most of what a request costs.
 const ZSTD_LEVEL: i32 = 9;

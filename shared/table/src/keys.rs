@@ -93,9 +93,10 @@ pub const GSI1_SK: &str = "gsi1sk";
 pub const GSI2_PK: &str = "gsi2pk";
 /// Sort key of the second index.
 pub const GSI2_SK: &str = "gsi2sk";
-/// The first index: a product with its stock, rating and reviews; the concerts of a band.
+/// The first index: a product with its stock, rating and reviews; the concerts of a band; the experiments of a seller.
 pub const GSI1: &str = "gsi1";
-/// The second index: the products of a category; the concerts of a geographic cell.
+/// The second index: the products of a category, and the newest of all; the concerts of a geographic cell; watched items and
+/// experiments by the time at which they are due.
 pub const GSI2: &str = "gsi2";
 
 /// Prefix of the partition keys of credentials.

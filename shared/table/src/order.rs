@@ -21,7 +21,7 @@ use domain::{
     page::{Page, PageSize},
     payment::PaymentId,
     product::Product,
-    rejection::Reason,
+    rejection::RejectionReason,
 };
 use std::collections::HashMap;
 
@@ -166,13 +166,17 @@ impl Table {
 
     /// Rejects a pending order that holds neither stock nor money, and settles it. An order with another status is left
     /// unchanged.
-    pub async fn reject_order(&self, request: &OrderRequest, reason: &Reason) -> Result<(), Error> {
+    pub async fn reject_order(&self, request: &OrderRequest, reason: &RejectionReason) -> Result<(), Error> {
         self.reject_unsettled(request, reason).await?;
         self.settle_undone(request.order_id, Epoch::PLACEMENT).await
     }
 
     /// Rejects a pending order whose money is not refunded yet. An order with another status is left unchanged.
-    pub async fn reject_unsettled(&self, request: &OrderRequest, reason: &Reason) -> Result<(), Error> {
+    pub async fn reject_unsettled(
+        &self,
+        request: &OrderRequest,
+        reason: &RejectionReason,
+    ) -> Result<(), Error> {
         let write = self.send_update(ItemUpdate {
             key: keys::order(request.customer_id, request.order_id),
             update: "SET #status = :to, #version = #version + :one, #reason = :reason",
@@ -185,7 +189,11 @@ impl Table {
 
     /// Records that the payment of a confirmed order was cancelled before it was captured, and begins the undo of the
     /// order. Returns whether the payment failed: false if the customer cancelled the order first. Idempotent.
-    pub async fn fail_payment(&self, request: &OrderRequest, reason: &Reason) -> Result<bool, Error> {
+    pub async fn fail_payment(
+        &self,
+        request: &OrderRequest,
+        reason: &RejectionReason,
+    ) -> Result<bool, Error> {
         let order = self.update_if(ItemUpdate {
             key: keys::order(request.customer_id, request.order_id),
             update: "SET #status = :to, #version = #version + :one, #reason = :reason",
@@ -240,7 +248,7 @@ fn with_values(change: Transition, mut more: Vec<(&str, AttributeValue)>) -> Vec
     more
 }
 
-fn reason_value(reason: &Reason) -> Result<AttributeValue, Error> {
+fn reason_value(reason: &RejectionReason) -> Result<AttributeValue, Error> {
     serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(reason)
         .map_err(|error| Error::internal(format!("a reason cannot be serialized: {error}")))
 }

@@ -22,7 +22,7 @@ use domain::{
     id::{OrderId, UserId},
     order::{OrderRequest, PlacedOrder},
     payment::{PaymentId, RefundStatus},
-    rejection::{Reason, Shortage},
+    rejection::{RejectionReason, Shortage},
 };
 
 pub(crate) const CUSTOMER: &str = "customerId";
@@ -159,7 +159,7 @@ impl Table {
                     Some(Shortage { product_id, available: stock::available(stored.as_ref()) })
                 };
                 let lines = refused.into_iter().filter_map(short).collect();
-                Err(Error::Rejected(Reason::OutOfStock { lines }))
+                Err(Error::Rejected(RejectionReason::OutOfStock { lines }))
             }
         }
     }

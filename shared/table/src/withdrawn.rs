@@ -9,7 +9,7 @@ use crate::{
         table::Table,
         update::ItemUpdate,
     },
-    keys::{self, SK},
+    keys::{self, Key, SK},
     sweep::SweepPosition,
 };
 use domain::{Error, Timestamp, deletion::DeletionRun, id::ProductId};
@@ -51,12 +51,17 @@ impl Table {
 
     /// Records the number of a run that goes on with a deletion, unless a later one has begun or the product is deleted.
     pub async fn begin_deletion_run(&self, run: &DeletionRun) -> Result<(), Error> {
+        self.begin_run(keys::withdrawn(run.product_id), run.run).await
+    }
+
+    /// Records the number of a run in the entry of its deletion, unless a later one is there or the entry is not.
+    pub(crate) async fn begin_run(&self, entry: Key, run: u32) -> Result<(), Error> {
         let write = self.send_update(ItemUpdate {
-            key: keys::withdrawn(run.product_id),
+            key: entry,
             update: "SET #run = :run",
             condition: "#run < :run",
             names: &[RUN],
-            values: vec![("run", n(u64::from(run.run)))],
+            values: vec![("run", n(u64::from(run)))],
         });
         write.await.map(drop)
     }

@@ -19,7 +19,8 @@ pub struct Content {
     pub brotli: &'static [u8],
 }
 
-/// The content in the encoding that the client likes best. Each encoding has a tag of its own, for a strong tag names bytes.
+/// The content in the encoding that the client likes best. Each encoding has a tag
+/// of its own, because a strong tag identifies the bytes.
 pub fn response(
     request: &Request,
     media_type: &'static str,

@@ -43,7 +43,7 @@ impl Encoding {
     }
 }
 
-/// `gzip;q=0.5` is `gzip` and 500. A weight that is none counts as 0.
+/// `gzip;q=0.5` is `gzip` and 500. An invalid weight counts as 0.
 fn coding(item: &str) -> (&str, u16) {
     let (name, parameter) = item.split_once(';').unwrap_or((item, ""));
     let weight = match parameter.trim().split_once('=') {

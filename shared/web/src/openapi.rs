@@ -38,20 +38,7 @@ mod tests {
     }
 
     fn request(accept: &'static str) -> Request {
-        let mut headers = http::HeaderMap::new();
-        headers.insert(header::ACCEPT_ENCODING, accept.parse().unwrap());
-        Request {
-            method: http::Method::GET,
-            path: "/openapi.json".into(),
-            path_parameters: std::collections::HashMap::new(),
-            query: String::new(),
-            headers,
-            body: Vec::new(),
-            source: "192.0.2.1".into(),
-            id: "r".into(),
-            received_at: domain::Timestamp::from_unix_milliseconds(0),
-            verified: None,
-        }
+        Request::of_test(http::Method::GET, "/openapi.json", &[(header::ACCEPT_ENCODING, accept)])
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! The problem documents for orders that are rejected or not placed.
 
 use crate::problem::{Kind, Problem};
-use domain::{Fault, order::Order, rejection::Reason};
+use domain::{Fault, order::Order, rejection::RejectionReason};
 use serde_json::json;
 
 /// The problem for a rejected order. Each line without enough stock is a fault.
-pub fn order_rejected(order: &Order, reason: &Reason) -> Problem {
+pub fn order_rejected(order: &Order, reason: &RejectionReason) -> Problem {
     let mut problem = Problem::new(Kind::OrderRejected, reason.to_string());
-    if let Reason::OutOfStock { lines } = reason {
+    if let RejectionReason::OutOfStock { lines } = reason {
         problem.faults = lines
             .iter()
             .filter_map(|short| {

@@ -234,7 +234,7 @@ impl From<Error> for Problem {
                 Self::new(Kind::Conflict, format!("There are {available} in stock; {rule}."))
             }
             Error::Stale { current } => {
-                let detail = "If-Match does not name the current version; ETag has it.";
+                let detail = "If-Match does not name the current version: see the ETag of this answer.";
                 Self::new(Kind::PreconditionFailed, detail)
                     .with_header(header::ETAG, etag::of_version(current))
             }
@@ -244,8 +244,9 @@ impl From<Error> for Problem {
             }
             Error::TooMany(statuses) => too_many(&statuses),
             Error::Unavailable { cause } => {
-                let problem = Self::new(Kind::Unavailable, "A part of the service does not answer just now.")
-                    .with_header(header::RETRY_AFTER, RETRY_SECONDS.to_string());
+                let problem =
+                    Self::new(Kind::Unavailable, "A part of the service does not answer at the moment.")
+                        .with_header(header::RETRY_AFTER, RETRY_SECONDS.to_string());
                 Self { cause: Some(cause), ..problem }
             }
             Error::Internal { cause } => {

@@ -90,8 +90,7 @@ mod tests {
         id::{Id, SessionId, UserId},
         session::RefreshSecret,
     };
-    use http::{HeaderMap, Method};
-    use std::collections::HashMap;
+    use http::Method;
 
     fn token() -> RefreshToken {
         let at = Timestamp::from_unix_milliseconds(1);
@@ -103,22 +102,7 @@ mod tests {
     }
 
     fn request(fields: &[(HeaderName, &str)]) -> Request {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(name, HeaderValue::from_str(value).unwrap());
-        }
-        Request {
-            method: Method::POST,
-            path: "/sessions/refresh".to_owned(),
-            path_parameters: HashMap::new(),
-            query: String::new(),
-            headers,
-            body: Vec::new(),
-            source: "192.0.2.1".to_owned(),
-            id: "r".to_owned(),
-            received_at: Timestamp::from_unix_milliseconds(1),
-            verified: None,
-        }
+        Request::of_test(Method::POST, "/sessions/refresh", fields)
     }
 
     fn cookies(value: &str) -> Request {

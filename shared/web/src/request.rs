@@ -10,9 +10,10 @@ use crate::{
 };
 use aws_lc_rs::digest;
 use domain::{
-    Error, Fault, Input, Timestamp, client_key,
+    Error, Fault, FaultLocation, Input, Timestamp, client_key,
     id::{Id, UserId},
     idempotency::{Idempotency, IdempotencyKey},
+    input::DEEPEST,
     observation::ItemId,
     user::Caller,
     version::Seen,
@@ -53,8 +54,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// The authenticated user. The expiration of the token is checked here as well, because API Gateway caches the
-    /// authorizer's result.
+    /// The authenticated user. The expiration of the token is checked here as well, because API Gateway may cache the
+    /// authorizer's result (the template's parameter `AuthorizerCacheSeconds`).
     pub fn caller(&self) -> Result<Caller, Problem> {
         let good = self.verified.filter(|verified| verified.expires_at > self.received_at.unix_seconds());
         good.map(|verified| verified.caller)
@@ -107,13 +108,14 @@ impl Request {
     }
 
     fn body_of<T: Input>(&self, media_types: &[&str]) -> Result<T, Problem> {
-        let Document { value, faults } = self.document(media_types)?;
+        let Document { value, mut faults } = self.document(media_types, T::DEEPEST)?;
+        faults.retain(|fault| !matches!(&fault.location, FaultLocation::Body(at) if T::drops(at)));
         let whole = if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) };
         let (read, ()) = Problem::both(T::from_json(value).map_err(Problem::from), whole)?;
         Ok(read)
     }
 
-    fn document(&self, media_types: &[&str]) -> Result<Document, Problem> {
+    fn document(&self, media_types: &[&str], deepest: usize) -> Result<Document, Problem> {
         if self.body.len() > LARGEST_BODY {
             let detail = format!("A body has at most {LARGEST_BODY} bytes.");
             return Err(Problem::new(Kind::PayloadTooLarge, detail));
@@ -122,7 +124,7 @@ impl Request {
             let detail = format!("The Content-Type has to be {}, in UTF-8.", media_types.join(" or "));
             return Err(Problem::new(Kind::UnsupportedMediaType, detail));
         }
-        json::parse(&self.body).map_err(|error| {
+        json::parse(&self.body, deepest).map_err(|error| {
             let fault = if error.is_data() { "nests too deep" } else { "is not JSON" };
             let detail = format!("The body {fault}: line {}, column {}.", error.line(), error.column());
             Problem::new(Kind::MalformedRequest, detail)
@@ -134,7 +136,7 @@ impl Request {
         if let Some(tags) = self.tags(header::IF_MATCH, IF_MATCH)? {
             return Ok(tags.versions());
         }
-        let detail = "Say in If-Match which version you have seen: the ETag of the last response.";
+        let detail = "If-Match is required: send the ETag of the version that you have read.";
         Err(Problem::new(Kind::PreconditionRequired, detail))
     }
 
@@ -186,7 +188,7 @@ impl Request {
 
     /// The body in canonical JSON: members sorted by name, no white space.
     fn canonical_body(&self) -> Vec<u8> {
-        match json::parse(&self.body) {
+        match json::parse(&self.body, DEEPEST) {
             Ok(Document { value, faults }) if faults.is_empty() => value.to_string().into_bytes(),
             _ => self.body.clone(),
         }
@@ -231,26 +233,34 @@ fn is_declared_as(content_type: &str, media_types: &[&str]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use domain::{product::NewProduct, user::Credentials};
-    use http::StatusCode;
-
-    fn request(content_type: &str, body: &str) -> Request {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
-        Request {
-            method: Method::POST,
-            path: "/x".into(),
+impl Request {
+    /// A request for unit tests, without a body.
+    pub(crate) fn of_test(method: Method, path: &str, fields: &[(HeaderName, &str)]) -> Self {
+        let field = |(name, value): &(HeaderName, &str)| (name.clone(), value.parse().unwrap());
+        Self {
+            method,
+            path: path.to_owned(),
             path_parameters: HashMap::new(),
             query: String::new(),
-            headers,
-            body: body.into(),
-            source: "192.0.2.1".into(),
-            id: "r".into(),
+            headers: fields.iter().map(field).collect(),
+            body: Vec::new(),
+            source: "192.0.2.1".to_owned(),
+            id: "r".to_owned(),
             received_at: Timestamp::from_unix_milliseconds(1_000_000),
             verified: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{event_batch::EventUpload, product::NewProduct, user::Credentials};
+    use http::StatusCode;
+
+    fn request(content_type: &str, body: &str) -> Request {
+        let fields = [(header::CONTENT_TYPE, content_type)];
+        Request { body: body.into(), ..Request::of_test(Method::POST, "/x", &fields) }
     }
 
     fn status<T>(result: Result<T, Problem>) -> Option<StatusCode> {
@@ -287,6 +297,33 @@ mod tests {
             status(request("application/json", &deep).json::<Credentials>()),
             Some(StatusCode::BAD_REQUEST)
         );
+    }
+
+    #[test]
+    fn what_clients_of_segment_send_besides_is_dropped_whatever_it_is() {
+        let read = |event: &str| {
+            let body = format!(
+                r#"{{"batch": [{{"type": "track", "event": "E", "anonymousId": "v", "timestamp": "2026-01-05T00:00:00Z", {event}}}]}}"#
+            );
+            status(request("application/json", &body).json::<EventUpload>())
+        };
+        let nested = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+        for dropped in [
+            format!(r#""context": {}"#, nested(20)),
+            format!(r#""context": {{"{}": 1}}"#, "n".repeat(65)),
+            r#""context": {"ip": 1, "ip": 2}"#.to_owned(),
+        ] {
+            assert_eq!(read(&dropped), None, "{dropped}");
+        }
+        for refused in [
+            format!(r#""context": {}"#, nested(40)),
+            format!(r#""properties": {}"#, nested(20)),
+            format!(r#""properties": {{"{}": 1}}"#, "n".repeat(65)),
+            r#""properties": {"a": 1, "a": 2}"#.to_owned(),
+            r#""event": "F""#.to_owned(),
+        ] {
+            assert_eq!(read(&refused), Some(StatusCode::BAD_REQUEST), "{refused}");
+        }
     }
 
     #[test]

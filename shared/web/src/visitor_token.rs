@@ -92,8 +92,7 @@ mod tests {
     use super::*;
     use crate::respond;
     use domain::{Timestamp, id::Id};
-    use http::{HeaderMap, Method};
-    use std::collections::HashMap;
+    use http::Method;
 
     const SECRET: &str = "a text of a secret with more than forty-three characters";
 
@@ -110,22 +109,7 @@ mod tests {
     }
 
     fn request(fields: &[(HeaderName, &str)]) -> Request {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(name, HeaderValue::from_str(value).unwrap());
-        }
-        Request {
-            method: Method::GET,
-            path: "/products".to_owned(),
-            path_parameters: HashMap::new(),
-            query: String::new(),
-            headers,
-            body: Vec::new(),
-            source: "192.0.2.1".to_owned(),
-            id: "r".to_owned(),
-            received_at: Timestamp::from_unix_milliseconds(1),
-            verified: None,
-        }
+        Request::of_test(Method::GET, "/products", fields)
     }
 
     #[test]

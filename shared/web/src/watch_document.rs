@@ -85,15 +85,17 @@ fn detail(reason: Reason) -> &'static str {
         Reason::Robots => "The host does not want crawlers on this page (robots.txt).",
         Reason::NotHtml => "The address is not that of an HTML page.",
         Reason::TooLarge => "The page is larger than 4 MiB.",
-        Reason::TooComplex => "The page describes more than one product needs.",
+        Reason::TooComplex => "The page has more structured data than a product page needs.",
         Reason::Gone => "There is no such page.",
         Reason::Forbidden => "The host refuses the page.",
         Reason::NoProduct => "The page describes no product in a form that can be read.",
-        Reason::SeveralProducts => "The page has several products or prices, and its address chooses none.",
+        Reason::SeveralProducts => {
+            "The page has several products or prices, and its address selects none of them."
+        }
         Reason::NoPrice => "The page states no price.",
         Reason::BadPrice => "The page's price is not an amount of its currency.",
-        Reason::NoCurrency => "The page's price has no currency, or one that can mean several.",
-        Reason::UnknownCurrency => "The page's currency is not an active one.",
+        Reason::NoCurrency => "The page's price has no currency, or a symbol that several currencies use.",
+        Reason::UnknownCurrency => "The page's currency is not an active currency of ISO 4217.",
         Reason::Dns | Reason::Connection | Reason::Timeout | Reason::RateLimited | Reason::ServerError => {
             "The page cannot be read now."
         }

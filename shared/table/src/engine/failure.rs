@@ -1,7 +1,7 @@
 //! Classifies failed DynamoDB requests as `Unavailable` (transient) or `Internal`.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use domain::Error;
+use domain::{Error, error::with_sources};
 use std::fmt::Debug;
 
 /// Error codes after which the same request may succeed later: those of load, and those of a faulty deployment, such as a
@@ -35,18 +35,6 @@ where
             if TRANSIENT.contains(&code) { Error::unavailable(cause) } else { Error::internal(cause) }
         }
         SdkError::ConstructionFailure(_) => Error::internal(format!("{operation}: {error:?}")),
-        _ => Error::unavailable(format!("{operation}: {}", chain(error))),
+        _ => Error::unavailable(format!("{operation}: {}", with_sources(error))),
     }
-}
-
-/// The error and its chain of sources, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
