@@ -10,8 +10,8 @@ fn main() -> runtime::Exit {
     runtime::drain(work_off)
 }
 
-/// Works off a message. One that is delivered twice tells nobody twice.
-pub async fn work_off(app: &App, task: AlertTask) -> Result<(), Error> {
+/// Processes a message. If it is delivered twice, each user is still notified once.
+pub(crate) async fn work_off(app: &App, task: AlertTask) -> Result<(), Error> {
     match task {
         AlertTask::Change { change, position } => app.fan_out.run(&change, position, app.now()).await,
         AlertTask::Call { user_id, id, at } => app.webhooks.call(user_id, id, at).await,

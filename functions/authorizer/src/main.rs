@@ -1,4 +1,4 @@
-//! The gateway asks it to check the access token of every route that is not public.
+//! Authorizer of the gateway: checks the access token of every route that is not public.
 
 use app::{table::Table, tokens::TokenVerifier};
 use domain::{
@@ -14,7 +14,7 @@ const REFUSED: Error = Error::Unauthenticated { detail: "The access token is not
 /// The event (payload format 2.0): the values of the identity sources, here the `Authorization` header.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Event {
+pub(crate) struct Event {
     #[serde(default)]
     identity_source: Vec<String>,
 }
@@ -22,7 +22,7 @@ pub struct Event {
 /// The simple response; API Gateway passes the context to the function of the route.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub(crate) struct Answer {
     is_authorized: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<Context>,
@@ -45,7 +45,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Lets a request through whose token is valid and whose session is open.
-pub async fn authorize(app: &App, event: Event) -> Result<Answer, Error> {
+pub(crate) async fn authorize(app: &App, event: Event) -> Result<Answer, Error> {
     let context = match event.identity_source.first().and_then(|value| bearer(value)) {
         Some(token) => match verify(app, token).await {
             Err(Error::Unauthenticated { .. }) => None,
@@ -67,9 +67,9 @@ async fn verify(app: &App, token: &str) -> Result<Verified, Error> {
     let Claimed { caller, expires_at } = token::claimed(token).ok_or(REFUSED)?;
     let verified = async {
         let verified = app.verifier.verify(token, now).await?;
-        // A token that has expired is everyday.
+        // An expired token is normal, and is not counted as forged.
         if verified.is_none() && expires_at > now.unix_seconds() {
-            // The user whom it names may have nothing to do with it.
+            // The user id in a forged token may be that of anybody, so it is not logged.
             app.note(SecurityEvent::TokenForged, Subject::NOBODY);
         }
         verified.ok_or(REFUSED)

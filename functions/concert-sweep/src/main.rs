@@ -15,7 +15,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Finishes requests that are older than an execution may run.
-pub async fn sweep(app: &App, _schedule: IgnoredAny) -> Result<Swept, Error> {
+pub(crate) async fn sweep(app: &App, _schedule: IgnoredAny) -> Result<Swept, Error> {
     let before = app.sweep_after.before(app.now());
     let page = async |position: &_| app.table.unfinished_requests(before, position).await;
     sweep::sweep(|| app.now(), page, async |id| finish(app, id, before).await).await

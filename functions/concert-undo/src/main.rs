@@ -7,7 +7,7 @@ use table::Discarded;
 
 /// The input of the task, from the state machine.
 #[derive(Deserialize)]
-pub struct Input {
+pub(crate) struct Input {
     request: ConcertRequest,
     /// The step that failed.
     step: String,
@@ -17,7 +17,7 @@ pub struct Input {
 
 /// The output of the task, which a Choice of the state machine reads.
 #[derive(Serialize)]
-pub struct Output {
+pub(crate) struct Output {
     /// Whether the concert was already published: then everything is kept, and the request has succeeded.
     published: bool,
 }
@@ -29,7 +29,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Undoes the request.
-pub async fn undo(app: &App, Input { request, step, error }: Input) -> Result<Output, Error> {
+pub(crate) async fn undo(app: &App, Input { request, step, error }: Input) -> Result<Output, Error> {
     let undone = app.undo.undo(&request, FailedStep::new(step, &error), app.now()).await?;
     Ok(Output { published: undone == Discarded::Published })
 }

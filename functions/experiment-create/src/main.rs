@@ -17,7 +17,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Drafts an experiment.
-pub async fn create_experiment(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn create_experiment(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let (draft, idempotency) = Problem::both(request.json::<ExperimentDraft>(), request.idempotency())?;
     app.limits.admit([&caller.user_id.to_string()], request.received_at).await?;

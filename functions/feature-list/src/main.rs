@@ -14,7 +14,7 @@ fn main() -> runtime::Exit {
 }
 
 /// The features of a seller. Pages of other origins may read them, as such clients do.
-pub async fn list_features(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn list_features(app: &App, request: Request) -> Result<Response, Problem> {
     let (owner, secret) = request.path_client_key()?;
     let (key, experiments) = app.table.published_experiments(owner, secret).await?;
     let response = respond::ok(&FeatureDocument::new(&key, &experiments))?.stored_for(FRESH_SECONDS);

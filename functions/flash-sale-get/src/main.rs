@@ -89,7 +89,7 @@ fn item(sold: &SaleItem) -> ShownItem<'_> {
     ShownItem { item_id: sold.item_id, observation: &sold.observation, url: &sold.url }
 }
 
-/// An answer is good until a session begins or ends, and for a minute at most.
+/// How long this answer may be stored: until a session begins or ends, and for [`FRESH_SECONDS`] at most.
 fn fresh_seconds(sales: &[FlashSale], now: Timestamp) -> u64 {
     let changes = sales.iter().flat_map(|sale| [sale.starts_at, sale.ends_at]).filter(|at| *at > now);
     let next = changes.min().map_or(FRESH_SECONDS, |at| at.unix_seconds() - now.unix_seconds());

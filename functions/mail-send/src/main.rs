@@ -17,7 +17,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Sends a mail. A message that is delivered twice sends it twice; then both tokens are good until one is used.
-pub async fn send(app: &App, mail: QueuedMail) -> Result<(), Error> {
+pub(crate) async fn send(app: &App, mail: QueuedMail) -> Result<(), Error> {
     let Some(user) = addressee(app, mail.to).await? else { return Ok(()) };
     let page = app.mailer.page();
     let text = match mail.notice {

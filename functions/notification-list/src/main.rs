@@ -23,7 +23,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Lists notifications.
-pub async fn list_notifications(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn list_notifications(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let (size, after) = read(&request)?;
     let page = app.table.notifications(caller.user_id, size, after.as_ref()).await?;

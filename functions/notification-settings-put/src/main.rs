@@ -11,7 +11,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Sets the settings.
-pub async fn put_settings(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn put_settings(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let settings: NotificationSettings = request.json()?;
     app.table.put_notification_settings(caller.user_id, &settings).await?;

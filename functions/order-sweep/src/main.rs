@@ -11,7 +11,7 @@ use table::UnsettledOrder;
 
 /// The event of the schedule, or of an operator.
 #[derive(Deserialize)]
-pub struct Input {
+pub(crate) struct Input {
     /// Orders that were left to a person and are to be tried again.
     #[serde(default)]
     retry: Vec<OrderId>,
@@ -28,7 +28,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Settles all unsettled orders that are due. An order that cannot be settled does not keep the others from it.
-pub async fn sweep(app: &App, Input { retry }: Input) -> Result<Swept, Error> {
+pub(crate) async fn sweep(app: &App, Input { retry }: Input) -> Result<Swept, Error> {
     for id in retry {
         app.table.retry_unsettled(id).await?;
     }

@@ -24,7 +24,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Changes a password. Attempts count as log-ins, so that a stolen access token is no way around their limits.
-pub async fn change_password(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn change_password(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let PasswordChange { current, new } = request.json()?;
     let (now, network) = (request.received_at, request.source_network());

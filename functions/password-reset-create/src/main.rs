@@ -19,7 +19,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Queues the mail. Whether the address has an account is not known here: mail-send looks.
-pub async fn create_reset(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn create_reset(app: &App, request: Request) -> Result<Response, Problem> {
     let ResetRequest(email) = request.json()?;
     let (account, network) = (email.account(), request.source_network());
     app.limits.admit([&account, &network], request.received_at).await?;

@@ -23,7 +23,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Resets a password. A token is looked up before anything is hashed, and spent together with the change.
-pub async fn reset_password(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn reset_password(app: &App, request: Request) -> Result<Response, Problem> {
     let PasswordReset { token, password } = request.json()?;
     let (now, network) = (request.received_at, request.source_network());
     try_join!(app.limits.admit([&network], now), app.passwords.prepare(now))?;

@@ -14,7 +14,7 @@ const BUDGET_SECONDS: u64 = 60;
 
 /// The numbers of events of the periods that were read.
 #[derive(Serialize, Default, Debug, PartialEq, Eq)]
-pub struct Polled {
+pub(crate) struct Polled {
     /// All of them.
     pub listed: usize,
     /// Those that were not processed before.
@@ -34,7 +34,7 @@ fn main() -> runtime::Exit {
 
 /// Processes the events since the last poll. The youngest are left to the webhook, and to the next poll: the list may
 /// show an event a moment after later ones.
-pub async fn poll(app: &App, _schedule: IgnoredAny) -> Result<Polled, Error> {
+pub(crate) async fn poll(app: &App, _schedule: IgnoredAny) -> Result<Polled, Error> {
     let now = app.now();
     let (until, end) = (app.old_enough.before(now), now.plus_seconds(BUDGET_SECONDS));
     let payments = app.payments.client().await?;

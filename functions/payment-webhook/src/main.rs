@@ -11,7 +11,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Takes an event. An event that changes nothing is answered as any other, so that the provider does not repeat it.
-pub async fn take_event(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn take_event(app: &App, request: Request) -> Result<Response, Problem> {
     let signature = request.headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
     let event = app.webhook.event(signature, &request.body, app.now()).await?;
     app.events.process(&event).await?;

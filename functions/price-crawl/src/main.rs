@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// The event of the schedule, or of an operator.
 #[derive(Deserialize)]
-pub struct Input {
+pub(crate) struct Input {
     /// Whether all items are looked at now, whenever they are due.
     #[serde(default)]
     all: bool,
@@ -19,7 +19,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Queues what is due, for shard-crawl. What is left of all items when the time is over is queued too.
-pub async fn crawl(app: &App, Input { all }: Input) -> Result<CrawlCounts, Error> {
+pub(crate) async fn crawl(app: &App, Input { all }: Input) -> Result<CrawlCounts, Error> {
     if all {
         return app.crawl.crawl_all().await;
     }

@@ -14,7 +14,7 @@ const FRESH_SECONDS: u64 = 60;
 /// The name of the list of categories in its cursors.
 const CATEGORIES: &str = "categories";
 
-/// Which products.
+/// The products to list.
 enum Of {
     Everybody,
     Category(Category),

@@ -15,7 +15,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Selects reviews that were created, deleted, or changed in their stars.
-pub fn select(change: &StreamChange) -> Option<(ProductId, RatingChange)> {
+pub(crate) fn select(change: &StreamChange) -> Option<(ProductId, RatingChange)> {
     let Changed::Review { product, old, new, .. } = change.of else { return None };
     let change = RatingChange::of(old.map(|old| old.rating), new.map(|new| new.rating));
     (!change.is_nothing()).then_some((product, change))

@@ -38,7 +38,7 @@ fn main() -> runtime::Exit {
 }
 
 /// The tokens of a new session.
-pub async fn create_session(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn create_session(app: &App, request: Request) -> Result<Response, Problem> {
     let Credentials { email, password, refresh_token_in } = request.json()?;
     let now = request.received_at;
     let (account, network) = (email.account(), request.source_network());

@@ -10,6 +10,6 @@ fn main() -> runtime::Exit {
 }
 
 /// Looks at the items. A message that is delivered twice has them looked at twice, and changes nothing twice.
-pub async fn crawl(app: &App, task: CrawlTask) -> Result<(), Error> {
+pub(crate) async fn crawl(app: &App, task: CrawlTask) -> Result<(), Error> {
     app.crawl.crawl_shard(task).await
 }

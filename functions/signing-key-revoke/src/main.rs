@@ -4,14 +4,14 @@ use app::{table::Table, tokens::SigningSecret};
 use domain::Error;
 use serde::{Deserialize, Serialize};
 
-/// There is nothing to choose.
+/// The event: an empty object.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Input {}
+pub(crate) struct Input {}
 
 /// The result of a revocation.
 #[derive(Serialize)]
-pub struct Output {
+pub(crate) struct Output {
     /// The id of the new key.
     pub kid: String,
     /// The number of keys that were revoked.
@@ -25,7 +25,7 @@ fn main() -> runtime::Exit {
 }
 
 /// The secret is replaced first: a signer whose key is revoked reads it again, and has to find the new text.
-pub async fn revoke(app: &App, _: Input) -> Result<Output, Error> {
+pub(crate) async fn revoke(app: &App, _: Input) -> Result<Output, Error> {
     let kid = app.secret.replace().await?;
     let revoked = app.table.revoke_signing_keys(&kid, app.now()).await?;
     Ok(Output { kid, revoked })

@@ -18,7 +18,7 @@ fn main() -> runtime::Exit {
 async fn reserve(app: &App, Input { order }: Input) -> Result<(), Error> {
     let reserved = app.table.reserve_stock(&order, app.now()).await;
     if let Err(Error::Rejected(_)) = reserved {
-        // No bank is asked, so the order says nothing about cards.
+        // The card was not tried, so the order does not count against the limit of unpaid orders.
         app.unpaid.remove(order.customer_id, order.order_id).await?;
     }
     reserved

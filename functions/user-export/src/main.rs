@@ -47,7 +47,7 @@ fn main() -> runtime::Exit {
 }
 
 /// A page of the export.
-pub async fn export_user(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn export_user(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let mut query = request.query();
     let after = query.cursor(LIST);

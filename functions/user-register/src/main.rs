@@ -23,7 +23,7 @@ fn main() -> runtime::Exit {
 
 /// Registers a user. Whether the address has an account shows neither in the answer nor in what is done for it: mail-send
 /// finds out which mail the address gets, by whether the account has the id of this user.
-pub async fn register_user(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn register_user(app: &App, request: Request) -> Result<Response, Problem> {
     let Registration { email, password, display_name } = request.json()?;
     let now = request.received_at;
     let (account, network) = (email.account(), request.source_network());

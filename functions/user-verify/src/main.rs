@@ -17,7 +17,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Verifies an address. All faults of a token get the same answer.
-pub async fn verify_user(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn verify_user(app: &App, request: Request) -> Result<Response, Problem> {
     let Verification(shown) = request.json()?;
     let now = request.received_at;
     app.limits.admit([&request.source_network()], now).await?;

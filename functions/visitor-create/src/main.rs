@@ -13,7 +13,7 @@ fn main() -> runtime::Exit {
 }
 
 /// A new visitor.
-pub async fn create_visitor(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn create_visitor(app: &App, request: Request) -> Result<Response, Problem> {
     app.limits.admit([&request.source_network()], request.received_at).await?;
     let visitor = app.visitors.create(request.received_at).await?;
     Ok(visitor_token::remembered(respond::created(&visitor)?, &visitor))

@@ -32,7 +32,7 @@ async fn create_watch(app: &App, request: Request) -> Result<Response, Problem> 
     let stored = app.table.create_watch(caller.user_id, &watch).await?;
     let is_new = stored == watch;
     let mut watched = (stored, app.looks.keep(item_id, found, now).await?);
-    // After the item is stored: what this look has found is no news to the caller.
+    // The alerts are set after the item is stored, so that the caller is not alerted of what this look has found.
     if let Some(wanted) = draft.alerts {
         watched = app.setting.set(caller.user_id, item_id, &wanted).await?;
     }

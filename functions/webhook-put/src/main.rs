@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use web::{Problem, Request, Response, respond};
 
-/// The body.
+/// The body of the request.
 struct NewWebhook {
     url: String,
 }
@@ -43,7 +43,7 @@ fn main() -> runtime::Exit {
 }
 
 /// Sets a webhook.
-pub async fn put_webhook(app: &App, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn put_webhook(app: &App, request: Request) -> Result<Response, Problem> {
     let caller = request.caller()?;
     let NewWebhook { url } = request.json()?;
     let address = app.client.parse(&url);
