@@ -52,6 +52,26 @@ fn rows(rows: &[Row]) -> BTreeSet<String> {
     rows.iter().map(|row| shown(&row.operation, &row.case)).collect()
 }
 
+/// The rows of the list of what DynamoDB Local counts otherwise that are of no documented case, of other requests, or of the same
+/// units. Only a run against DynamoDB Local compares their units.
+fn outdated(different: &[Row], documented: &[Row]) -> Vec<String> {
+    let has_pair = |row: &Row| {
+        documented.iter().any(|other| {
+            (&other.operation, &other.case, &other.measured.requests)
+                == (&row.operation, &row.case, &row.measured.requests)
+                && other.measured != row.measured
+        })
+    };
+    different.iter().filter(|row| !has_pair(row)).map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_list_of_differences_is_of_documented_rows() {
+    let different = units::parse(&project::read("tests/conformance/README.md"));
+    assert!(!different.is_empty());
+    assert_none(&outdated(&different, units::documented()));
+}
+
 #[test]
 fn every_access_pattern_is_documented() {
     let methods = methods(&project::sources("shared/table/src"));
@@ -66,6 +86,37 @@ fn every_row_is_measured() {
         ("docs/units.md", &rows(units::documented())),
         ("the tests of the table tier", &measured),
     ));
+}
+
+#[test]
+fn outdated_differences_are_found() {
+    let rows = |rows: &[&str]| units::parse(&rows.join("\n"));
+    let documented = rows(&[
+        "| `a` | x | 1 | 0 | GetItem A# |",
+        "| `b` | | 0 | 2 | Put B# |",
+        "| `c` | | 0 | 1 | Put C# |",
+    ]);
+    let different = rows(&[
+        "| `a` | x | 2 | 0 | GetItem A# |",
+        "| `a` | y | 2 | 0 | GetItem A# |",
+        "| `b` | | 0 | 3 | Put B#, Put D# |",
+        "| `c` | | 0 | 1 | Put C# |",
+    ]);
+    let found: Vec<String> = different[1..].iter().map(ToString::to_string).collect();
+    assert_eq!(outdated(&different, &documented), found);
+}
+
+/// The cases that have more than one row.
+fn repeated(rows: &[Row]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    rows.iter().map(|row| shown(&row.operation, &row.case)).filter(|case| !seen.insert(case.clone())).collect()
+}
+
+#[test]
+fn each_case_has_one_row() {
+    assert_none(&repeated(units::documented()));
+    let twice = units::parse("| `a` | | 1 | 0 | Get A# |\n| `a` | x | 1 | 0 | Get A# |\n| `a` | | 2 | 0 | Get A# |");
+    assert_eq!(repeated(&twice), ["a"]);
 }
 
 #[test]
