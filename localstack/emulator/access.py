@@ -4,11 +4,14 @@ AWS: a function's calls are checked against its role; `dynamodb:LeadingKeys` hol
 names; each item of a transaction is checked on its own.
 
 ministack 1.5.33: checks roles only when AUTH is set (which __main__ does), and does not set `dynamodb:LeadingKeys`; a
-condition on them with ForAllValues is then always true. The calls that read a stream are checked as if they named no resource.
+condition on them with ForAllValues is then always true. The calls that read a stream are checked as if they named no resource,
+and GetBootstrapBrokers as if the path's escaped ARN were a cluster's name.
 """
 
 import json
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import dynamodb, dynamodb_streams
@@ -16,6 +19,7 @@ from ministack.services import dynamodb, dynamodb_streams
 from emulator import uses
 
 LEADING_KEYS = "dynamodb:LeadingKeys"
+BOOTSTRAP_BROKERS = re.compile(r"/v1/clusters/(.+)/bootstrap-brokers")
 IN_TRANSACTION = iam_actions._DYNAMODB_TRANSACT_ITEM_ACTIONS
 
 
@@ -46,6 +50,8 @@ def apply(directory: Path) -> None:
     def resource_or_stream(service, method, path, headers, body, *others):
         if service == "dynamodbstreams":
             return stream(parse(body))
+        if service == "kafka" and (named := BOOTSTRAP_BROKERS.fullmatch(path)):
+            return unquote(named[1])
         return resource(service, method, path, headers, body, *others)
 
     iam_actions.dynamodb_service_context = context_with_keys

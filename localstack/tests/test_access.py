@@ -1,4 +1,5 @@
-"""emulator/access.py: a role for the partitions `USER#…` of a table and for the executions of one machine."""
+"""emulator/access.py: a role for the partitions `USER#…` of a table, the executions of one machine and the brokers of one
+cluster."""
 
 import json
 import uuid
@@ -7,6 +8,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from tests.harness import Case
+
+CLUSTER = "arn:aws:kafka:us-east-1:000000000000:cluster/own/0f0e0d0c-0b0a-4908-8706-050403020100-2"
 
 
 def execution_of(machine: str, name: str) -> str:
@@ -34,7 +37,8 @@ class Roles(Case):
             "Action": "states:DescribeExecution",
             "Resource": execution_of(self.system.outputs["Saga"], "*"),
         }
-        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": [allowed]}))
+        brokers = {"Effect": "Allow", "Action": "kafka:GetBootstrapBrokers", "Resource": CLUSTER}
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": [allowed, brokers]}))
         base = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps({"Statement": [seen]}))["Policy"]["Arn"]
         iam.attach_role_policy(RoleName=name, PolicyArn=base)
         keys = self.system.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="test")["Credentials"]
@@ -45,6 +49,7 @@ class Roles(Case):
         self.role = name
         self.dynamodb = session.client("dynamodb", endpoint_url=endpoint)
         self.stepfunctions = session.client("stepfunctions", endpoint_url=endpoint)
+        self.kafka = session.client("kafka", endpoint_url=endpoint)
 
     def put(self, *keys: str):
         items = [{"Put": {"TableName": self.table, "Item": {"pk": {"S": key}}}} for key in keys]
@@ -87,6 +92,10 @@ class Roles(Case):
             self.stepfunctions.describe_execution(executionArn=execution_of(self.system.outputs["Saga"], "none"))
         with self.assertRaisesRegex(ClientError, "AccessDenied"):
             self.stepfunctions.describe_execution(executionArn=execution_of(self.system.outputs["Machine"], "none"))
+
+    def test_brokers_of_one_cluster(self):
+        self.assertIn("BootstrapBrokerString", self.kafka.get_bootstrap_brokers(ClusterArn=CLUSTER))
+        self.refused(lambda: self.kafka.get_bootstrap_brokers(ClusterArn=CLUSTER.replace("/own/", "/other/")))
 
     def uses(self) -> list[tuple]:
         """What was recorded of the role: actions, the last parts of resources, leading keys."""

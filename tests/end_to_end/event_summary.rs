@@ -1,24 +1,33 @@
 //! `GET /events/summary`, and event-sink: events come to ClickHouse, and each counts once.
 
-use crate::souk::{Answer, Call, SOUK, User, eventually, unique};
+use crate::{
+    own_instance::OwnInstance,
+    souk::{Answer, Call, SOUK, Souk, User, eventually, unique},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::Timestamp;
 use serde_json::{Value, json};
 use std::{
     env,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Instant,
+    ops::Range,
+    thread,
+    time::{Duration, Instant},
 };
+use uuid::Uuid;
 
 /// A product of a new seller: the seller and the product's id.
-fn product() -> (User, String) {
-    let seller = SOUK.user();
-    let product = SOUK.product(&seller).body["productId"].as_str().unwrap().to_owned();
+pub fn product(souk: &Souk) -> (User, String) {
+    let seller = souk.user();
+    let product = souk.product(&seller).body["productId"].as_str().unwrap().to_owned();
     (seller, product)
 }
 
 fn summary(user: &User, query: &str) -> Answer {
-    SOUK.send(user.call("GET", &format!("/events/summary?{query}")))
+    summary_of(&SOUK, user, query)
+}
+
+pub fn summary_of(souk: &Souk, user: &User, query: &str) -> Answer {
+    souk.send(user.call("GET", &format!("/events/summary?{query}")))
 }
 
 /// The counts of events by name, with the visitors.
@@ -40,7 +49,7 @@ fn batch(offset: usize, values: &[Value]) -> Value {
 }
 
 /// The time, in milliseconds since 1970.
-fn now() -> u64 {
+pub fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     u64::try_from(since.as_millis()).unwrap()
 }
@@ -63,7 +72,7 @@ fn failures(answer: &Value) -> Vec<u64> {
 
 #[test]
 fn a_seller_sees_what_happened_to_a_product_and_nobody_else_does() {
-    let (seller, product) = product();
+    let (seller, product) = product(&SOUK);
     let visitors = [unique(), unique()];
     let event = |name: &str, visitor: &str, message: &str| {
         json!({"type": "track", "event": name, "anonymousId": visitor, "messageId": message,
@@ -113,7 +122,7 @@ fn each_event_counts_once_whatever_fails() {
 
 /// ClickHouse is down; a batch comes again after it was stored; a record is no event.
 fn an_outage_a_repeat_and_a_poison_record() {
-    let (seller, product) = product();
+    let (seller, product) = product(&SOUK);
     let visitor = unique();
     let events = [record(1, &visitor, &product), json!({"poison": visitor}), record(2, &visitor, &product)];
     let failing = SOUK.fail_inserts();
@@ -135,7 +144,7 @@ fn an_outage_a_repeat_and_a_poison_record() {
 
 /// Some events are in the topic when ClickHouse is down, others in the stream when Kafka is down too.
 fn an_outage_of_kafka_and_clickhouse() {
-    let (seller, product) = product();
+    let (seller, product) = product(&SOUK);
     let visitor = unique();
     let send = |name: &str| {
         let event = |number| {
@@ -163,72 +172,128 @@ fn an_outage_of_kafka_and_clickhouse() {
     eventually("all events are counted", || counted() == json!([of("In the stream"), of("In the topic")]));
 }
 
-/// Functions are killed while events pass through them. `SOUK_EVENTS` sets the number of events.
+/// The functions that an event passes through.
+const FUNCTIONS: [&str; 3] = ["event-track", "event-ingest", "event-sink"];
+
+/// Functions are killed while events pass through them: about once for each 1,000 events, and eight times at least. `SOUK_EVENTS`
+/// sets their number. Other tests would take a request whose function was killed for a failure, so the instance is its own.
 fn functions_that_are_killed() {
-    const A_REQUEST: u64 = 500;
-    const MOST_KILLS: usize = 8;
     let wanted: u64 = env::var("SOUK_EVENTS").map_or(2000, |events| events.parse().unwrap());
-    let (seller, product) = product();
-    let visitor = unique();
-    // 2026-01-02T00:00:00Z, and a millisecond for each event.
-    let at = |number: u64| Timestamp::from_unix_milliseconds(1_767_312_000_000 + number);
-    let event = |number: u64| {
-        json!({"type": "track", "event": "Seen", "anonymousId": visitor, "timestamp": at(number),
-            "properties": {"productId": product}})
-    };
-    let (begun, done) = (Instant::now(), AtomicBool::new(false));
-    std::thread::scope(|scope| {
-        let killer = scope.spawn(|| {
-            let mut kills = 0;
-            while !done.load(Ordering::Relaxed) && kills < MOST_KILLS {
-                kills += ["event-ingest", "event-sink"]
-                    .map(|function| SOUK.kill_busy(function))
-                    .iter()
-                    .sum::<usize>();
+    let own = OwnInstance::start_with_events("e2e-killed", &[]);
+    let souk = &own.souk;
+    let (seller, product) = product(souk);
+    let rounds = usize::try_from(8 + wanted / 1000).unwrap();
+    let requests = requests(wanted, rounds, &product);
+    let begun = Instant::now();
+    let (mut kills, mut fillers, mut repeated) = ([0; 3], 0, 0);
+    for (round, requests) in requests.chunks(requests.len().div_ceil(rounds)).enumerate() {
+        let turn = round % FUNCTIONS.len();
+        thread::scope(|scope| {
+            let killer = scope.spawn(|| kill_in_an_invocation(souk, FUNCTIONS[turn]));
+            repeated += requests.iter().map(|request| send_until_taken(souk, request)).sum::<usize>();
+            while !killer.is_finished() {
+                repeated += send_until_taken(souk, &request("Meanwhile", fillers..fillers + 1, &product));
+                fillers += 1;
             }
-            kills
+            kills[turn] += killer.join().unwrap();
         });
-        for first in (0..wanted).step_by(usize::try_from(A_REQUEST).unwrap()) {
-            let events: Vec<_> = (first..wanted.min(first + A_REQUEST)).map(event).collect();
-            let sent = SOUK.send(Call::new("POST", "/events").json(&json!({"batch": events})));
-            assert_eq!(sent.status, 202, "{sent:?}");
-        }
-        let sent = begun.elapsed();
-        let query = format!("productId={product}&from=2026-01-02&to=2026-01-03");
-        let count = || summary(&seller, &query).body["items"][0]["events"].as_u64().unwrap_or_default();
-        let mut last = 0;
-        while last < wanted {
-            let before = last;
-            eventually("more events are counted", || {
-                last = count();
-                last > before
-            });
-        }
-        done.store(true, Ordering::Relaxed);
-        assert_eq!(last, wanted);
-        // Read again from the stream, twice: nothing changes.
-        for _ in 0..2 {
-            let from = Timestamp::from_unix_milliseconds(now()).minus_seconds(begun.elapsed().as_secs() + 2);
-            let replayed = SOUK.invoke("event-replay", &json!({"from": from}));
-            let requests = wanted.div_ceil(A_REQUEST);
-            assert!(replayed["records"].as_u64().is_some_and(|records| records >= requests), "{replayed}");
-            assert_eq!((&replayed["trimmed"], &replayed["next"]), (&json!([]), &Value::Null), "{replayed}");
-        }
-        let marker = unique();
-        let after = SOUK.send(Call::new("POST", "/events").json(&json!({"batch": [
-            {"type": "track", "event": "Last", "anonymousId": marker, "timestamp": "2026-01-04T00:00:00Z",
-                "properties": {"productId": product}},
-        ]})));
-        assert_eq!(after.status, 202, "{after:?}");
-        let of_today = format!("productId={product}&from=2026-01-04&to=2026-01-04");
-        eventually("what was sent after the replay is counted", || {
-            summary(&seller, &of_today).body["items"][0]["events"] == 1
+    }
+    let sent = begun.elapsed();
+    let query = format!("productId={product}&from=2026-01-02&to=2026-01-03");
+    let counted = || {
+        let items = summary_of(souk, &seller, &query).body["items"].clone();
+        let count = |name: &str| {
+            items
+                .as_array()
+                .and_then(|items| items.iter().find(|item| item["event"] == name)?["events"].as_u64())
+                .unwrap_or_default()
+        };
+        (count("Seen"), count("Meanwhile"))
+    };
+    let mut last = counted();
+    while last.0 + last.1 < wanted + fillers {
+        let before = last;
+        eventually("more events are counted", || {
+            last = counted();
+            last != before
         });
-        assert_eq!(count(), wanted);
-        println!(
-            "{wanted} events, sent in {sent:.1?}, counted after {:.1?}, {} kills",
-            begun.elapsed(),
-            killer.join().unwrap()
-        );
+    }
+    assert_eq!(last, (wanted, fillers));
+    println!(
+        "{wanted} events and {fillers} meanwhile, sent in {sent:.1?}, counted after {:.1?}, {} kills ({kills:?} of {FUNCTIONS:?}), \
+         {repeated} requests sent again",
+        begun.elapsed(),
+        kills.iter().sum::<usize>(),
+    );
+    assert!(kills.iter().all(|number| *number > 0), "{kills:?} of {FUNCTIONS:?}");
+    // Read again from the stream, twice: nothing changes.
+    for _ in 0..2 {
+        let from = Timestamp::from_unix_milliseconds(now()).minus_seconds(begun.elapsed().as_secs() + 2);
+        replay(souk, from, requests.len());
+    }
+    let marker = unique();
+    let after = souk.send(Call::new("POST", "/events").json(&json!({"batch": [
+        {"type": "track", "event": "Last", "anonymousId": marker, "timestamp": "2026-01-04T00:00:00Z",
+            "properties": {"productId": product}},
+    ]})));
+    assert_eq!(after.status, 202, "{after:?}");
+    let of_today = format!("productId={product}&from=2026-01-04&to=2026-01-04");
+    eventually("what was sent after the replay is counted", || {
+        summary_of(souk, &seller, &of_today).body["items"][0]["events"] == 1
     });
+    assert_eq!(counted(), (wanted, fillers));
+}
+
+/// Requests with this number of events in all, for this number of rounds at least.
+fn requests(events: u64, rounds: usize, product: &str) -> Vec<Value> {
+    const MOST: u64 = 500;
+    let size = events.div_ceil(u64::try_from(rounds).unwrap()).min(MOST);
+    let starts = (0..events).step_by(usize::try_from(size).unwrap());
+    starts.map(|first| request("Seen", first..events.min(first + size), product)).collect()
+}
+
+/// A request with events from 2026-01-02T00:00:00Z on, a millisecond for each.
+fn request(name: &str, numbers: Range<u64>, product: &str) -> Value {
+    let visitor = unique();
+    let event = |number: u64| {
+        json!({"type": "track", "event": name, "anonymousId": visitor, "properties": {"productId": product},
+            "timestamp": Timestamp::from_unix_milliseconds(1_767_312_000_000 + number)})
+    };
+    json!({"batchId": Uuid::new_v5(&Uuid::NAMESPACE_OID, visitor.as_bytes()), "batch": numbers.map(event).collect::<Vec<_>>()})
+}
+
+/// Sends a request again for as long as it fails, as clients do. Returns how often it failed.
+fn send_until_taken(souk: &Souk, request: &Value) -> usize {
+    let mut failures = 0;
+    loop {
+        let sent = souk.send(Call::new("POST", "/events").json(request));
+        if sent.status < 500 {
+            assert_eq!((sent.status, &sent.body["batchId"]), (202, &request["batchId"]), "{sent:?}");
+            return failures;
+        }
+        failures += 1;
+    }
+}
+
+/// Waits until a function is in an invocation, and kills its process. Returns the number of processes.
+fn kill_in_an_invocation(souk: &Souk, function: &str) -> usize {
+    // An invocation may take a few milliseconds.
+    const PAUSE: Duration = Duration::from_millis(2);
+    let end = Instant::now() + Duration::from_mins(1);
+    loop {
+        let killed = souk.kill_busy(function);
+        if killed > 0 {
+            return killed;
+        }
+        assert!(Instant::now() < end, "not within a minute: {function} is in an invocation");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Reads what the stream has since then again. These are this number of requests at least.
+pub fn replay(souk: &Souk, from: Timestamp, requests: usize) {
+    let replayed = souk.invoke("event-replay", &json!({"from": from}));
+    let least = u64::try_from(requests).unwrap();
+    assert!(replayed["records"].as_u64().is_some_and(|records| records >= least), "{replayed}");
+    assert_eq!((&replayed["trimmed"], &replayed["next"]), (&json!([]), &Value::Null), "{replayed}");
 }

@@ -17,6 +17,8 @@ const MOST_LEASED: usize = 3;
 pub struct OwnInstance {
     name: String,
     pub souk: Souk,
+    /// Whether it has a Kafka broker and ClickHouse.
+    has_events: bool,
     /// Whose leases it is for; without one, it is stopped when it is dropped.
     place: Option<Place>,
 }
@@ -41,10 +43,19 @@ const SETTINGS: [&str; 5] = ["authorizer", "delays", "express", "faults", "index
 impl OwnInstance {
     /// Starts one with empty data. The functions were already built for the shared instance.
     pub fn start(name: &str, parameters: &[&str]) -> Self {
-        let mut up = vec!["--fresh"];
-        up.extend(parameters.iter().flat_map(|parameter| ["--parameter", parameter]));
-        localstack(name, "up", &up);
-        Self { name: name.into(), souk: Souk::of_instance(name), place: None }
+        Self::start_fresh(name, parameters, false)
+    }
+
+    /// Starts one with a Kafka broker and ClickHouse, too.
+    pub fn start_with_events(name: &str, parameters: &[&str]) -> Self {
+        Self::start_fresh(name, parameters, true)
+    }
+
+    fn start_fresh(name: &str, parameters: &[&str], has_events: bool) -> Self {
+        let mut options = vec!["--fresh"];
+        options.extend(parameters.iter().flat_map(|parameter| ["--parameter", parameter]));
+        up(name, &options, has_events);
+        Self { name: name.into(), souk: Souk::of_instance(name), has_events, place: None }
     }
 
     /// Takes one that tests with the same parameters use one after the other, or starts one: a start costs more than most
@@ -74,7 +85,7 @@ impl OwnInstance {
     /// Restarts it with its data. All functions start in new processes.
     pub fn restart(&mut self) {
         localstack(&self.name, "down", &[]);
-        localstack(&self.name, "up", &[]);
+        up(&self.name, &[], self.has_events);
         self.souk = Souk::of_instance(&self.name);
     }
 
@@ -142,7 +153,7 @@ impl Drop for OwnInstance {
         };
         self.souk.reset(&SETTINGS);
         let (key, souk) = (place.0.clone(), Souk::of_instance(&self.name));
-        let own = Self { name: self.name.clone(), souk, place: Some(place) };
+        let own = Self { name: self.name.clone(), souk, has_events: self.has_events, place: Some(place) };
         leased().idle.entry(key).or_default().push(own);
         RELEASED.notify_all();
     }
@@ -162,12 +173,13 @@ fn leased() -> MutexGuard<'static, Leased> {
     LEASED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn up(name: &str, options: &[&str], has_events: bool) {
+    let events: &[_] = if has_events { &[] } else { &["--no-events"] };
+    localstack(name, "up", &[options, &["--port", "0", "--no-build", "--no-demo"], events].concat());
+}
+
 fn localstack(name: &str, command: &str, arguments: &[&str]) {
     let mut command_line = Command::new(project().join("localstack").join(command));
-    command_line.args(["--name", name]).args(arguments);
-    if command == "up" {
-        command_line.args(["--port", "0", "--no-build", "--no-demo", "--no-events"]);
-    }
-    let output = command_line.output().unwrap();
+    let output = command_line.args(["--name", name]).args(arguments).output().unwrap();
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }
