@@ -2,11 +2,16 @@
 //! what is counted here, whatever else clients send.
 
 use crate::{
+    backend::inserting,
     experiment_prices::{Test, Visitor, change, expected, shown, start},
+    experiments,
     orders::place,
     souk::{Call, SOUK, User, at_once, eventually, unique},
 };
-use domain::{Timestamp, event::EXPOSURE, id::ExperimentId};
+use domain::{
+    Input, Timestamp, event::EXPOSURE, event_record::EventRecord, experiment_draft::ExperimentDraft,
+    id::ExperimentId,
+};
 use serde_json::{Value, json};
 use statistics::{
     AnalysisSettings, ExactSum, ExcludedVisitors, ExperimentTotals, MeasuredMetric, MetricRole, Results,
@@ -256,4 +261,59 @@ fn results_are_what_visitors_did_whatever_clients_send() {
         story.counted_at() > arrived
     });
     assert_eq!(results, expected);
+}
+
+/// Half of the visitors see the lower price, and far fewer of them buy.
+#[tokio::test]
+async fn a_guardrail_that_becomes_worse_stops_the_experiment_by_the_schedule() {
+    let _inserting = inserting();
+    let seller = SOUK.user();
+    let product = SOUK.product(&seller).body["productId"].as_str().unwrap().to_owned();
+    let mut body = experiments::draft(&product);
+    body["coverage"] = 10_000.into();
+    body["metrics"] = json!({"primary": "revenuePerVisitor", "guardrails": ["conversion"]});
+    let made = SOUK.send(seller.call("POST", "/experiments").json(&body));
+    let path = made.header("location").to_owned();
+    change(&seller, &path, "running");
+    let read = || SOUK.send(seller.call("GET", &path)).body;
+    let started: Timestamp = serde_json::from_value(read()["startedAt"].clone()).unwrap();
+    let id: ExperimentId = made.body["experimentId"].as_str().unwrap().parse().unwrap();
+    let assignment = ExperimentDraft::from_json(body).unwrap().assignment(id);
+
+    let record = |kind: &str, visitor: Uuid, members: Value| -> EventRecord {
+        let at = started.unix_milliseconds() + 1;
+        let mut record = json!({"kind": kind, "event": kind, "visitor": visitor, "experiment": id,
+            "id": Uuid::new_v5(&visitor, kind.as_bytes()), "at": at, "receivedAt": at});
+        record.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        serde_json::from_value(record).unwrap()
+    };
+    let mut records = Vec::new();
+    for number in 0..2_000 {
+        let visitor = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{id}{number}").as_bytes());
+        records.push(record("exposure", visitor, json!({})));
+        let (variant, buyers) =
+            [("control", 90), ("low", 40)][assignment.variant(&visitor.to_string()).unwrap()];
+        if number % 100 < buyers {
+            let order = json!({"variant": variant, "product": product, "order": visitor, "quantity": 1,
+                "amount": 650, "currency": "SGD"});
+            records.push(record("purchase", visitor, order));
+        }
+    }
+    SOUK.clickhouse().store(&records).await.unwrap();
+    eventually("the schedule has stopped it", || {
+        SOUK.invoke("experiment-schedule", &json!({}));
+        read()["status"] == "stopped"
+    });
+    let stopped = read();
+    assert_eq!((&stopped["stoppedBy"], &stopped["winner"]), (&json!("guardrail"), &Value::Null), "{stopped}");
+    let product = SOUK.get(&format!("/products/{product}")).body;
+    assert_eq!((&product["price"]["amount"], &product["experiment"]), (&json!(650), &Value::Null));
+    let results = SOUK.send(seller.call("GET", &format!("{path}/results"))).body;
+    let counted: u64 = results["variants"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|variant| variant["users"].as_u64().unwrap())
+        .sum();
+    assert_eq!(counted, 2_000, "{results}");
 }

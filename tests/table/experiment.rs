@@ -1,14 +1,12 @@
-//! Experiments: drafts, lists, starts, rises and stops with the overlays of their products, and the schedule.
+//! Experiments: drafts, lists, starts, rises and stops with the overlays of their products.
 
-use crate::{
-    experiment_support::{
-        SELLER, changed, context_of, draft, experiment_id, patch, prepared, products, world_with,
-    },
-    is_unavailable,
+use crate::experiment_support::{
+    SELLER, changed, draft, experiment_id, patch, prepared, products, world_with,
 };
 use domain::{
-    Error, Money, Timestamp,
+    Error, Money,
     experiment::{Experiment, ExperimentEffect, ExperimentStatus, StoppedBy},
+    experiment_count::CountTime,
     idempotency::{Creation, StoredResponse},
     page::PageSize,
     product::PageVersion,
@@ -16,15 +14,11 @@ use domain::{
 };
 use http::StatusCode;
 use serde_json::json;
-use table::{Hidden, Overtaken, Writer, keys};
+use table::{Hidden, Overtaken, StoredCount, Writer, keys};
 use tests::{
     Fault, World,
     samples::{later, now, once, product, product_id, user_id, withdrawal},
 };
-
-#[expect(dead_code, reason = "the test plays Lambda and needs no main")]
-#[path = "../../functions/experiment-schedule/src/main.rs"]
-mod schedule;
 
 fn start() -> serde_json::Value {
     json!({"status": "running"})
@@ -235,83 +229,29 @@ async fn a_sale_does_not_stand_in_the_way_of_a_start() {
     assert_eq!(write, Ok(Overtaken::No));
 }
 
-async fn look(world: &World, at: Timestamp, random: u8) -> Result<schedule::Looked, Error> {
-    let app = schedule::App::new(context_of(world, at, random)).unwrap();
-    schedule::look(&app, serde_json::from_value(json!({})).unwrap()).await
-}
-
-/// There is no ClickHouse in these tests, so nothing is counted.
-fn looked(found: usize, changed: usize, refused: usize) -> schedule::Looked {
-    schedule::Looked { found, changed, refused, counted: 0 }
-}
-
-#[tokio::test]
-async fn an_experiment_starts_rises_and_stops_by_the_schedule() {
-    let (world, draft) = world_with(1).await;
-    let hour = 3600;
-    let times = json!({"startsAt": later(100), "stopsAt": later(3 * hour),
-        "rampUp": [{"afterHours": 1, "coverage": 10000}]});
-    patch(&world, 1, "*", &times, 20).await.unwrap();
-    assert_eq!(look(&world, later(99), 21).await, Ok(looked(0, 0, 0)));
-    assert_eq!(look(&world, later(100), 22).await, Ok(looked(1, 1, 0)));
-    assert_eq!(look(&world, later(101), 23).await, Ok(looked(1, 0, 0)));
-    assert_eq!(look(&world, later(100 + hour), 24).await, Ok(looked(1, 1, 0)));
-    let read = async || world.table.experiment(draft.experiment_id).await.unwrap();
-    assert_eq!((read().await.status, read().await.draft.coverage.get()), (ExperimentStatus::Running, 10_000));
-    let due = world.table.due_experiments(later(3 * hour), None);
-    let (found, next) = world.measure("due_experiments", "one", due).await.unwrap();
-    assert_eq!((found.len(), next), (1, None));
-    assert_eq!(look(&world, later(3 * hour), 25).await, Ok(looked(1, 1, 0)));
-    let stopped = read().await;
-    assert_eq!((stopped.stopped_by, stopped.due_at()), (Some(StoppedBy::Schedule), None));
-    let due = world.table.due_experiments(later(9 * hour), None);
-    assert_eq!(world.measure("due_experiments", "none", due).await, Ok((vec![], None)));
-    let since = world.table.experiments_stopped_since(now(), later(9 * hour), None);
-    assert_eq!(world.measure("experiments_stopped_since", "one", since).await, Ok((vec![stopped], None)));
-    let later_ones = world.table.experiments_stopped_since(later(3 * hour + 1), later(9 * hour), None).await;
-    assert_eq!(later_ones, Ok((vec![], None)));
-}
-
-#[tokio::test]
-async fn a_start_that_fails_by_the_schedule_says_why_and_waits_for_a_change() {
-    let (world, draft) = world_with(1).await;
-    patch(&world, 1, "*", &json!({"startsAt": later(100)}), 20).await.unwrap();
-    world.table.hide_product(withdrawal(product_id(1), 1)).await.unwrap();
-    assert_eq!(look(&world, later(100), 21).await, Ok(looked(1, 0, 1)));
-    let refused = world.table.experiment(draft.experiment_id).await.unwrap();
-    assert_eq!(refused.start_faults[0].pointer, "/variants/1/prices/0/productId");
-    assert_eq!(look(&world, later(200), 22).await, Ok(looked(0, 0, 0)));
-}
-
-#[tokio::test]
-async fn an_experiment_that_cannot_be_looked_at_keeps_the_others_from_nothing() {
-    let (world, _) = world_with(2).await;
-    let (one, other) = (draft(2, 1, 1), draft(3, 2, 1));
-    for (number, experiment) in [(2, &one), (3, &other)] {
-        world.table.create_experiment(experiment, None).await.unwrap();
-        patch(&world, number, "*", &json!({"startsAt": later(100)}), 20 + number).await.unwrap();
-    }
-    world.wire.next("TransactWriteItems", [Fault::Refused("ValidationException")]);
-    let failed = look(&world, later(100), 30).await;
-    assert!(failed.is_err() && !is_unavailable(&failed), "{failed:?}");
-    let status = async |experiment: &Experiment| {
-        world.table.experiment(experiment.experiment_id).await.unwrap().status
-    };
-    assert_eq!(status(&one).await, ExperimentStatus::Draft);
-    assert_eq!(status(&other).await, ExperimentStatus::Running);
-}
-
 #[tokio::test]
 async fn the_experiments_of_a_closed_account_are_deleted() {
     let (world, draft) = world_with(1).await;
     patch(&world, 1, "*", &start(), 20).await.unwrap();
-    let owner = user_id(SELLER);
+    let (owner, id) = (user_id(SELLER), draft.experiment_id);
+    // A count was made, and another one is being made.
+    let begin = async |byte| world.table.begin_count(id, Writer([byte; 16]), now(), later(40)).await;
+    let time = CountTime { counted_at: now(), duration_ms: 10 };
+    let count = StoredCount { time, as_of: now(), totals: "{}".to_owned() };
+    world.table.end_count(begin(1).await.unwrap().unwrap(), &count).await.unwrap();
+    begin(2).await.unwrap().unwrap();
     let delete = world.table.delete_experiments(owner);
     assert_eq!(world.measure("delete_experiments", "a running one", delete).await, Ok(false));
     let none = world.table.delete_experiments(owner);
     assert_eq!(world.measure("delete_experiments", "none", none).await, Ok(false));
-    assert!(world.table.experiment(draft.experiment_id).await.is_err());
-    assert!(world.item(&keys::experiments::running(owner, draft.experiment_id)).is_null());
+    for key in [
+        keys::experiments::experiment(id),
+        keys::experiments::experiment_count(id),
+        keys::experiments::count_lease(id),
+        keys::experiments::running(owner, id),
+    ] {
+        assert!(world.item(&key).is_null(), "{key:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,23 +1,26 @@
 //! On a schedule: starts, raises and stops experiments whose time has come, and counts the others.
 
-use app::{experiment_results::ExperimentResults, experiments::Experiments, table::Table};
-use domain::{
-    Error, Timestamp,
-    experiment::{Experiment, ExperimentEffect},
-    experiment_count::SETTLES_SECONDS,
+use app::{
+    experiment_results::ExperimentResults,
+    experiments::{DueOutcome, Experiments},
+    table::Table,
 };
+use domain::{Error, experiment::ExperimentStatus, experiment_count::SETTLES_SECONDS};
 use serde::{Serialize, de::IgnoredAny};
 
-/// How long an invocation begins changes. The next one continues.
+/// How long after its beginning an invocation begins changes by time. The next one continues.
 const CHANGES_SECONDS: u64 = 75;
+
+/// How long after its beginning an invocation begins to look at guardrails.
+const GUARDRAILS_SECONDS: u64 = 150;
 
 /// How long after its beginning an invocation begins counts. The last one, which takes ten minutes at most, ends within the
 /// function's timeout.
 const COUNTS_SECONDS: u64 = 240;
 
 /// What an invocation has done.
-#[derive(Serialize, Default, Debug, PartialEq, Eq)]
-pub struct Looked {
+#[derive(Serialize, Default, Debug, PartialEq)]
+pub(crate) struct Looked {
     /// The experiments that had to be looked at.
     pub found: usize,
     /// Those that were started, raised or stopped.
@@ -26,6 +29,8 @@ pub struct Looked {
     pub refused: usize,
     /// Those whose results were counted.
     pub counted: usize,
+    #[serde(skip)]
+    pub failure: Option<Error>,
 }
 
 app::clients! { table: Table, experiments: Experiments, results: ExperimentResults }
@@ -34,23 +39,18 @@ fn main() -> runtime::Exit {
     runtime::step(look)
 }
 
-/// Looks at every experiment that is due, and then counts those that run or were just stopped. An error of one does not keep
-/// it from the others; the first one is returned at the end, so that the invocation fails and raises the alarm.
-pub async fn look(app: &App, _schedule: IgnoredAny) -> Result<Looked, Error> {
+/// Makes the changes whose time has come, which need no ClickHouse; then looks at guardrails, and then counts. An error of one
+/// experiment does not keep it from the others; the first one is returned at the end, so that the invocation raises the alarm.
+pub(crate) async fn look(app: &App, _schedule: IgnoredAny) -> Result<Looked, Error> {
     let now = app.now();
-    let (mut looked, mut counted, mut failure) = (Looked::default(), Vec::new(), None);
-    let mut position = None;
+    let (mut looked, mut all, mut position) = (Looked::default(), Vec::new(), None);
     loop {
         let (due, next) = app.table.due_experiments(now, position).await?;
         looked.found += due.len();
-        for found in &due {
-            match change(app, found, now, &mut looked).await {
-                // The seller changed it at the same time: the next invocation looks again.
-                Ok(()) | Err(Error::Stale { .. } | Error::NotFound { .. }) => {}
-                Err(error) => failure = failure.or(Some(error)),
-            }
+        for found in due.iter().filter(|found| found.due_change(&[], now).is_some()) {
+            looked.note(app.experiments.carry_out_due(found.experiment_id, &[], now).await);
         }
-        counted.extend(due);
+        all.extend(due);
         position = next;
         if position.is_none() || app.now() >= now.plus_seconds(CHANGES_SECONDS) {
             break;
@@ -60,37 +60,40 @@ pub async fn look(app: &App, _schedule: IgnoredAny) -> Result<Looked, Error> {
     position = None;
     loop {
         let (stopped, next) = app.table.experiments_stopped_since(since, now, position).await?;
-        counted.extend(stopped);
+        all.extend(stopped);
         position = next;
         if position.is_none() {
             break;
         }
     }
-    match app.results.refresh_until(now.plus_seconds(COUNTS_SECONDS), &counted).await {
-        Ok(made) => looked.counted = made,
-        Err(error) => failure = failure.or(Some(error)),
+    // Each invocation begins with another one: with a slow ClickHouse, all of them are reached in time.
+    let first = usize::try_from(now.unix_milliseconds()).unwrap_or_default() % all.len().max(1);
+    all.rotate_left(first);
+    for found in all.iter().filter(|found| found.status == ExperimentStatus::Running) {
+        if app.now() >= now.plus_seconds(GUARDRAILS_SECONDS) {
+            break;
+        }
+        match app.results.worse_guardrails(found).await {
+            Ok(worse) if worse.is_empty() => {}
+            Ok(worse) => looked.note(app.experiments.carry_out_due(found.experiment_id, &worse, now).await),
+            Err(Error::Unavailable { .. }) => break,
+            Err(error) => looked.note(Err(error)),
+        }
     }
-    failure.map_or(Ok(looked), Err)
+    match app.results.refresh_until(now.plus_seconds(COUNTS_SECONDS), &all).await {
+        Ok(counted) => looked.counted = counted,
+        Err(error) => looked.note(Err(error)),
+    }
+    looked.failure.take().map_or(Ok(looked), Err)
 }
 
-/// Does what is due. The index may show an older version.
-async fn change(app: &App, found: &Experiment, now: Timestamp, looked: &mut Looked) -> Result<(), Error> {
-    if found.due_change(&found.draft.metrics.guardrails, now).is_none() {
-        return Ok(());
-    }
-    let experiment = app.table.experiment(found.experiment_id).await?;
-    let worse = app.results.worse_guardrails(&experiment).await?;
-    let Some(due) = experiment.due_change(&worse, now) else { return Ok(()) };
-    let effect = due.effect;
-    match app.experiments.carry_out(due, now).await {
-        Ok(_) => looked.changed += 1,
-        Err(Error::Invalid(faults)) if effect == ExperimentEffect::Start => {
-            app.experiments.refuse_start(&experiment, faults, now).await?;
-            looked.refused += 1;
+impl Looked {
+    fn note(&mut self, outcome: Result<DueOutcome, Error>) {
+        match outcome {
+            Ok(DueOutcome::Changed) => self.changed += 1,
+            Ok(DueOutcome::Refused) => self.refused += 1,
+            Ok(DueOutcome::Waits) => {}
+            Err(error) => drop(self.failure.get_or_insert(error)),
         }
-        // Its prices were changed too often in the last half hour: the coverage rises later.
-        Err(Error::Invalid(_)) => {}
-        Err(error) => return Err(error),
     }
-    Ok(())
 }

@@ -20,7 +20,7 @@ async fn get_product(app: &App, request: Request) -> Result<Response, Problem> {
         Some(document) => document,
         None => read(app, id).await?,
     };
-    let visitor = if document.is_tested() { app.visitors.of(&request).await? } else { None };
+    let visitor = if document.is_tested() { app.visitors.shown(&request).await? } else { None };
     document.into_response(visitor).unless_known_to(&request)
 }
 

@@ -66,7 +66,7 @@ async fn list_products(app: &App, request: &Request) -> Result<Response, Problem
         Of::Seller(seller) => app.table.products_of_seller(*seller, size, after).await?,
     };
     let is_tested = page.items.iter().any(|listed| listed.product.pricing.overlay.is_some());
-    let visitor = if is_tested { app.visitors.of(request).await? } else { None };
+    let visitor = if is_tested { app.visitors.shown(request).await? } else { None };
     let items: Vec<_> = page.items.into_iter().map(|listed| listed.for_visitor(visitor)).collect();
     let next = page.next.map(|next| cursor::encode(&of.query(), &next));
     let response = respond::page(&items, next.as_deref(), |cursor| {

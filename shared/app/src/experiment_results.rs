@@ -51,19 +51,31 @@ pub struct ResultsDocument {
     pub results: Results,
 }
 
+/// The count that is shown.
+struct ShownCount {
+    count: StoredCount,
+    /// Why it is not a new one, although the last one is old.
+    failure: Option<Error>,
+}
+
+impl From<StoredCount> for ShownCount {
+    fn from(count: StoredCount) -> Self {
+        Self { count, failure: None }
+    }
+}
+
 impl ExperimentResults {
     /// The results. Reads the last count, and counts if it is old, was quick, and nobody else counts. If ClickHouse does not
     /// answer, the old count is shown.
     pub async fn of(&self, experiment: &Experiment) -> Result<ResultsDocument, Error> {
         let now = self.context.now();
-        let counted = match ExperimentCount::of(experiment, now) {
-            None => None,
-            Some(count) => Some(self.last_or_new(&count, now).await?),
-        };
-        let (as_of, totals) = match &counted {
+        let (as_of, totals) = match ExperimentCount::of(experiment, now) {
             // Nothing is counted of a draft.
             None => (experiment.updated_at, ExperimentTotals::default()),
-            Some(counted) => (counted.as_of, read(&counted.totals)?),
+            Some(count) => {
+                let StoredCount { as_of, totals, .. } = self.last_or_new(&count, now).await?.count;
+                (as_of, read(&totals)?)
+            }
         };
         Ok(ResultsDocument {
             experiment_id: experiment.experiment_id,
@@ -73,18 +85,21 @@ impl ExperimentResults {
         })
     }
 
-    /// The guardrails of a running experiment that are shown to have become worse in a variant. None as long as nothing can be
-    /// counted.
+    /// The guardrails of a running experiment that are shown to have become worse in a variant. `Unavailable` if the last
+    /// count is old and none can be made, so that nobody waits for `ClickHouse` once for each experiment.
     pub async fn worse_guardrails(&self, experiment: &Experiment) -> Result<Vec<Metric>, Error> {
-        let is_running = experiment.status == ExperimentStatus::Running;
-        if !is_running || experiment.draft.metrics.guardrails.is_empty() {
+        let now = self.context.now();
+        let is_guarded =
+            experiment.status == ExperimentStatus::Running && !experiment.draft.metrics.guardrails.is_empty();
+        let Some(count) = ExperimentCount::of(experiment, now).filter(|_| is_guarded) else {
             return Ok(Vec::new());
+        };
+        let shown = self.last_or_new(&count, now).await?;
+        if let Some(error) = shown.failure {
+            return Err(error);
         }
-        match self.of(experiment).await {
-            Ok(document) => Ok(document.results.worse_guardrails().into_iter().map(metric).collect()),
-            Err(Error::Unavailable { .. }) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        let results = Results::of(&plan(&experiment.draft), &read(&shown.count.totals)?);
+        Ok(results.worse_guardrails().into_iter().map(metric).collect())
     }
 
     /// Makes the old counts of these experiments again, one after the other. Begins none from `end` on, or after ClickHouse has
@@ -126,17 +141,17 @@ impl ExperimentResults {
         }
     }
 
-    async fn last_or_new(&self, count: &ExperimentCount, now: Timestamp) -> Result<StoredCount, Error> {
+    async fn last_or_new(&self, count: &ExperimentCount, now: Timestamp) -> Result<ShownCount, Error> {
         let last = self.table.experiment_count(count.experiment_id).await?;
         if let Some(last) = &last
             && !last.time.is_made_by_looks(self.rest_ms, now)
         {
-            return Ok(last.clone());
+            return Ok(last.clone().into());
         }
         match (self.begin(count, now, LOOK).await?, last) {
-            (None, Some(last)) => Ok(last),
+            (None, Some(last)) => Ok(last.into()),
             // The first count is of few events, and somebody waits for it.
-            (None, None) => self.count_for_look(count, now).await,
+            (None, None) => self.count_for_look(count, now).await.map(ShownCount::from),
             (Some(lease), last) => self.count_and_store(count, lease, last, now).await,
         }
     }
@@ -158,15 +173,15 @@ impl ExperimentResults {
         lease: CountLease,
         last: Option<StoredCount>,
         now: Timestamp,
-    ) -> Result<StoredCount, Error> {
+    ) -> Result<ShownCount, Error> {
         match (self.count_for_look(count, now).await, last) {
             (Ok(counted), _) => {
                 self.table.end_count(lease, &counted).await?;
-                Ok(counted)
+                Ok(counted.into())
             }
-            (Err(Error::Unavailable { .. }), Some(last)) => {
+            (Err(error @ Error::Unavailable { .. }), Some(last)) => {
                 self.table.give_up_count(lease).await?;
-                Ok(last)
+                Ok(ShownCount { count: last, failure: Some(error) })
             }
             (Err(error), _) => {
                 self.table.give_up_count(lease).await?;

@@ -10,8 +10,9 @@ use domain::{
     Error, Fault, Timestamp,
     client_key::MOST_RUNNING,
     experiment::{Experiment, ExperimentChange, ExperimentEffect},
+    experiment_draft::Metric,
     experiment_products::ExperimentWrites,
-    id::ProductId,
+    id::{ExperimentId, ProductId},
     product::PageVersion,
 };
 use std::collections::HashMap;
@@ -23,6 +24,17 @@ const TRIES: usize = 8;
 const TOO_MANY: Error = Error::Conflict {
     detail: "20 of your experiments are running, which is the most: stop one of them first.",
 };
+
+/// What became of a change that was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueOutcome {
+    /// It was carried out.
+    Changed,
+    /// The experiment cannot start, and says why.
+    Refused,
+    /// Nothing was due any more, or it cannot be done yet: the next invocation of the schedule looks again.
+    Waits,
+}
 
 /// The table and the cache, for changes of experiments.
 pub struct Experiments {
@@ -71,8 +83,43 @@ impl Experiments {
 }
 
 impl Experiments {
-    /// Records why an experiment could not start at its time, so that it is not tried again before the seller changes it.
-    pub async fn refuse_start(
+    /// Carries out what the times of an experiment, or guardrails that became worse, ask for. If it cannot start, that is
+    /// recorded, so that it is not tried again before the seller changes it.
+    pub async fn carry_out_due(
+        &self,
+        id: ExperimentId,
+        worse: &[Metric],
+        now: Timestamp,
+    ) -> Result<DueOutcome, Error> {
+        match self.start_rise_or_stop(id, worse, now).await {
+            // The seller changed or deleted it at the same time.
+            Err(Error::Stale { .. } | Error::NotFound { .. }) => Ok(DueOutcome::Waits),
+            outcome => outcome,
+        }
+    }
+
+    async fn start_rise_or_stop(
+        &self,
+        id: ExperimentId,
+        worse: &[Metric],
+        now: Timestamp,
+    ) -> Result<DueOutcome, Error> {
+        let experiment = self.table.experiment(id).await?;
+        let Some(due) = experiment.due_change(worse, now) else { return Ok(DueOutcome::Waits) };
+        let is_start = due.effect == ExperimentEffect::Start;
+        let faults = match self.carry_out(due, now).await {
+            Ok(_) => return Ok(DueOutcome::Changed),
+            Err(Error::Invalid(faults)) if is_start => faults,
+            Err(Error::Conflict { detail }) if is_start => vec![Fault::here(detail).under("status")],
+            // Its prices were changed too often in the last half hour: the coverage rises later.
+            Err(Error::Invalid(_)) => return Ok(DueOutcome::Waits),
+            Err(error) => return Err(error),
+        };
+        self.refuse_start(&experiment, faults, now).await?;
+        Ok(DueOutcome::Refused)
+    }
+
+    async fn refuse_start(
         &self,
         experiment: &Experiment,
         faults: Vec<Fault>,
@@ -90,7 +137,7 @@ impl Experiments {
 impl Client for Experiments {
     const NEEDS: Needs = Needs {
         settings: &["TABLE_NAME", "CACHE_URL"],
-        operations: &["products", "running_experiments", "write_experiment"],
+        operations: &["experiment", "products", "running_experiments", "write_experiment"],
     };
 
     fn new(context: &Context) -> Result<Self, Error> {

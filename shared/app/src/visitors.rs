@@ -30,17 +30,9 @@ pub struct Visitors {
 }
 
 impl Visitors {
-    /// The visitor of a request: the one of the account if the request has an access token, else the one of its token. `None`
-    /// for a request without a visitor, and for one whose token does not verify.
-    pub async fn of(&self, request: &Request) -> Result<Option<VisitorUuid>, Error> {
-        if let Some(verified) = request.verified {
-            return Ok(verified.visitor);
-        }
-        self.shown(request).await
-    }
-
-    /// The visitor whose token a request shows.
-    async fn shown(&self, request: &Request) -> Result<Option<VisitorUuid>, Error> {
+    /// The visitor whose token a request shows. `None` for a request without a token, and for one whose token does not verify.
+    /// The routes that ask for it need no access token, and their requests have no other visitor.
+    pub async fn shown(&self, request: &Request) -> Result<Option<VisitorUuid>, Error> {
         let Some(token) = visitor_token::shown(request) else { return Ok(None) };
         Ok(self.keys(request.received_at).await?.verify(token))
     }

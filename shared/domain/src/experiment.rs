@@ -171,12 +171,14 @@ impl Experiment {
             }
             Err(error) => return Err(error),
         };
-        let (Some(status), Some(draft)) = (status, draft) else { return Err(Error::Invalid(faults)) };
         let winner = self.winner_after(winner, status, &mut faults);
-        faults.extend(self.faults_of_change(&draft, status, now));
-        if !faults.is_empty() {
-            return Err(Error::Invalid(faults));
+        faults.extend(self.fault_of_status(status.unwrap_or(self.status)));
+        if let Some(draft) = &draft {
+            faults.extend(self.faults_of_draft(draft, status.unwrap_or(self.status), now));
         }
+        let (Some(status), Some(draft), true) = (status, draft, faults.is_empty()) else {
+            return Err(Error::Invalid(faults));
+        };
         let next = Self { draft, winner, ..self.clone() };
         next.moved_from(self, status, StoppedBy::Seller, now)
     }
@@ -212,11 +214,11 @@ impl Experiment {
         Ok(ExperimentChange { experiment: next, effect })
     }
 
-    /// The winner after a change that asks for this one.
+    /// The winner after a change that asks for this one, and for this state; `None` for a state that cannot be read.
     fn winner_after(
         &self,
         asked: Option<Value>,
-        status: ExperimentStatus,
+        status: Option<ExperimentStatus>,
         faults: &mut Vec<Fault>,
     ) -> Option<String> {
         let Some(asked) = asked.filter(|asked| !asked.is_null()) else { return self.winner.clone() };
@@ -225,7 +227,8 @@ impl Experiment {
             fault("must be a string");
             return None;
         };
-        if self.winner.as_deref() != Some(key) && (self.status, status) != STOPPING {
+        let is_misplaced = status.is_some_and(|status| (self.status, status) != STOPPING);
+        if self.winner.as_deref() != Some(key) && is_misplaced {
             fault("is named when a running experiment is stopped");
         } else if !self.draft.variants.iter().any(|variant| variant.key == key) {
             fault("must be the key of a variant");
@@ -233,22 +236,26 @@ impl Experiment {
         Some(key.to_owned())
     }
 
-    /// The faults of a change to these fields and this state.
-    fn faults_of_change(
+    /// The fault of a change to this state.
+    fn fault_of_status(&self, status: ExperimentStatus) -> Option<Fault> {
+        use ExperimentStatus::{Draft, Running, Stopped};
+        let detail = match (self.status, status) {
+            (Draft, Stopped) => "must be running before it is stopped",
+            (Running, Draft) => "must be running or stopped",
+            _ => return None,
+        };
+        Some(Fault::here(detail).under("status"))
+    }
+
+    /// The faults of a change to these fields, in this state.
+    fn faults_of_draft(
         &self,
         draft: &ExperimentDraft,
         status: ExperimentStatus,
         now: Timestamp,
     ) -> Vec<Fault> {
-        use ExperimentStatus::{Draft, Running, Stopped};
+        use ExperimentStatus::{Draft, Running};
         let mut faults = Vec::new();
-        match (self.status, status) {
-            (Draft, Stopped) => {
-                faults.push(Fault::here("must be running before it is stopped").under("status"));
-            }
-            (Running, Draft) => faults.push(Fault::here("must be running or stopped").under("status")),
-            _ => {}
-        }
         if self.status == Running {
             for member in changed_members(&self.draft, draft) {
                 let may_change = ["coverage", "stopsAt"].contains(&member.as_str());

@@ -48,6 +48,10 @@ impl ExperimentChange {
             }
             ExperimentEffect::Start => {
                 experiment.check_products(known, Some(now))?;
+                // By the schedule it may start late.
+                if experiment.draft.stops_at.is_some_and(|stops_at| stops_at <= now) {
+                    return Err(Error::invalid(Fault::here("must be in the future").under("stopsAt")));
+                }
                 Ok(experiment.started(known, now))
             }
             ExperimentEffect::Rise => experiment.risen(known, now),

@@ -2,7 +2,10 @@
 
 #![cfg(test)]
 
-use crate::{answer::answer, normal, normal_above, normal_quantile, student_quantile, student_two_sided};
+use crate::{
+    answer::{answer, answer_lines},
+    normal, normal_above, normal_quantile, student_quantile, student_two_sided,
+};
 use serde_json::{Value, json};
 
 /// The relative error of a distribution.
@@ -100,7 +103,7 @@ fn the_program_answers_with_nine_digits() {
         .collect();
     assert!(lines.len() > 60, "{}", lines.len());
     for line in &lines {
-        let found: Value = serde_json::from_str(&answer(&line["case"].to_string())).unwrap();
+        let found: Value = serde_json::from_str(&answer(line["case"].to_string().as_bytes())).unwrap();
         let differences = differences("", &line["answer"], &found);
         assert!(differences.is_empty(), "{}: {differences:#?}", line["case"]);
     }
@@ -151,7 +154,22 @@ fn cases_that_cannot_be_read_are_answered_with_the_error() {
             "a number is out of its range",
         ),
     ] {
-        let found: Value = serde_json::from_str(&answer(case)).unwrap();
+        let found: Value = serde_json::from_str(&answer(case.as_bytes())).unwrap();
         assert_eq!(found["error"], error, "{case}");
     }
+}
+
+#[test]
+fn a_line_that_is_not_utf_8_has_an_error_and_the_cases_after_it_their_answers() {
+    let case = r#"{"kind": "holm", "pValues": [0.5]}"#;
+    let mut lines = format!("{case}\r\n \t\n").into_bytes();
+    lines.extend(b"{\"kind\": \"\xff\"}\n\n");
+    lines.extend(case.as_bytes());
+    let mut out = Vec::new();
+    answer_lines(&lines[..], &mut out).unwrap();
+    let answers: Vec<Value> =
+        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    assert_eq!((&answers[0]["adjustedPValues"], &answers[2]), (&json!([0.5]), &answers[0]));
+    assert!(answers[1]["error"].is_string(), "{answers:?}");
 }

@@ -117,7 +117,8 @@ fn each_metric_is_what_the_program_answers_for_its_sums() {
         ("mean", &revenue["winsorised"]),
         ("cuped", &revenue["cuped"]),
     ] {
-        let expected: Value = serde_json::from_str(&answer(&members(kind, metric).to_string())).unwrap();
+        let expected: Value =
+            serde_json::from_str(&answer(members(kind, metric).to_string().as_bytes())).unwrap();
         for (index, expected) in expected["variants"].as_array().expect("an answer").iter().enumerate() {
             let mut shown = metric["variants"][index].clone();
             if let Some(compared) = shown.get_mut("againstControl").and_then(Value::as_object_mut) {

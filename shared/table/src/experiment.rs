@@ -184,11 +184,17 @@ impl Table {
         Ok((experiments, next))
     }
 
-    /// Deletes a page of a closed account's experiments. Returns whether there may be more. Also deletes
+    /// Deletes a page of a closed account's experiments with their counts. Returns whether there may be more. Also deletes
     /// what the seller published for clients of experiments.
     pub async fn delete_experiments(&self, owner: UserId) -> Result<bool, Error> {
         let page = self.experiments_of(owner, PageSize::DEFAULT, None).await?;
-        let found = page.items.iter().map(|found| keys::experiments::experiment(found.experiment_id));
+        let ids = page.items.iter().map(|found| found.experiment_id);
+        let counts = ids
+            .clone()
+            .flat_map(|id| [keys::experiments::experiment_count(id), keys::experiments::count_lease(id)]);
+        // Before the experiments: by them, a repetition finds what was left.
+        self.batch_delete(counts.collect()).await?;
+        let found = ids.map(keys::experiments::experiment);
         let published = self.features_of(owner).await?;
         self.batch_delete(found.chain(published).collect()).await?;
         Ok(page.next.is_some())

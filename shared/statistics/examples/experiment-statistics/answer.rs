@@ -1,4 +1,4 @@
-//! One case and its answer.
+//! Cases and their answers.
 
 use super::members::{Members, integer};
 use serde::Serialize;
@@ -7,10 +7,24 @@ use statistics::{
     AgainstControl, Arm, CupedSums, Degenerate, HorizonKind, MeanSums, Plan, ProportionSums, RatioSums,
     Sample, Summary, against_control, holm, sample_ratio, visitors_needed, winsorise,
 };
+use std::io::{BufRead, Result as IoResult, Write};
+
+/// Writes one answer for each line, at once. A line that is not UTF-8 is a case that cannot be read.
+pub fn answer_lines(cases: impl BufRead, mut out: impl Write) -> IoResult<()> {
+    for line in cases.split(b'\n') {
+        let line = line?;
+        if !line.trim_ascii().is_empty() {
+            writeln!(out, "{}", answer(&line))?;
+            // A program that writes a case and waits for its answer must not wait for a full buffer.
+            out.flush()?;
+        }
+    }
+    Ok(())
+}
 
 /// The answer to a case; for a case that cannot be read, `{"error": …}`.
-pub fn answer(line: &str) -> String {
-    let case = serde_json::from_str(line).map_err(|error| error.to_string());
+pub fn answer(line: &[u8]) -> String {
+    let case = serde_json::from_slice(line).map_err(|error| error.to_string());
     case.and_then(of_case).unwrap_or_else(|error| json!({ "error": error })).to_string()
 }
 

@@ -5,17 +5,6 @@
 mod answer;
 mod members;
 
-use std::io::{BufRead, Write};
-
 fn main() -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    for line in std::io::stdin().lock().lines() {
-        let line = line?;
-        if !line.trim().is_empty() {
-            writeln!(out, "{}", answer::answer(&line))?;
-            // A program that writes a case and waits for its answer must not wait for a full buffer.
-            out.flush()?;
-        }
-    }
-    Ok(())
+    answer::answer_lines(std::io::stdin().lock(), std::io::stdout().lock())
 }
