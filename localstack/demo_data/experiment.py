@@ -5,6 +5,7 @@ the experiment's start is moved back in the table, because nobody waits for week
 """
 
 import base64
+import datetime
 import json
 import random
 import uuid
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from demo_data.api import Api, at
 from demo_data.goods import BUYERS, DEMO, DRAFT, EXPERIMENT, EXPERIMENT_DAYS, PASSWORD
+from demo_data.progress import Progress
 
 VISITORS_A_DAY = 1000
 # Of ten thousand visitors: those who bought the product in the weeks before, and crawlers.
@@ -19,16 +21,18 @@ FORMER_CUSTOMERS, BOTS = 500, 30
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 
-def load(api: Api, products: list[dict]) -> None:
+def load(api: Api, products: list[dict], progress: Progress) -> None:
+    once = progress.once
     named = {product["name"]: product for product in products}
     product = named[EXPERIMENT["product"]]
-    draft(api, DRAFT, named[DRAFT["product"]])
-    experiment = start(api, product)
-    began = at(days=-EXPERIMENT_DAYS)
+    once("draft of an experiment", lambda: draft(api, DRAFT, named[DRAFT["product"]]))
+    experiment = once("experiment", lambda: start(api, product))
+    began = once("begin of the experiment", lambda: int(at(days=-EXPERIMENT_DAYS).timestamp()))
     with ThreadPoolExecutor(len(BUYERS)) as pool:
-        list(pool.map(lambda buyer: visit(api, *buyer, product), BUYERS))
-    api.insert("events", history(experiment, product, int(began.timestamp() * 1000)))
-    move_back(api, experiment, began.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
+        list(pool.map(lambda buyer: once(f"visit of {buyer[0]}", lambda: visit(api, *buyer, product)), BUYERS))
+    once("history of the experiment", lambda: api.insert("events", history(experiment, product, began * 1000)))
+    began_at = datetime.datetime.fromtimestamp(began, datetime.UTC)
+    once("age of the experiment", lambda: move_back(api, experiment, began_at.strftime("%Y-%m-%dT%H:%M:%S.000Z")))
 
 
 def draft(api: Api, plan: dict, product: dict) -> dict:
@@ -48,7 +52,9 @@ def draft(api: Api, plan: dict, product: dict) -> dict:
 def start(api: Api, product: dict) -> dict:
     drafted = draft(api, EXPERIMENT, product)
     path = f"/experiments/{drafted['experimentId']}"
-    return api.call("PATCH", path, {"status": "running"}, user=DEMO, headers={"if-match": '"1"'})
+    started = api.call("PATCH", path, {"status": "running"}, user=DEMO, headers={"if-match": '"1"'}, accept=(409, 412))
+    # It has another version if an attempt started it that ended before it was told.
+    return started if started.get("experimentId") else api.call("GET", path, user=DEMO)
 
 
 def visit(api: Api, user: str, quantity: int, product: dict) -> None:

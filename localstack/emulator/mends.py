@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emulator import (
     access, dynamodb, express, faults, functions, gateway, histories, indexes, kafka, mails, maps, memo, openapi, queues,
-    restore, samples, secrets, states, streams, table_faults,
+    restore, samples, secrets, states, streams, table_faults, units,
 )  # fmt: skip
 
 # Interpreter threads serve the gateway, the Runtime API and the table at the same time; with the default of
@@ -25,6 +25,7 @@ def apply(directory: Path) -> None:
     mails.apply(directory)
     indexes.apply()
     restore.apply()
+    units.apply()  # before the lock of dynamodb, within which it counts
     dynamodb.apply()
     table_faults.apply()  # after the lock of dynamodb, so that a fault that waits holds up no other request
     openapi.apply()

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 import time
@@ -35,6 +36,10 @@ def main() -> int:
             time.sleep(PAUSE_SECONDS)
     except Failure as failure:
         return fail("metrics", failure)
+    except BrokenPipeError:
+        # The reader, such as `head`, has enough. Python would complain when it flushes the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return 0
 

@@ -117,7 +117,7 @@ def run(instance: Instance, arguments: argparse.Namespace) -> None:
         if arguments.build:
             build.build()
         deploy(instance, arguments.parameters)
-        if arguments.demo and not instance.record.get("demo"):
+        if arguments.demo:
             load_demo(instance)
     except BaseException:
         if started:
@@ -182,7 +182,9 @@ def recorded_ports(record: dict) -> tuple[int, int] | None:
 def load_demo(instance: Instance) -> None:
     if not DEMO.exists():
         return
-    say("loading demo data")
+    if not instance.record.get("demo"):
+        say("loading demo data")
+    # Also later: it opens a flash sale if none is on.
     result = subprocess.run([sys.executable, DEMO, instance.file], check=False)
     if result.returncode != 0:
         raise Failure("the demo data could not be loaded, see above")

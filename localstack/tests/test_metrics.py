@@ -1,6 +1,7 @@
 """figures/ and what the emulator writes for it: emulator/samples.py and emulator/host.py."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -272,6 +273,15 @@ class OfAnInstance(Case):
             refused = self.command("--html", str(Path(folder) / "none" / "metrics.html"))
         self.assertEqual(refused.returncode, 1)
         self.assertRegex(refused.stderr, r"^localstack/metrics: .* cannot be written: No such file or directory\n$")
+
+    def test_a_reader_that_has_enough_is_no_failure(self):
+        for options in ([], ["--json"]):
+            read, write = os.pipe()
+            os.close(read)
+            words = [sys.executable, str(LOCALSTACK / "metrics"), "--name", self.system.instance.name, *options]
+            result = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+            os.close(write)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def test_a_period_has_a_unit(self):
         for word in ("10", "0m", "m", "-5s", "1d"):

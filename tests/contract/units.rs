@@ -109,13 +109,17 @@ fn outdated_differences_are_found() {
 /// The cases that have more than one row.
 fn repeated(rows: &[Row]) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    rows.iter().map(|row| shown(&row.operation, &row.case)).filter(|case| !seen.insert(case.clone())).collect()
+    rows.iter()
+        .map(|row| shown(&row.operation, &row.case))
+        .filter(|case| !seen.insert(case.clone()))
+        .collect()
 }
 
 #[test]
 fn each_case_has_one_row() {
     assert_none(&repeated(units::documented()));
-    let twice = units::parse("| `a` | | 1 | 0 | Get A# |\n| `a` | x | 1 | 0 | Get A# |\n| `a` | | 2 | 0 | Get A# |");
+    let twice =
+        units::parse("| `a` | | 1 | 0 | Get A# |\n| `a` | x | 1 | 0 | Get A# |\n| `a` | | 2 | 0 | Get A# |");
     assert_eq!(repeated(&twice), ["a"]);
 }
 

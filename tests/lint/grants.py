@@ -1,8 +1,9 @@
 """The rights of functions that nothing used: `tests/lint/grants.py [PREFIX]` compares template.yaml with the record of instances.
 
 The emulator records what it allowed to which role in `.souk/<instance>/grants.jsonl`. PREFIX is the beginning of the
-names of the instances, `e2e` unless told: those of the test command. What the emulator does not check is in grants.json,
-each with its reason. Functions with the same rights share a role; a contract test compares it with each of them.
+names of the instances, `e2e` unless told: those of the test command. What the emulator does not check, and what a run may not
+meet, is in grants.json, each with its reason. Functions with the same rights share a role; a contract test compares it with
+each of them.
 """
 
 import json

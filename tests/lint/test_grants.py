@@ -1,9 +1,12 @@
 """A right that nothing used is found, and an exception that is none."""
 
+import json
+import re
 import unittest
 
 import grants
 
+NAME = re.compile(r"\b[a-z]+(?:_[a-z]+){3,}\b")  # of a test
 KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "SIGNING"]}}
 TEMPLATE = {
     "Resources": {
@@ -63,6 +66,12 @@ class Grants(unittest.TestCase):
         self.assertEqual(self.found(USES, [reason]), [])
         other = {"grant": ["*", "dynamodb:PutItem", "Table", "USER#"], "reason": "why"}
         self.assertEqual(self.found(USES, [other]), ["grants.json explains what no function has: * dynamodb:PutItem Table USER#"])
+
+    def test_a_test_that_a_reason_names_exists(self):
+        tests = "\n".join(file.read_text() for file in (grants.ROOT / "tests").glob("*/*.rs"))
+        named = {name for reason in json.loads(grants.REASONS.read_text()) for name in NAME.findall(reason["reason"])}
+        self.assertGreater(len(named), 10)
+        self.assertEqual([name for name in sorted(named) if f"fn {name}(" not in tests], [])
 
 
 if __name__ == "__main__":
