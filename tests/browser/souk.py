@@ -82,11 +82,14 @@ class BrowserTest(unittest.TestCase):
 
     def enter(self, page: Page, email: str, then: str = "/account") -> None:
         """Opens a screen with the session that is open already: a refresh token is used once, so this serves one page."""
+        self.bring_session(page, email)
+        page.goto(f"/#{then}")
+        expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+    def bring_session(self, page: Page, email: str) -> None:
         cookie = {"name": REFRESH, "value": self.cookies.pop(email), "domain": urlsplit(self.api.base).hostname, "path": "/sessions", "httpOnly": True, "secure": True, "sameSite": "Strict"}
         page.context.add_cookies([cookie])
         page.add_init_script("localStorage.setItem('souk.known', 'true')")
-        page.goto(f"/#{then}")
-        expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
     def log_in(self, page: Page, email: str, then: str = "/account", password: str = PASSWORD) -> None:
         """By the keyboard alone."""

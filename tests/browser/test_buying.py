@@ -25,6 +25,44 @@ class Buying(BrowserTest):
         self.heading(page, "Basket")
         expect(page.locator(".total")).to_be_visible()  # the prices are read
 
+    def put_in(self, page, *products):
+        """Opens the basket with one piece of each product."""
+        page.evaluate("ids => localStorage.setItem('souk.basket', JSON.stringify(ids.map((productId) => ({ productId, quantity: 1 }))))", [product["productId"] for product in products])
+        page.goto("/#/basket")
+        page.reload()
+        self.heading(page, "Basket")
+        expect(page.get_by_role("main").get_by_role("listitem")).to_have_count(len(products))
+
+    def withdraw(self, seller, product):
+        headers = {"authorization": f"Bearer {self.api.tokens[seller]}", "if-match": "*"}
+        self.assertEqual(self.api.send("DELETE", f"{self.api.base}/products/{product['productId']}", None, headers)[0], 204)
+
+    def lose_orders(self, page, times, how=None):
+        """Orders are placed and the first answers are lost, or are `how`, an answer that does not tell. Returns the keys that are sent."""
+        keys = []
+
+        def answer(route):
+            if route.request.method != "POST":
+                route.continue_()
+                return
+            keys.append(route.request.headers["idempotency-key"])
+            if len(keys) > times:
+                route.continue_()
+                return
+            route.fetch()
+            if how:
+                route.fulfill(status=how, json={"message": "Service Unavailable"})
+            else:
+                route.abort()
+
+        page.route("**/orders", answer)
+        return keys
+
+    def assert_ordered_once(self, buyer, keys):
+        self.assertEqual(len(set(keys)), 1, keys)
+        orders = self.api.call("GET", "/orders", user=buyer)["items"]
+        self.assertEqual(len(orders), 1, json.dumps(orders))
+
     def pay(self, page, method=None):
         if method:
             page.get_by_label("Pay with").select_option(method)
@@ -148,27 +186,154 @@ class Buying(BrowserTest):
         page = self.page()
         self.enter(page, buyer)
         self.fill_basket(page, product)
-        keys = []
-
-        def lose(route):
-            """The order is placed and its answer is lost."""
-            keys.append(route.request.headers["idempotency-key"])
-            if len(keys) == 1:
-                route.fetch()
-                route.abort()
-            else:
-                route.continue_()
-
-        page.route("**/orders", lambda route: lose(route) if route.request.method == "POST" else route.continue_())
+        keys = self.lose_orders(page, 2)
         self.pay(page)
         expect(page.get_by_role("alert")).to_contain_text("Souk does not answer")
         page.reload()
         expect(page.get_by_role("main").get_by_text("confirmed")).to_be_visible()
-        self.assertEqual((len(keys), len(set(keys))), (2, 1))
-        orders = self.api.call("GET", "/orders", user=buyer)["items"]
-        self.assertEqual(len(orders), 1, json.dumps(orders))
+        self.assertEqual(len(keys), 3)
+        self.assert_ordered_once(buyer, keys)
         page.goto("/#/basket")
         expect(page.get_by_text("Your basket is empty.")).to_be_visible()
+
+    def test_a_second_try_after_a_lost_answer_does_not_order_twice(self):
+        for how in (None, 503):
+            with self.subTest(how):
+                seller, buyer = self.register(), self.register()
+                product = self.publish(seller, name="Ordered once", stock=5)
+                page = self.page()
+                self.enter(page, buyer)
+                self.put_in(page, product)
+                keys = self.lose_orders(page, 2, how)
+                self.pay(page)
+                expect(page.get_by_role("alert")).to_contain_text("Souk")
+                expect(page.get_by_text("Trying again cannot order twice.", exact=False)).to_be_visible()
+                expect(page.get_by_role("button", name="Pay")).to_have_count(0)
+                page.get_by_role("button", name="Try again").click()
+                expect(page.get_by_role("main").get_by_text("confirmed")).to_be_visible()
+                self.assertEqual(len(keys), 3)
+                self.assert_ordered_once(buyer, keys)
+
+    def two_tabs(self, buyer, product):
+        context = self.context()
+        tabs = [self.page(context), self.page(context)]
+        self.enter(tabs[0], buyer)
+        for tab in tabs:
+            tab.goto("/")
+            self.put_in(tab, product)
+            tab.get_by_role("checkbox").check()
+        return tabs
+
+    def test_a_second_tab_does_not_order_again_what_a_first_one_sent(self):
+        seller, buyer = self.register(), self.register()
+        first, second = self.two_tabs(buyer, self.publish(seller, name="In two tabs", stock=5))
+        keys = self.lose_orders(first, 9)
+        first.get_by_role("button", name="Pay").click()
+        expect(first.get_by_text("Trying again cannot order twice.", exact=False)).to_be_visible()
+        second.get_by_role("button", name="Pay").click()
+        expect(second.get_by_role("main").get_by_text("confirmed")).to_be_visible()
+        first.unroute_all()
+        first.get_by_role("button", name="Try again").click()
+        expect(first.get_by_role("main").get_by_text("confirmed")).to_be_visible()
+        self.assert_ordered_once(buyer, keys)
+
+    def test_two_tabs_that_pay_at_once_order_once(self):
+        seller, buyer = self.register(), self.register()
+        tabs = self.two_tabs(buyer, self.publish(seller, name="In two tabs at once", stock=5))
+        keys = []
+        tabs[0].context.on("request", lambda request: keys.append(request.headers["idempotency-key"]) if request.method == "POST" and request.url.endswith("/orders") else None)
+        moment = tabs[0].evaluate("Date.now() + 1500")
+        press = "moment => { setTimeout(() => document.querySelector('main form .primary').click(), moment - Date.now()); }"
+        for tab in tabs:
+            tab.evaluate(press, moment)
+        for tab in tabs:
+            expect(tab.get_by_role("button", name="Pay")).to_have_count(0)
+            expect(tab.locator(".busy")).to_have_count(0)
+        self.assert_ordered_once(buyer, keys)
+
+    def test_an_order_whose_key_has_expired_is_not_sent_again(self):
+        page = self.page()
+        buyer = self.register()
+        self.enter(page, buyer)
+        user = self.api.call("GET", "/users/me", user=buyer)["userId"]
+        page.evaluate("userId => localStorage.setItem('souk.order', JSON.stringify({ key: 'old', userId, at: Date.now() - 86400000, body: { lines: [] } }))", user)
+        sent = []
+        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" and request.url.endswith("/orders") else None)
+        page.evaluate("location.hash = '#/basket'")
+        expect(page.get_by_role("alert")).to_contain_text("no answer came")
+        page.get_by_role("button", name="Go to the basket").click()
+        expect(page.get_by_text("Your basket is empty.")).to_be_visible()
+        self.assertEqual(sent, [])
+
+    def test_what_was_withdrawn_is_named_and_can_be_taken_out(self):
+        seller, buyer = self.register(), self.register()
+        gone, stays = self.publish(seller, name="Gone by then"), self.publish(seller, name="Stays there")
+        page = self.page()
+        self.enter(page, buyer)
+        self.fill_basket(page, gone)
+        self.fill_basket(page, stays)
+        expect(page.get_by_role("checkbox")).to_be_visible()
+        self.withdraw(seller, gone)
+        self.pay(page)
+        line = page.get_by_role("listitem").filter(has_text="Gone by then")
+        expect(line).to_contain_text("was withdrawn")
+        expect(page.get_by_role("main")).not_to_contain_text("/lines/")
+        expect(page.get_by_role("button", name="Pay")).to_have_count(0)
+        line.get_by_role("button", name="Take it out").click()
+        expect(page.get_by_role("alert")).to_have_count(0)
+        self.pay(page)
+        expect(page.get_by_role("main").get_by_text("confirmed")).to_be_visible()
+
+    def test_a_basket_of_which_everything_was_withdrawn_can_be_emptied(self):
+        seller, buyer = self.register(), self.register()
+        product = self.publish(seller, name="Gone altogether")
+        self.withdraw(seller, product)
+        page = self.page()
+        self.enter(page, buyer)
+        self.put_in(page, product)
+        expect(page.get_by_role("listitem").filter(has_text="was withdrawn")).to_be_visible()
+        page.get_by_role("button", name="Take it out").click()
+        expect(page.get_by_text("Your basket is empty.")).to_be_visible()
+
+    def test_what_is_short_is_not_ordered_unconfirmed(self):
+        seller, buyer = self.register(), self.register()
+        product = self.publish(seller, name="Short of it", stock=3)
+        page = self.page()
+        self.enter(page, buyer)
+        self.fill_basket(page, product, 3)
+        headers = {"authorization": f"Bearer {self.api.tokens[seller]}", "content-type": "application/json", "idempotency-key": "less"}
+        self.assertEqual(self.api.send("PUT", f"{self.api.base}/products/{product['productId']}/stock", {"stock": 1}, headers)[0], 200)
+        page.reload()
+        expect(page.get_by_role("listitem").filter(has_text="Short of it").get_by_role("alert")).to_contain_text("There is only 1 left.")
+        expect(page.get_by_role("button", name="Pay")).to_have_count(0)
+        page.get_by_role("button", name="Take 1").click()
+        page.get_by_role("button", name="Pay").click()
+        self.assertFalse(page.get_by_role("checkbox").evaluate("box => box.validity.valid"))
+        self.assertEqual(self.api.call("GET", "/orders", user=buyer)["items"], [])
+
+    def test_the_back_button_leads_to_where_the_reader_was(self):
+        page = self.page()
+        page.goto("/")
+        expect(page.locator(".card").first).to_be_visible()
+        before = page.locator(".card").count()
+        page.get_by_role("button", name="Show more").click()
+        expect(page.locator(".card").nth(before)).to_be_visible()
+        shown = page.locator(".card").count()
+        last = page.locator(".card").nth(shown - 1)
+        last.scroll_into_view_if_needed()
+        down = page.evaluate("scrollY")
+        self.assertGreater(down, 500)
+        name = last.locator(".name").inner_text()
+        last.get_by_role("link").first.click()
+        self.heading(page, name)
+        page.wait_for_function("scrollY === 0")
+        page.go_back()
+        self.heading(page, "New in the souk")
+        expect(page.locator(".card")).to_have_count(shown)
+        page.wait_for_function("down => Math.abs(scrollY - down) <= 1", arg=down)
+        page.go_forward()
+        self.heading(page, name)
+        page.wait_for_function("scrollY === 0")
 
     def test_the_keyboard_alone_buys(self):
         seller, buyer = self.register(), self.register()

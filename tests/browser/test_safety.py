@@ -17,9 +17,9 @@ SPREAD = " ".join(PAYLOADS)
 
 
 class Safety(BrowserTest):
-    def hostile_page(self):
+    def hostile_page(self, **options):
         """A page in which a script of a user would be noticed."""
-        page = self.page()
+        page = self.page(**options)
         page.add_init_script("window.hacks = 0; window.hacked = () => { window.hacks += 1; };")
         page.on("dialog", lambda dialog: self.faults.append(f"dialog: {dialog.message}"))
         return page
@@ -88,6 +88,36 @@ class Safety(BrowserTest):
         expect(owner.get_by_label(product["name"], exact=True)).to_have_value("9.00")
         self.assertEqual(owner.evaluate("window.hacks"), 0)
 
+    def test_what_programs_and_other_shops_say_of_themselves_is_text(self):
+        page = self.hostile_page(user_agent=PAYLOADS[0])
+        self.log_in(page, self.register())
+        self.assert_text(page, PAYLOADS[0])
+
+        def sale(route):
+            answer = route.fetch()
+            body = answer.json()
+            for session in body.get("sessions", []):
+                session["name"] = PAYLOADS[0]
+            for item in body.get("items", []):
+                item |= {"name": PAYLOADS[1], "url": PAYLOADS[4]}
+            route.fulfill(response=answer, json=body)
+
+        page.route("**/flash-sales/current*", sale)
+        page.evaluate("location.hash = '#/sale'")
+        self.assert_text(page, PAYLOADS[0], PAYLOADS[1])
+        told = {"kind": "any", "at": "2026-01-01T00:00:00Z"}
+        notifications = [told | {"id": "1", "name": PAYLOADS[2], "url": PAYLOADS[4], "itemId": PAYLOADS[0]}, told | {"id": "2", "name": PAYLOADS[3], "kind": PAYLOADS[5]}]
+        page.route("**/notifications?*", lambda route: route.fulfill(json={"items": notifications}))
+        page.route("**/webhook", lambda route: route.fulfill(json={"url": SPREAD, "secret": PAYLOADS[0]}))
+        page.evaluate("location.hash = '#/notifications'")
+        self.assert_text(page, PAYLOADS[2], PAYLOADS[3], PAYLOADS[5])
+        webhook = page.get_by_role("region", name="Webhook")
+        expect(webhook.get_by_role("textbox")).to_have_value(SPREAD)
+        webhook.get_by_role("textbox").fill("https://example.com/hook")
+        webhook.get_by_role("button", name="Replace it").click()
+        self.assert_text(page, PAYLOADS[0])
+        self.assertEqual(page.locator("main a[href^='javascript:']").count(), 0)
+
     def test_an_address_cannot_bring_a_script_in(self):
         page = self.hostile_page()
         for link in ["/#/category/<img src=x onerror=hacked()>", "/#/login?then=javascript:hacked()", "/#verification=<svg/onload=hacked()>", "/#/watches?url=javascript:hacked()"]:
@@ -150,6 +180,35 @@ class Safety(BrowserTest):
         page.context.set_offline(False)
         page.get_by_role("button", name="Try again").click()
         expect(page.get_by_role("link", name="Oud, student model")).to_be_visible()
+        page.context.set_offline(True)
+        page.evaluate("location.hash = '#/concerts'")
+        for _ in range(2):
+            expect(page.get_by_role("alert")).to_contain_text("This part of the page could not be loaded.")
+            # The last that a try does is to ask for the document.
+            with page.expect_event("requestfailed", lambda request: request.url == f"{self.api.base}/"):
+                page.get_by_role("button", name="Try again").click()
+        page.context.set_offline(False)
+        page.get_by_role("button", name="Try again").click()
+        self.heading(page, "Concerts near me")
+
+    def test_a_session_that_cannot_be_looked_up_is_asked_for_again(self):
+        def refuse(status):
+            return lambda route: route.fulfill(status=status, json={"message": "later"})
+
+        page, email = self.page(), self.register()
+        for status in (503, 429):
+            page.route("**/sessions/refresh", refuse(status))
+            if email in self.cookies:
+                self.bring_session(page, email)
+            page.goto("/#/orders")
+            page.reload()
+            expect(page.get_by_role("status").filter(has_text="whether you are logged in")).to_be_visible()
+            expect(page.get_by_role("alert")).to_be_visible()
+            expect(page.get_by_role("link", name="Log in")).to_have_count(0)
+            page.unroute("**/sessions/refresh")
+            self.heading(page, "Your orders")
+            expect(page.get_by_role("button", name="Log out")).to_be_visible()
+            expect(page.get_by_text("whether you are logged in", exact=False)).to_have_count(0)
 
     def test_a_failure_of_the_service_is_told_with_its_number_and_can_be_tried_again(self):
         page = self.page()
@@ -172,6 +231,8 @@ class Safety(BrowserTest):
         page.reload()
         expect(categories).to_contain_text("There are no categories yet")
         page.evaluate("location.hash = '#/products/01980c31-02b4-7f60-8c1d-5e2a9b7f4c03'")
+        expect(page.get_by_role("alert")).to_contain_text("There is nothing here.")
+        page.goto("/#/products/..")
         expect(page.get_by_role("alert")).to_contain_text("There is nothing here.")
         page.evaluate("location.hash = '#/nowhere'")
         self.heading(page, "Not found")

@@ -10,7 +10,7 @@ from souk import DEMO, PATIENCE_MS, BrowserTest
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 SCREENS = os.environ.get("SOUK_SCREENS")  # the folder of the pictures, without which none are taken
-NARROW = {"width": 390, "height": 844}
+PHONES = ({"width": 390, "height": 844}, {"width": 320, "height": 640})
 WIDE = {"width": 1280, "height": 900}
 GRAVE = ("serious", "critical")
 
@@ -54,11 +54,12 @@ class Screens(BrowserTest):
         page.emulate_media(color_scheme="dark")
         self.axe(page, ["color-contrast"])
         self.picture(page, f"{name}-dark", full_page=True)
-        page.set_viewport_size(NARROW)
         page.emulate_media(color_scheme="light")
-        wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        self.assertLessEqual(wide[0], wide[1], f"{name} scrolls sideways on a phone")
-        self.picture(page, f"{name}-phone")
+        for phone in PHONES:
+            page.set_viewport_size(phone)
+            wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            self.assertLessEqual(wide[0], wide[1], f"{name} scrolls sideways on a phone")
+            self.picture(page, f"{name}-phone-{phone['width']}")
         page.set_viewport_size(width)
         self.report(name, counts)
 

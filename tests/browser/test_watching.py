@@ -87,6 +87,37 @@ class Watching(BrowserTest):
         page.get_by_role("link", name="Watch its price (Gooseneck kettle)").click()
         page.wait_for_url("**/*watches?url=*")
 
+    def test_a_flash_sale_that_ends_makes_room_for_the_next(self):
+        page = self.page()
+        asked = []
+
+        def sale(route):
+            if "session=" in route.request.url:
+                route.fulfill(json={"items": []})
+                return
+            asked.append(route.request.url)
+            # The sale ends later in the table than by the clock of the page.
+            sessions = [{"id": "short", "name": "Short sale", "startsAt": "2026-01-01T00:00:00Z", "endsAt": ends}] if len(asked) < 4 else []
+            route.fulfill(json={"sessions": sessions})
+
+        ends = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=3)).isoformat().replace("+00:00", "Z")
+        page.route("**/flash-sales/current*", sale)
+        page.goto("/#/sale")
+        expect(page.get_by_role("timer")).to_contain_text("00:00:00")
+        self.assertGreaterEqual(datetime.datetime.now(datetime.UTC).isoformat(), ends[:-1])
+        expect(page.get_by_text("No flash sale is on.", exact=False)).to_be_visible()
+        self.assertEqual(len(asked), 4)
+
+    def test_every_reason_why_a_page_cannot_be_read_has_a_text(self):
+        page = self.page()
+        self.enter(page, self.register(), "/watches")
+        self.heading(page, "Price watch")
+        reasons = self.api.call("GET", "/openapi.json")["components"]["schemas"]["PageReason"]["enum"]
+        module = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name).find((name) => /\\/watch\\./.test(name))")
+        texts = page.evaluate("async ([module, reasons]) => reasons.map((await import(module)).reasonOf)", [module, reasons])
+        self.assertGreater(len(reasons), 20)
+        self.assertEqual([reason for reason, text in zip(reasons, texts, strict=True) if f"({reason})" in text], [])
+
     def test_concerts_near_the_reader_are_listed_by_distance_and_drawn(self):
         context = self.context(geolocation={"latitude": 1.2884, "longitude": 103.8519}, permissions=["geolocation"])
         page = self.page(context)
@@ -99,6 +130,7 @@ class Watching(BrowserTest):
         page.get_by_role("link", name="Monsoon ragas").click()
         self.heading(page, "Monsoon ragas")
         expect(page.get_by_text("Esplanade Recital Studio")).to_be_visible()
+        expect(page.get_by_text("by your clock, Asia/Singapore")).to_be_visible()
         page.go_back()
         expect(found.first).to_contain_text("Victoria Concert Hall")
 
@@ -122,6 +154,7 @@ class Watching(BrowserTest):
         self.press(page, "Add the concert")
         self.heading(page, "Concert by hand")
         expect(page.get_by_text("Another band")).to_be_visible()
+        expect(page.get_by_text("(Australia/Sydney)")).to_be_visible()
         self.press(page, "Delete the concert")
         self.press(page, "Delete it")
         self.heading(page, "Concerts near me")

@@ -1,8 +1,8 @@
 // The frame of the page, and the screen that the address names.
 import { Unreachable } from '/page/request.js';
-import { begin, logOut, session } from '/page/session.js';
+import { begin, logOut, session, trouble } from '/page/session.js';
 import { become } from '/page/visitor.js';
-import { Failed, Title, Empty } from '/page/parts.js';
+import { Empty, Failed, Title, focusHeading } from '/page/parts.js';
 import { basket } from '/page/basket.js';
 import { Front, Shop } from '/page/shop.js';
 import { html, number, render, route, to, useEffect, useState, useStore } from '/page/view.js';
@@ -34,21 +34,28 @@ const LINKS = [
 function Screen({ at }) {
   const [name, ...path] = at.path;
   const [state, setState] = useState({});
+  const [tries, setTries] = useState(0);
   const entry = Object.hasOwn(SCREENS, name ?? '') ? SCREENS[name] : null;
   useEffect(() => {
     if (!entry) return undefined;
     let current = true;
+    setState({});
     entry[0]().then(
       (module) => current && setState({ name, screen: module[entry[1]] }),
-      () => current && setState({ name, error: new Unreachable('This part of the page could not be loaded.') }),
+      () => {
+        if (!current) return;
+        setState({ name, error: new Unreachable('This part of the page could not be loaded.') });
+        // Where there is a connection, the page may be an old one, whose files are served no more.
+        if (tries) fetch('/', { cache: 'no-cache' }).then(({ ok }) => ok && current && location.reload(), () => {});
+      },
     );
     return () => { current = false; };
-  }, [name]);
+  }, [name, tries]);
   if (!name) return html`<${Front} />`;
   if (name === 'category' || name === 'seller') return html`<${Shop} by=${name} of=${path[0]} key=${`${name}/${path[0]}`} />`;
   if (!entry) return html`<${Title}>Not found<//><${Empty}>The page has no such screen. <a href="#/">Go to the shop</a>.<//>`;
   if (state.name !== name) return html`<p class="note busy" role="status">Opening…</p>`;
-  if (state.error) return html`<${Title}>Not loaded<//><${Failed} error=${state.error} retry=${() => location.reload()} />`;
+  if (state.error) return html`<${Title}>Not loaded<//><${Failed} error=${state.error} retry=${() => setTries(tries + 1)} />`;
   return html`<${state.screen} path=${path} query=${at.query} key=${at.path.join('/')} />`;
 }
 
@@ -72,21 +79,23 @@ function Header({ at }) {
 
 function Offline() {
   const [online, setOnline] = useState(navigator.onLine);
+  const error = useStore(trouble);
   useEffect(() => {
     const look = () => setOnline(navigator.onLine);
     addEventListener('online', look);
     addEventListener('offline', look);
     return () => { removeEventListener('online', look); removeEventListener('offline', look); };
   }, []);
-  return html`<div role="status">${!online && html`<p class="offline">You are offline. What is on the screen may be old; what you send needs a connection.</p>`}</div>`;
+  return html`<div role="status">${!online && html`<p class="offline">You are offline. What is on the screen may be old; what you send needs a connection.</p>`
+    || error && html`<p class="offline">Souk does not answer whether you are logged in. The page asks again by itself.</p>`}</div>`;
 }
 
 function App() {
   const at = useStore(route);
-  useEffect(() => route.subscribe(() => { document.body.dataset.moved = 'true'; scrollTo(0, 0); }), []);
+  useEffect(() => route.subscribe(() => { document.body.dataset.moved = 'true'; }), []);
   const skip = (event) => {
     event.preventDefault();
-    document.querySelector('main h1')?.focus();
+    focusHeading();
   };
   return html`<a class="skip" href="#main" onClick=${skip}>To the content</a>
     <${Header} at=${at} />

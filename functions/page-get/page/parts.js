@@ -1,7 +1,7 @@
 // The parts that screens are made of.
-import { Problem, Unreachable } from '/page/request.js';
-import { session } from '/page/session.js';
-import { html, money, number, plural, to, useEffect, useId, useRef, useState, useStore } from '/page/view.js';
+import { Problem, Unreachable, isUndecided } from '/page/request.js';
+import { call, session, trouble } from '/page/session.js';
+import { html, keep, kept, money, number, plural, to, useEffect, useId, useRef, useState, useStore } from '/page/view.js';
 import { useShown } from '/page/visitor.js';
 
 /** The heading of a screen, which has the focus when the screen is opened, and names the document. */
@@ -17,12 +17,42 @@ export function Title({ children, beside }) {
   return html`<div class="title"><h1 ref=${heading} tabindex="-1">${children}</h1>${beside}</div>`;
 }
 
-/** Loads a value when `inputs` change: `{status: 'loading' | 'failed' | 'ready', value, error, reload}`. An input that is `undefined` is not known yet, and nothing is loaded. */
-export function useLoad(load, inputs) {
-  const [state, setState] = useState({ status: 'loading' });
+/** The focus goes to the heading of the screen when what had it is gone. */
+export const focusHeading = () => document.querySelector('main h1')?.focus();
+
+/** A reference for an element that gets the focus when `cause` becomes another that is true: what had the focus may be gone by then. */
+export function useFocus(cause) {
+  const element = useRef();
+  useEffect(() => { if (cause) element.current?.focus(); }, [cause]);
+  return element;
+}
+
+/** Sends requests with an idempotency key, which stays the same until it is known what became of a request. */
+export function useOnce() {
+  const key = useRef(crypto.randomUUID());
+  const renew = () => { key.current = crypto.randomUUID(); };
+  return async (method, path, body) => {
+    try {
+      const answer = await call(method, path, { body, headers: { 'idempotency-key': key.current } });
+      renew();
+      return answer;
+    } catch (error) {
+      if (!isUndecided(error)) renew();
+      throw error;
+    }
+  };
+}
+
+/**
+ * Loads a value when `inputs` change: `{status: 'loading' | 'failed' | 'ready', value, error, reload}`. An input that is `undefined` is
+ * not known yet, and nothing is loaded; nor is it while the value is the one that was `given`.
+ */
+export function useLoad(load, inputs, given) {
+  const [state, setState] = useState(given === undefined ? { status: 'loading' } : { status: 'ready', value: given });
   const [count, setCount] = useState(0);
+  const isGiven = useRef(given !== undefined);
   useEffect(() => {
-    if (inputs.includes(undefined)) return undefined;
+    if (isGiven.current || inputs.includes(undefined)) return undefined;
     const controller = new AbortController();
     setState((before) => ({ ...before, status: before.value === undefined ? 'loading' : 'ready' }));
     load(controller.signal).then(
@@ -31,7 +61,10 @@ export function useLoad(load, inputs) {
     );
     return () => controller.abort();
   }, [...inputs, count]);
-  useEffect(() => setState({ status: 'loading' }), inputs);
+  useEffect(() => {
+    if (!isGiven.current) setState({ status: 'loading' });
+    isGiven.current = false;
+  }, inputs);
   const reload = () => setCount((before) => before + 1);
   const replace = (value) => setState({ status: 'ready', value });
   return { ...state, reload, replace };
@@ -63,9 +96,15 @@ export function explain(error) {
   if (status === 404) return ['There is nothing here.', 'It may have been withdrawn, or the link is not complete.'];
   if (status === 429) return ['That was too often.', `Try again ${retryAfter ? `in ${plural(retryAfter, 'second')}` : 'later'}.`];
   if (status >= 500) return ['Souk has a problem.', `Try again in a moment.${body.instance ? ` When you report it, quote ${body.instance}.` : ''}`];
-  const faults = body.errors?.map((fault) => `${fault.label ?? (fault.pointer ?? '').slice(1)} ${fault.detail}`.trim());
-  return [error.message, faults && status === 400 ? `${faults.join('; ')}.` : ''];
+  if (error.kind === 'idempotency-mismatch') return ['It may have been taken already.', 'An earlier try had no answer. Look whether it is there, before you send another.'];
+  if (status !== 400 || !body.errors) return [error.message, ''];
+  const elsewhere = body.errors.filter((fault) => fault.label || !error.placed.has(fault.pointer));
+  const faults = elsewhere.map((fault) => `${fault.label ?? placeOf(fault.pointer)} ${fault.detail}`.trim());
+  return ['Something is not right yet.', faults.length ? `${faults.join('; ')}.` : ''];
 }
+
+/** The place of a fault that no field shows, in words: `starts at` for `/startsAt`. */
+const placeOf = (pointer = '') => (pointer.split('/').findLast((part) => part && !/^\d+$/.test(part)) ?? '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
 export const Empty = ({ children }) => html`<p class="note empty">${children}</p>`;
 
@@ -73,7 +112,9 @@ export const Empty = ({ children }) => html`<p class="note empty">${children}</p
 export function Form({ children, onSubmit, label, busyLabel = 'Sending…', secondary, ...rest }) {
   const [state, setState] = useState({});
   const alive = useRef(true);
+  const element = useRef();
   useEffect(() => () => { alive.current = false; }, []);
+  useEffect(() => { if (state.error) element.current.querySelector('[aria-invalid=true]')?.focus(); }, [state.error]);
   async function submit(event) {
     event.preventDefault();
     if (state.busy) return;
@@ -86,9 +127,8 @@ export function Form({ children, onSubmit, label, busyLabel = 'Sending…', seco
       error = caught;
     }
     if (alive.current) setState({ error });
-    if (error) form.querySelector('[aria-invalid=true], .failed')?.focus?.();
   }
-  return html`<form novalidate=${false} onSubmit=${submit} ...${rest}>
+  return html`<form novalidate=${false} ref=${element} onSubmit=${submit} ...${rest}>
     ${typeof children === 'function' ? children(state.error) : children}
     ${state.error && html`<${Failed} error=${state.error} />`}
     <div class="actions"><button class="primary" aria-disabled=${Boolean(state.busy)}>${state.busy ? busyLabel : label}</button>${secondary}</div>
@@ -99,6 +139,7 @@ export function Form({ children, onSubmit, label, busyLabel = 'Sending…', seco
 export function Field({ label, hint, at, error, as = 'input', children, ...rest }) {
   const id = useId();
   const fault = (error instanceof Problem && at && error.fault(at)) || undefined;
+  if (fault) error.placed.add(at);
   const described = [hint && `${id}h`, fault && `${id}f`].filter(Boolean).join(' ') || undefined;
   return html`<div class="field">
     <label for=${id}>${label}</label>
@@ -111,6 +152,8 @@ export function Field({ label, hint, at, error, as = 'input', children, ...rest 
 /** Shows its content to a user who is logged in, and the others the way to it. */
 export function ForUser({ children, why }) {
   const user = useStore(session);
+  const error = useStore(trouble);
+  if (user === undefined && error) return html`<${Title}>Your session<//><${Failed} error=${error} /><p>The page asks again by itself.</p>`;
   if (user === undefined) return html`<p class="note busy" role="status">Looking for your session…</p>`;
   if (!user) {
     const then = location.hash.slice(1);
@@ -169,12 +212,18 @@ export function Outside({ url, children }) {
   return /^https?:\/\//.test(url) ? html`<a href=${url} rel="noopener noreferrer nofollow" target="_blank">${children}</a>` : children;
 }
 
-/** A list that is loaded page by page. `load` takes a cursor and returns `{items, nextCursor}`. */
-export function usePages(load, inputs) {
-  const first = useLoad((signal) => load(undefined, signal), inputs);
-  const [more, setMore] = useState({ pages: [] });
-  useEffect(() => setMore({ pages: [] }), [first.value]);
+/**
+ * A list that is loaded page by page. `load` takes a cursor and returns `{items, nextCursor}`. A list with a `name` is there again, with
+ * all its pages, when the reader comes back to it.
+ */
+export function usePages(load, inputs, name) {
+  const key = name && JSON.stringify([name, ...inputs]);
+  const [left] = useState(() => (key && kept(key)) ?? []);
+  const first = useLoad((signal) => load(undefined, signal), inputs, left[0]);
+  const [more, setMore] = useState({ pages: left.slice(1) });
+  useEffect(() => { if (!left.length || first.value !== left[0]) setMore({ pages: [] }); }, [first.value]);
   const pages = first.value ? [first.value, ...more.pages] : [];
+  useEffect(() => { if (key && first.value) keep(key, pages); }, [first.value, more.pages]);
   const next = pages.at(-1)?.nextCursor;
   async function loadMore() {
     setMore((before) => ({ ...before, busy: true }));

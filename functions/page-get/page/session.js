@@ -3,7 +3,7 @@
 // The access token is in memory alone. The refresh token is in a cookie that no script can read. Only one tab refreshes at a
 // time, under a lock, and tells the others its new access token; a second refresh with the same cookie would look like theft.
 import { Problem, request } from '/page/request.js';
-import { Store, remember } from '/page/view.js';
+import { Store, forgetLists, remember } from '/page/view.js';
 import { become, shopAs } from '/page/visitor.js';
 
 const CHANNEL = 'souk.session';
@@ -13,16 +13,24 @@ const ANSWER_MS = 2000;
 const PAGES = 'souk.pages';
 /** A token is taken for expired this long before it is. */
 const MARGIN_MS = 5000;
+/** The pauses between requests for the session of a page that was opened, each twice as long as the one before. */
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
 
 /** Who is logged in: `undefined` until it is known, `null` for nobody, otherwise `{userId, visitorId, accessToken, expiresAt}`. */
 export const session = new Store(undefined);
 
+/** Why it is not known yet who is logged in: what the last request for it failed with. */
+export const trouble = new Store(null);
+
+/** Until it is known who is logged in, or that it cannot be known now. */
 const settled = new Promise((resolve) => {
-  const stop = session.subscribe((value) => {
-    if (value === undefined) return;
-    stop();
-    resolve();
-  });
+  for (const store of [session, trouble]) {
+    const stop = store.subscribe(() => {
+      stop();
+      resolve();
+    });
+  }
 });
 
 /** Whether there was a session when the page was last open. It holds no secret and only saves a useless request. */
@@ -31,8 +39,10 @@ const channel = new BroadcastChannel(CHANNEL);
 
 function adopt(tokens) {
   known.write(tokens ? true : null);
+  if (session.value && tokens?.userId !== session.value.userId) forgetLists();
   shopAs(tokens ? tokens.visitorId : undefined);
   session.set(tokens);
+  trouble.set(null);
 }
 
 function announce(tokens) {
@@ -107,17 +117,25 @@ export function refresh(refused) {
   return refreshing;
 }
 
-/** Finds out who is logged in when the page is opened. */
-export async function begin() {
+/** Finds out who is logged in when the page is opened; if that fails, again after a pause, and when there is a connection. */
+export async function begin(pauseMs = FIRST_PAUSE_MS) {
   if (!known.read()) {
     session.set(null);
     return;
   }
   try {
     await refresh();
-  } catch {
-    session.set(null);
-    addEventListener('online', begin, { once: true });
+  } catch (error) {
+    // Another tab may have told it meanwhile.
+    if (session.value !== undefined) return;
+    trouble.set(error);
+    const again = () => {
+      clearTimeout(timer);
+      removeEventListener('online', again);
+      if (session.value === undefined) begin(Math.min(pauseMs * 2, LONGEST_PAUSE_MS));
+    };
+    const timer = setTimeout(again, Math.max(pauseMs, (error.retryAfter ?? 0) * 1000));
+    addEventListener('online', again);
   }
 }
 
@@ -130,6 +148,7 @@ export async function call(method, path, options = {}) {
   if (session.value === undefined) await settled;
   let tokens = session.value;
   if (tokens && !isFresh(tokens)) tokens = await refresh(tokens.accessToken);
+  if (method !== 'GET') forgetLists();
   try {
     return await request(method, path, { ...options, token: tokens?.accessToken });
   } catch (error) {

@@ -48,7 +48,7 @@ function Categories({ pages }) {
 
 /** The shop as it is entered. */
 export function Front() {
-  const pages = usePages((cursor, signal) => read(`/categories?${new URLSearchParams({ limit: CATEGORIES, ...(cursor && { cursor }) })}`, { signal }), []);
+  const pages = usePages((cursor, signal) => read(`/categories?${new URLSearchParams({ limit: CATEGORIES, ...(cursor && { cursor }) })}`, { signal }), [], 'categories');
   return html`<${Shop} categories=${pages} />`;
 }
 
@@ -58,6 +58,7 @@ export function Shop({ by, of, categories }) {
       ...(by && { [by]: of }), limit: PAGE, ...(cursor && { cursor }),
     })}`, { signal }),
     [by ?? null, of ?? null, useVisitor()],
+    'products',
   );
   const named = distinct(pages.items);
   const seller = by === 'seller' && pages.items[0]?.sellerName;

@@ -49,8 +49,55 @@ function decoded(part) {
   }
 }
 
+/** What was left at each entry of the browser's history: `{scroll, lists}`. An entry that is left for another is found again by its id. */
+const entries = new Map();
+let entry = null;
+
+/** Takes up the entry that the browser is at; returns how far it was scrolled down when it was left, 0 for a new one. */
+function enter() {
+  if (entry) entry.scroll = scrollY;
+  let id = history.state?.entry;
+  if (!entries.has(id)) {
+    id = crypto.randomUUID();
+    history.replaceState({ entry: id }, '');
+    entries.set(id, { scroll: 0, lists: new Map() });
+  }
+  entry = entries.get(id);
+  return entry.scroll;
+}
+
+/** The pages of a list, as they were when this entry of the history was left. */
+export const kept = (key) => entry.lists.get(key);
+export const keep = (key, pages) => { entry.lists.set(key, pages); };
+
+/** After a change of what lists have in them. */
+export const forgetLists = () => entries.forEach(({ lists }) => lists.clear());
+
+const SCROLL_FOR_MS = 3000;
+
+/** Scrolls down to where the reader was, as soon as there is as much to see, unless the reader goes on before. */
+function scrollBack(to) {
+  const until = performance.now() + SCROLL_FOR_MS;
+  const own = new AbortController();
+  for (const type of ['wheel', 'touchstart', 'keydown', 'pointerdown', 'hashchange']) addEventListener(type, () => own.abort(), { signal: own.signal, passive: true });
+  const look = () => {
+    if (own.signal.aborted) return;
+    scrollTo(0, to);
+    if (Math.abs(scrollY - to) > 1 && performance.now() < until) requestAnimationFrame(look);
+    else own.abort();
+  };
+  requestAnimationFrame(look);
+}
+
+history.scrollRestoration = 'manual';
+enter();
 export const route = new Store(readRoute(location.hash));
-addEventListener('hashchange', () => route.set(readRoute(location.hash)));
+addEventListener('hashchange', () => {
+  const down = enter();
+  route.set(readRoute(location.hash));
+  if (down) scrollBack(down);
+  else scrollTo(0, 0);
+});
 
 /** A link to a screen: `to('products', id)`, `to('concerts', {radius: 5})`. */
 export function to(...parts) {
@@ -100,20 +147,23 @@ export const plural = (count, one, many = `${one}s`) => `${number(count)} ${coun
 
 /** A value that outlives a reload of the page. */
 export function remember(storage, name) {
+  // A browser that stores nothing keeps the value until the page is left.
+  let unstored = null;
   return {
     read() {
       try {
-        return JSON.parse(storage.getItem(name));
+        return unstored ?? JSON.parse(storage.getItem(name));
       } catch {
         return null;
       }
     },
     write(value) {
+      unstored = null;
       try {
         if (value === null) storage.removeItem(name);
         else storage.setItem(name, JSON.stringify(value));
       } catch {
-        // A browser that stores nothing keeps the value until the page is left.
+        unstored = value;
       }
     },
   };

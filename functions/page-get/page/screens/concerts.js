@@ -1,8 +1,11 @@
 // Concerts near a place: a list by distance or time and a drawing of where they are; one concert; adding one.
 import { Confirm, Empty, Failed, Field, Form, ForUser, Loaded, More, Title, useLoad, usePages } from '/page/parts.js';
-import { Problem, fault, read } from '/page/request.js';
+import { fault, isUndecided, read } from '/page/request.js';
 import { call, session } from '/page/session.js';
 import { go, html, number, remember, to, useRef, useState, useStore, when } from '/page/view.js';
+
+/** The reader's time zone. */
+const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const km = (distance) => number(distance, { style: 'unit', unit: 'kilometer', maximumFractionDigits: distance < 10 ? 1 : 0 });
 
@@ -51,13 +54,22 @@ function Search({ query }) {
 function Found({ query }) {
   const place = { latitude: Number(query.get('latitude')), longitude: Number(query.get('longitude')), radius: Number(query.get('radius') ?? 20) };
   const asked = new URLSearchParams({ ...place, sort: query.get('sort') ?? 'distance', limit: 20 });
-  const pages = usePages((cursor, signal) => read(`/concerts?${asked}${cursor ? `&cursor=${cursor}` : ''}`, { signal }), [asked.toString()]);
+  const pages = usePages((cursor, signal) => read(`/concerts?${asked}${cursor ? `&cursor=${cursor}` : ''}`, { signal }), [asked.toString()], 'concerts');
   return html`<${Loaded} of=${pages.first} what="concerts">${() => (pages.items.length === 0
     ? html`<${Empty}>No concert is planned within ${km(place.radius)}. Search further around, or <a href=${to('concerts', 'new')}>add one</a>.<//>`
     : html`<div class="map"><ol class="rows numbered">${pages.items.map((concert) => html`<li key=${concert.concertId}><a href=${to('concerts', concert.concertId)}>
         <span><strong>${concert.name}</strong><br /><small class="quiet">${concert.bands.map((band) => band.name).join(', ')}</small></span>
         <span>${when(concert.startsAt)}</span><span class="quiet">${concert.venue.name}</span><span class="number">${km(concert.distanceKm)}</span></a></li>`)}</ol>
-        <${Drawing} place=${place} concerts=${pages.items} /></div><${More} of=${pages} />`)}<//>`;
+        <${Drawing} place=${place} concerts=${pages.items} /></div><p class="quiet">Times are those of your clock: ${HERE}.</p><${More} of=${pages} />`)}<//>`;
+}
+
+/** When the concert begins by the reader's clock, and by that of the venue if it is another. */
+function Begins({ at, venueId }) {
+  const venue = useLoad((signal) => read(`/venues/${encodeURIComponent(venueId)}`, { signal }), [venueId]);
+  const zone = venue.value?.timeZone;
+  const there = zone && zone !== HERE && when(at, { dateStyle: 'medium', timeStyle: 'short', timeZone: zone });
+  return html`<p class="large">${when(at, { dateStyle: 'full', timeStyle: 'short' })} <small class="quiet">by your clock, ${HERE}</small></p>
+    ${there && html`<p>There it is ${there} <span class="quiet">(${zone})</span>.</p>`}`;
 }
 
 function One({ id }) {
@@ -68,7 +80,7 @@ function One({ id }) {
     ? html`<${Title}>Concert<//><p class="note">${concert.status === 'failed' ? `It could not be added: ${concert.reason.detail}` : 'It is being added.'}
         ${' '}<button type="button" onClick=${loaded.reload}>Look again</button></p>`
     : html`<${Title}>${concert.name}<//>
-      <p class="large">${when(concert.startsAt, { dateStyle: 'full', timeStyle: 'short' })}</p>
+      <${Begins} at=${concert.startsAt} venueId=${concert.venue.venueId} />
       <dl class="figures"><div><dt>Line-up</dt><dd>${concert.bands.map((band) => html`<span class="block" key=${band.bandId}>${band.name}</span>`)}</dd></div>
         <div><dt>Venue</dt><dd>${concert.venue.name}<small class="text quiet">${concert.venue.address}</small></dd></div></dl>
       <p><a href=${to('concerts', { latitude: concert.venue.latitude, longitude: concert.venue.longitude, radius: 5 })}>Other concerts around it</a></p>
@@ -96,12 +108,11 @@ function New() {
       sent.write(null);
       go(to('concerts', answer.body.concertId));
     } catch (error) {
-      if (error instanceof Problem && error.status < 500 && error.status !== 409) sent.write(null);
+      if (!isUndecided(error)) sent.write(null);
       throw error;
     }
   };
   const zones = Intl.supportedValuesOf('timeZone');
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
   return html`<p class="crumbs"><a href=${to('concerts')}>Concerts</a></p><${ForUser} why="To add a concert, Souk has to know who you are.">${() => html`<${Title}>Add a concert<//>
     <p class="lead">The concert, its bands and its venue appear together, or not at all.</p>
     <${Form} class="panel" label="Add the concert" onSubmit=${add}>${(error) => html`
@@ -112,7 +123,7 @@ function New() {
       <${Field} label="Address" as="textarea" rows="2" name="address" required maxlength="500" at="/venue/address" error=${error} />
       <div class="pair"><${Field} label="Latitude" name="latitude" type="number" step="any" min="-90" max="90" required at="/venue/latitude" error=${error} />
       <${Field} label="Longitude" name="longitude" type="number" step="any" min="-180" max="180" required at="/venue/longitude" error=${error} /></div>
-      <${Field} label="Time zone of the venue" as="select" name="timeZone" at="/venue/timeZone" error=${error}>${[...new Set([here, ...zones])].map((zone) => html`<option key=${zone} selected=${zone === here}>${zone}</option>`)}<//>`}<//>`}<//>`;
+      <${Field} label="Time zone of the venue" as="select" name="timeZone" at="/venue/timeZone" error=${error}>${[...new Set([HERE, ...zones])].map((zone) => html`<option key=${zone} selected=${zone === HERE}>${zone}</option>`)}<//>`}<//>`}<//>`;
 }
 
 export function Concerts({ path: [id], query }) {
@@ -120,5 +131,5 @@ export function Concerts({ path: [id], query }) {
   if (id) return html`<${One} id=${id} />`;
   return html`<${Title} beside=${html`<a class="button" href=${to('concerts', 'new')}>Add a concert</a>`}>Concerts near me<//>
     <${Search} query=${query} key=${query.toString()} />
-    ${query.has('latitude') ? html`<${Found} query=${query} />` : html`<${Empty}>Say where: let the browser tell your place, or type its coordinates.<//>`}`;
+    ${query.has('latitude') ? html`<${Found} query=${query} key=${query.toString()} />` : html`<${Empty}>Say where: let the browser tell your place, or type its coordinates.<//>`}`;
 }

@@ -1,8 +1,7 @@
 // The form of an experiment that does not run yet: products, variants with their shares and prices, metrics, times.
-import { Field, Form } from '/page/parts.js';
+import { Field, Form, useOnce } from '/page/parts.js';
 import { Problem, fault } from '/page/request.js';
-import { call } from '/page/session.js';
-import { go, html, major, minorAmount, minorDigits, money, number, to, useRef, useState } from '/page/view.js';
+import { go, html, major, minorAmount, minorDigits, money, number, to, useState } from '/page/view.js';
 
 const METRICS = [['revenuePerVisitor', 'Revenue per visitor'], ['conversion', 'Conversion: the share of visitors who buy'], ['averageOrder', 'Average order']];
 const MOST_VARIANTS = 10;
@@ -153,16 +152,10 @@ function DraftForm({ experiment = {}, products, chosen, label, onSubmit, seconda
 const withoutNull = (draft) => Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== null));
 
 export function NewDraft({ products, chosen }) {
-  // Kept until the draft is there: a request that is sent again with the same key drafts it once.
-  const key = useRef(crypto.randomUUID());
+  const send = useOnce();
   const create = async (draft) => {
-    try {
-      const { body } = await call('POST', '/experiments', { body: withoutNull(draft), headers: { 'idempotency-key': key.current } });
-      go(to('experiments', body.experimentId), { replace: true });
-    } catch (error) {
-      if (error instanceof Problem) key.current = crypto.randomUUID();
-      throw error;
-    }
+    const { body } = await send('POST', '/experiments', withoutNull(draft));
+    go(to('experiments', body.experimentId), { replace: true });
   };
   return html`<${DraftForm} products=${products} chosen=${chosen} label="Save the draft" onSubmit=${create} />`;
 }

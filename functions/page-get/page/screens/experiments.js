@@ -15,7 +15,7 @@ const Status = ({ of }) => html`<span class=${`tag ${STATUS[of]?.[1] ?? ''}`}>${
 const productIds = (experiment) => [...new Set(experiment.variants.flatMap(({ prices = [] }) => prices.map(({ productId }) => productId)))];
 
 function List() {
-  const pages = usePages((cursor, signal) => get(`/experiments?${new URLSearchParams({ limit: 20, ...(cursor && { cursor }) })}`, { signal }), []);
+  const pages = usePages((cursor, signal) => get(`/experiments?${new URLSearchParams({ limit: 20, ...(cursor && { cursor }) })}`, { signal }), [], 'experiments');
   return html`<p class="crumbs"><a href=${to('sell')}>Sell</a></p>
     <${Title} beside=${html`<a class="button primary" href=${to('experiments', 'new')}>Draft an experiment</a>`}>Price experiments<//>
     <p class="lead">Show visitors different prices, and see which sells best.</p>

@@ -62,7 +62,7 @@ export function Notifications() {
 }
 
 function Screen() {
-  const pages = usePages((cursor, signal) => get(`/notifications?${new URLSearchParams({ limit: 20, ...(cursor && { cursor }) })}`, { signal }), []);
+  const pages = usePages((cursor, signal) => get(`/notifications?${new URLSearchParams({ limit: 20, ...(cursor && { cursor }) })}`, { signal }), [], 'notifications');
   return html`<p class="crumbs"><a href=${to('watches')}>Price watch</a></p><${Title}>Notifications<//>
     <${Loaded} of=${pages.first} what="notifications">${() => (pages.items.length ? html`<ul class="rows">${pages.items.map((one) => html`<${Told} one=${one} key=${one.id} />`)}</ul><${More} of=${pages} />`
       : html`<${Empty}>Nothing to tell yet. Add an alert to <a href=${to('watches')}>something that you watch</a>.<//>`)}<//>

@@ -15,7 +15,7 @@ function Status({ order }) {
 
 function List() {
   const [status, setStatus] = useState('');
-  const pages = usePages((cursor, signal) => get(`/orders?${new URLSearchParams({ limit: 20, ...(status && { status }), ...(cursor && { cursor }) })}`, { signal }), [status]);
+  const pages = usePages((cursor, signal) => get(`/orders?${new URLSearchParams({ limit: 20, ...(status && { status }), ...(cursor && { cursor }) })}`, { signal }), [status], 'orders');
   return html`<${Title} beside=${html`<label class="inline">Show <select value=${status} onChange=${(event) => setStatus(event.target.value)}>
       <option value="">all</option>${Object.entries(STATUS).map(([name, [label]]) => html`<option value=${name} key=${name}>${label}</option>`)}</select></label>`}>Your orders<//>
     <${Loaded} of=${pages.first} what="your orders">${() => (pages.items.length || pages.next

@@ -1,5 +1,5 @@
 // A product: its picture, price and stock, its ratings and reviews, and a form for one's own review.
-import { Empty, Failed, Field, Form, Loaded, More, Offer, Picture, Stars, Title, Confirm, useLoad, usePages } from '/page/parts.js';
+import { Empty, Failed, Field, Form, Loaded, More, Offer, Picture, Stars, Title, Confirm, useFocus, useLoad, useOnce, usePages } from '/page/parts.js';
 import { add } from '/page/basket.js';
 import { read } from '/page/request.js';
 import { call, session } from '/page/session.js';
@@ -53,23 +53,23 @@ function ReviewForm({ review, label, onSubmit, secondary }) {
 function Reviews({ product }) {
   const user = useStore(session);
   const [stars, setStars] = useState('');
-  const [changes, setChanges] = useState([]);
+  const [changes, setChanges] = useState(null);
   const id = product.productId;
   const pages = usePages(
     (cursor, signal) => (!cursor && !stars ? Promise.resolve(product.reviews)
       : read(`/products/${id}/reviews?${new URLSearchParams({ limit: 10, ...(stars && { stars }), ...(cursor && { cursor }) })}`, { signal })),
     [id, stars],
   );
-  const changed = new Map(changes.map((review) => [review.authorId, review]));
+  const changed = new Map((changes ?? []).map((review) => [review.authorId, review]));
   const listed = pages.items.filter((review) => !changed.has(review.authorId));
-  const reviews = [...changes.filter((review) => !review.deleted && (!stars || review.rating === Number(stars))), ...listed];
-  const set = (review) => setChanges((before) => [review, ...before.filter((other) => other.authorId !== review.authorId)]);
+  const reviews = [...(changes ?? []).filter((review) => !review.deleted && (!stars || review.rating === Number(stars))), ...listed];
+  // The form that was sent, or the dialog, is gone after it.
+  const heading = useFocus(changes);
+  const set = (review) => setChanges((before) => [review, ...(before ?? []).filter((other) => other.authorId !== review.authorId)]);
   const mine = user && reviews.some((review) => review.authorId === user.userId);
-  const write = async (values) => {
-    const { body } = await call('POST', `/products/${id}/reviews`, { body: fromForm(values), headers: { 'idempotency-key': crypto.randomUUID() } });
-    set(body);
-  };
-  return html`<section aria-labelledby="reviews"><div class="title"><h2 id="reviews">Reviews</h2>
+  const send = useOnce();
+  const write = async (values) => set((await send('POST', `/products/${id}/reviews`, fromForm(values))).body);
+  return html`<section aria-labelledby="reviews"><div class="title"><h2 id="reviews" ref=${heading} tabindex="-1">Reviews</h2>
     <label class="inline">Show <select value=${stars} onChange=${(event) => setStars(event.target.value)}>
       <option value="">all</option>${[5, 4, 3, 2, 1].map((count) => html`<option value=${count} key=${count}>${plural(count, 'star')}</option>`)}</select></label></div>
     <${Loaded} of=${pages.first} what="reviews">${() => html`
@@ -88,7 +88,7 @@ function Buy({ product }) {
   const buy = (event) => {
     event.preventDefault();
     const quantity = Number(new FormData(event.target).get('quantity'));
-    add(product.productId, quantity);
+    add(product, quantity);
     setAdded(added + quantity);
   };
   return html`<form class="buy" onSubmit=${buy}>

@@ -3,15 +3,23 @@ import { Empty, Loaded, More, Outside, Title, useLoad, usePages } from '/page/pa
 import { read } from '/page/request.js';
 import { html, money, to, useEffect, useState, when } from '/page/view.js';
 
+/** How often the page asks for what comes after a sale that has ended. */
+const AGAIN_MS = 5000;
+
 /** The time until a moment, as `1 d 02:03:04`; drawn anew each second. */
 function Countdown({ until, onEnd }) {
   const [now, setNow] = useState(Date.now());
-  const left = Math.max(0, Math.floor((Date.parse(until) - now) / 1000));
+  const left = Math.max(0, Math.ceil((Date.parse(until) - now) / 1000));
   useEffect(() => {
     const timer = setInterval(() => setNow(Date.now()), 1000);
     return () => clearInterval(timer);
   }, []);
-  useEffect(() => { if (left === 0) onEnd(); }, [left === 0]);
+  useEffect(() => {
+    if (left > 0) return undefined;
+    onEnd();
+    const timer = setInterval(onEnd, AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [left === 0]);
   const two = (value) => String(value).padStart(2, '0');
   const days = Math.floor(left / 86400);
   const clock = [Math.floor(left / 3600) % 24, Math.floor(left / 60) % 60, left % 60].map(two).join(':');

@@ -12,12 +12,16 @@ const AVAILABILITY = {
 
 /** Why a page could not be read, in words. */
 const REASONS = {
-  robots: 'the shop does not want its page to be read', gone: 'the page is gone', forbidden: 'the shop refuses to show the page',
+  scheme: 'the address does not begin with http:// or https://', port: 'the address names a port', credentials: 'the address holds a user name or a password',
+  host: 'the address does not name a public host', address: 'the host is not a public one', 'too-many-redirects': 'the page leads on to others again and again',
+  robots: 'the shop does not want its page to be read', 'not-html': 'the address is not that of a web page', 'too-large': 'the page is too large',
+  'too-complex': 'the page is too complicated', gone: 'the page is gone', forbidden: 'the shop refuses to show the page',
   'no-product': 'the page describes no product', 'several-products': 'the page describes several products', 'no-price': 'the page names no price',
-  dns: 'the shop’s name is not known', connection: 'the shop cannot be reached', timeout: 'the shop took too long',
-  'rate-limited': 'the shop asked to come back later', 'server-error': 'the shop has a problem', address: 'the address is not a public one',
+  'bad-price': 'the price on the page cannot be read', 'no-currency': 'the page does not say in which currency its price is',
+  'unknown-currency': 'the currency of the price is not known', dns: 'the shop’s name is not known', connection: 'the shop cannot be reached',
+  timeout: 'the shop took too long', 'rate-limited': 'the shop asked to come back later', 'server-error': 'the shop has a problem',
 };
-const reasonOf = (reason) => REASONS[reason] ?? `the page cannot be read (${reason})`;
+export const reasonOf = (reason) => REASONS[reason] ?? `the page cannot be read (${reason})`;
 
 export const Availability = ({ of }) => html`<span class=${`tag ${AVAILABILITY[of]?.[1] ?? ''}`}>${AVAILABILITY[of]?.[0] ?? of}</span>`;
 
@@ -53,7 +57,7 @@ function hostOf(url) {
 }
 
 function List({ query }) {
-  const pages = usePages((cursor, signal) => get(`/watchlist?${new URLSearchParams({ limit: 20, ...(cursor && { cursor }) })}`, { signal }), []);
+  const pages = usePages((cursor, signal) => get(`/watchlist?${new URLSearchParams({ limit: 20, ...(cursor && { cursor }) })}`, { signal }), [], 'watches');
   const watch = async ({ url }) => {
     const { body } = await call('POST', '/watchlist', { body: { url: url.trim() } });
     go(to('watches', body.itemId));
