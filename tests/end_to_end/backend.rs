@@ -3,7 +3,10 @@
 use crate::souk::{Souk, User};
 use analytics::{Account, EventStore};
 use serde_json::{Value, json};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::{
+    iter,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 use table::keys::Key;
 use ureq::http;
 
@@ -88,17 +91,18 @@ impl Souk {
         self.rules(&self.clickhouse_url).iter().filter_map(|rule| rule["fired"].as_u64()).sum()
     }
 
-    /// Messages of the queue of what a function gave up, ten at most.
+    /// Messages of the queue of what a function gave up: all of an instance that has run for long, of which a request returns ten. They
+    /// stay in the queue, and are not returned again for two seconds.
     pub fn letters(&self, function: &str) -> Vec<Value> {
         let name = json!({"QueueName": format!("souk-{function}-failed")});
         let url = self.aws("sqs", "AmazonSQS.GetQueueUrl", &name);
-        let receive = json!({"QueueUrl": url["QueueUrl"], "VisibilityTimeout": 0, "MaxNumberOfMessages": 10});
-        let received = self.aws("sqs", "AmazonSQS.ReceiveMessage", &receive);
-        let messages = received["Messages"].as_array().cloned().unwrap_or_default();
-        messages
-            .iter()
-            .map(|message| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap())
-            .collect()
+        let receive = json!({"QueueUrl": url["QueueUrl"], "VisibilityTimeout": 2, "MaxNumberOfMessages": 10});
+        let page = || {
+            let received = self.aws("sqs", "AmazonSQS.ReceiveMessage", &receive);
+            received["Messages"].as_array().cloned().filter(|messages| !messages.is_empty())
+        };
+        let body = |message: Value| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
+        iter::from_fn(page).flatten().map(body).collect()
     }
 
     /// The instance's ClickHouse, as whom Souk uses it.

@@ -136,9 +136,12 @@ fn an_outage_a_repeat_and_a_poison_record() {
     assert!(failures(&SOUK.invoke("event-sink", &batch(102, &more))).is_empty());
     assert_eq!(counts(&seller, &product), json!([["Seen", 3, 1]]));
     let value = json!(STANDARD.encode(events[1].to_string()));
-    let letter = || SOUK.letters("event-sink").into_iter().find(|letter| letter["value"] == value);
-    eventually("the poison is described in the queue", || letter().is_some());
-    let letter = letter().unwrap();
+    let mut found = None;
+    eventually("the poison is described in the queue", || {
+        found = SOUK.letters("event-sink").into_iter().find(|letter| letter["value"] == value);
+        found.is_some()
+    });
+    let letter = found.unwrap();
     assert_eq!((&letter["partition"], &letter["offset"]), (&json!("souk.events-0"), &json!(101)), "{letter}");
 }
 

@@ -1,6 +1,7 @@
 //! Access tokens that the authorizer accepts or refuses.
 
 use crate::{
+    account::mails,
     own_instance::OwnInstance,
     souk::{Call, SOUK, Souk, User},
 };
@@ -121,6 +122,8 @@ fn a_key_is_rotated_while_its_tokens_stay_good() {
     assert_ne!(part(new, 0)["kid"], part(&user.token, 0)["kid"]);
     assert_eq!(status_with(&own.souk, new), 200);
     assert_eq!(status_with(&own.souk, &user.token), 200);
+    // The restart has changed the ports, which are a part of the URLs of queues.
+    assert_eq!(mails(&own.souk, &own.souk.user().email, 1).len(), 1);
 }
 
 /// What an operator does when the secret may be known to others.
