@@ -370,5 +370,5 @@ pub fn rules(step: &str, fault: StepFault, undos: &[&str]) -> Value {
     if let Some(error) = error {
         rule["errorType"] = json!(error);
     }
-    std::iter::once(rule).chain(undone).collect()
+    iter::once(rule).chain(undone).collect()
 }
