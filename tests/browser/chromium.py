@@ -10,7 +10,7 @@ from run.project import Failure, say
 
 HERE = Path(__file__).resolve().parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-# What has no font of its name, `system-ui` too, is in DejaVu Sans, so that the page is as wide on every machine.
+# Text in a font that the machine lacks, or in `system-ui`, is drawn in DejaVu Sans, so that the page is as wide on every machine.
 FONTS = """<?xml version="1.0"?><fontconfig>
 <dir>/usr/share/fonts</dir><dir>{fonts}</dir><cachedir>{cache}</cachedir>
 <match target="pattern"><test name="family"><string>sans-serif</string></test>

@@ -130,6 +130,28 @@ class BrowserTest(unittest.TestCase):
         self.addCleanup(self.api.send, "DELETE", f"{self.api.base}/products/{product['productId']}", None, headers)
         return product
 
+    def lose_answers(self, page: Page, pattern: str, method: str, how: int | None = None, times: int = 1) -> list[str]:
+        """The first requests are carried out, and their answers are lost, or have the status `how`, which does not tell what
+        became of them. Returns the idempotency keys that are sent."""
+        keys = []
+
+        def answer(route):
+            if route.request.method != method:
+                route.continue_()
+                return
+            keys.append(route.request.headers["idempotency-key"])
+            if len(keys) > times:
+                route.continue_()
+                return
+            route.fetch()
+            if how:
+                route.fulfill(status=how, json={"message": "Service Unavailable"})
+            else:
+                route.abort()
+
+        page.route(pattern, answer)
+        return keys
+
     def heading(self, page: Page, text: str):
         expect(page.get_by_role("heading", level=1)).to_have_text(text)
 

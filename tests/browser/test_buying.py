@@ -37,27 +37,6 @@ class Buying(BrowserTest):
         headers = {"authorization": f"Bearer {self.api.tokens[seller]}", "if-match": "*"}
         self.assertEqual(self.api.send("DELETE", f"{self.api.base}/products/{product['productId']}", None, headers)[0], 204)
 
-    def lose_orders(self, page, times, how=None):
-        """Orders are placed and the first answers are lost, or are `how`, an answer that does not tell. Returns the keys that are sent."""
-        keys = []
-
-        def answer(route):
-            if route.request.method != "POST":
-                route.continue_()
-                return
-            keys.append(route.request.headers["idempotency-key"])
-            if len(keys) > times:
-                route.continue_()
-                return
-            route.fetch()
-            if how:
-                route.fulfill(status=how, json={"message": "Service Unavailable"})
-            else:
-                route.abort()
-
-        page.route("**/orders", answer)
-        return keys
-
     def assert_ordered_once(self, buyer, keys):
         self.assertEqual(len(set(keys)), 1, keys)
         orders = self.api.call("GET", "/orders", user=buyer)["items"]
@@ -186,7 +165,7 @@ class Buying(BrowserTest):
         page = self.page()
         self.enter(page, buyer)
         self.fill_basket(page, product)
-        keys = self.lose_orders(page, 2)
+        keys = self.lose_answers(page, "**/orders", "POST", times=2)
         self.pay(page)
         expect(page.get_by_role("alert")).to_contain_text("Souk does not answer")
         page.reload()
@@ -204,7 +183,7 @@ class Buying(BrowserTest):
                 page = self.page()
                 self.enter(page, buyer)
                 self.put_in(page, product)
-                keys = self.lose_orders(page, 2, how)
+                keys = self.lose_answers(page, "**/orders", "POST", how, times=2)
                 self.pay(page)
                 expect(page.get_by_role("alert")).to_contain_text("Souk")
                 expect(page.get_by_text("Trying again cannot order twice.", exact=False)).to_be_visible()
@@ -227,7 +206,7 @@ class Buying(BrowserTest):
     def test_a_second_tab_does_not_order_again_what_a_first_one_sent(self):
         seller, buyer = self.register(), self.register()
         first, second = self.two_tabs(buyer, self.publish(seller, name="In two tabs", stock=5))
-        keys = self.lose_orders(first, 9)
+        keys = self.lose_answers(first, "**/orders", "POST", times=9)
         first.get_by_role("button", name="Pay").click()
         expect(first.get_by_text("Trying again cannot order twice.", exact=False)).to_be_visible()
         second.get_by_role("button", name="Pay").click()

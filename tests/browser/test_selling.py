@@ -10,27 +10,6 @@ class Selling(BrowserTest):
         status, answer = self.api.send("PATCH", f"{self.api.base}/products/{product['productId']}", members, headers)
         self.assertEqual(status, 200, answer)
 
-    def lose_first(self, page, pattern, method, how):
-        """The first request is carried out and its answer is lost, or is `how`. Returns the idempotency keys that are sent."""
-        keys = []
-
-        def answer(route):
-            if route.request.method != method:
-                route.continue_()
-                return
-            keys.append(route.request.headers["idempotency-key"])
-            if len(keys) > 1:
-                route.continue_()
-                return
-            route.fetch()
-            if how:
-                route.fulfill(status=how, json={"message": "Service Unavailable"})
-            else:
-                route.abort()
-
-        page.route(pattern, answer)
-        return keys
-
     def assert_focus(self, page, text):
         page.wait_for_function("text => document.activeElement.innerText?.includes(text)", arg=text)
 
@@ -120,7 +99,7 @@ class Selling(BrowserTest):
                 page = self.page()
                 self.enter(page, seller, "/sell")
                 self.heading(page, "Sell a product")
-                keys = self.lose_first(page, "**/products", "POST", how)
+                keys = self.lose_answers(page, "**/products", "POST", how)
                 page.get_by_label("Name").fill("Published once")
                 page.get_by_label("Category").fill("once")
                 page.get_by_label("Price").fill("12.50")
@@ -131,7 +110,7 @@ class Selling(BrowserTest):
                 self.assertEqual((len(keys), len(set(keys))), (2, 1))
                 product = page.url.rpartition("/")[2]
                 page.get_by_role("link", name="Change this product").click()
-                keys = self.lose_first(page, "**/stock", "PUT", how)
+                keys = self.lose_answers(page, "**/stock", "PUT", how)
                 page.get_by_label("Pieces").fill("3")
                 page.get_by_role("button", name="Change the stock").click()
                 expect(page.get_by_role("alert")).to_be_visible()
@@ -139,7 +118,7 @@ class Selling(BrowserTest):
                 expect(page.get_by_text("There are 4 now.", exact=False)).to_be_visible()
                 self.assertEqual((len(keys), len(set(keys))), (2, 1))
                 page.evaluate("id => { location.hash = `#/experiments/new?product=${id}`; }", product)
-                keys = self.lose_first(page, "**/experiments", "POST", how)
+                keys = self.lose_answers(page, "**/experiments", "POST", how)
                 page.get_by_label("Name", exact=True).fill("Drafted once")
                 page.get_by_label("Published once", exact=True).fill("9")
                 page.get_by_role("button", name="Save the draft").click()
@@ -149,7 +128,7 @@ class Selling(BrowserTest):
                 self.assertEqual(len(self.api.call("GET", "/experiments", user=seller)["items"]), 1)
                 other = self.page()
                 self.enter(other, author, f"/products/{product}")
-                keys = self.lose_first(other, "**/reviews", "POST", how)
+                keys = self.lose_answers(other, "**/reviews", "POST", how)
                 other.get_by_label("In a few words").fill("Reviewed once")
                 other.get_by_role("button", name="Publish the review").click()
                 expect(other.get_by_role("alert")).to_be_visible()

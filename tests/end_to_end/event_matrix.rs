@@ -74,7 +74,7 @@ fn each_good_event_counts_once_beside_bad_clocks_bodies_and_items_in_a_rebalance
     let begun = Timestamp::from_unix_milliseconds(now());
     let visit = Visit { souk, product, visitor: unique() };
     let counts = || {
-        // What is not corrected is outside of this span.
+        // An event whose time was not corrected is outside of this span.
         let (from, to) = (begun.minus_seconds(3 * HOUR_SECONDS), begun.minus_seconds(HOUR_SECONDS));
         by_name(&summary_of(souk, &seller, &format!("productId={}&from={from}&to={to}", visit.product)))
     };

@@ -94,5 +94,4 @@ fn unavailable(error: &ProducerError) -> Error {
     Error::unavailable(format!("Kafka: {error}"))
 }
 
-#[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ const TOO_MANY: Error = Error::Conflict {
     detail: "20 of your experiments are running, which is the most: stop one of them first.",
 };
 
-/// What became of a change that was due.
+/// The outcome of a change that an experiment was due for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DueOutcome {
     /// It was carried out.

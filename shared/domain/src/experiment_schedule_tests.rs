@@ -1,4 +1,4 @@
-//! What happens to experiments by their times and guardrails.
+//! Tests of the changes that the schedule makes: starts, raises and stops by time, and stops by guardrails.
 
 #![cfg(test)]
 
